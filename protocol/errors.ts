@@ -1,0 +1,208 @@
+/**
+ * The one table of errors: every code that a user of Millrace can meet, and the form in which an error crosses threads.
+ *
+ * Invariant: a `MillraceError`'s code is a key of `errorTable`. Texts say what was expected, what came, and what to do.
+ * `docs/ERRORS.md` lists the same codes; a test compares the two.
+ */
+export interface ErrorEntry {
+  /** What it means, in one sentence: goes into docs/ERRORS.md. */
+  readonly meaning: string;
+  /** What the user can do. */
+  readonly action: string;
+  /** True where the same call can succeed later with nothing changed by the user. */
+  readonly retryable: boolean;
+}
+
+const entry = (meaning: string, action: string, retryable = false): ErrorEntry => ({ meaning, action, retryable });
+
+export const errorTable = {
+  // Options and life cycle.
+  InvalidOption: entry('An option has a value that it can\'t have.', 'Give a value of the kind and range that the message names.'),
+  UnknownMaster: entry('The master is none that Millrace knows.', 'Use local[n], local[*] or inline.'),
+  NoOutputOperation: entry('The graph has no output operation, so there is nothing to execute.', 'Add print, foreachRDD, foreach, publish or another output to at least one stream.'),
+  ContextAlreadyStarted: entry('Streams, operations and outputs can\'t be added after the context has started.', 'Build the whole graph before start().'),
+  ContextStopped: entry('The context has been stopped and can\'t be used or started again.', 'Make a new context.'),
+  ContextActive: entry('Another context is active in this process.', 'Stop it first, or set allowMultipleContexts.'),
+  ContextInsideProgram: entry('A context was made on a thread that only builds programs.', 'Put the program into a module of its own, without the code that creates the context.'),
+  ContextFailed: entry('The runtime has failed as a whole: its driver thread is gone.', 'Make a new context; the cause says what ended the thread.'),
+  RememberAlreadySet: entry('The remember duration was already set.', 'Call remember() once.'),
+  CannotChangeAfterStart: entry('A setting of a stream can\'t change after the context has started.', 'Set it while the graph is built.'),
+  CheckpointDirectoryMissing: entry('The graph has an operation that needs a checkpoint directory, and none is set.', 'Call ssc.checkpoint(directory).'),
+  CheckpointIntervalInvalid: entry('A stream\'s checkpoint interval is smaller than its slide, or no multiple of it.', 'Give a multiple of the slide duration.'),
+  StopTimeout: entry('The context did not stop in time.', 'Look at what the message lists as still running; stop again without graceful.'),
+
+  // Programs.
+  ProgramMissing: entry('The program\'s module can\'t be found or loaded.', 'Check the URL; the cause says what failed.'),
+  ProgramHasNoDefault: entry('The program\'s module has no default export that is a function.', 'Export the function that builds the graph as default.'),
+  ProgramNeedsBuild: entry('The program is a .ts file and this Node can\'t load it in a worker.', 'Compile it to JavaScript, or start Node with a loader that reaches worker threads.'),
+  ProgramThrew: entry('The program\'s function threw while the graph was built.', 'The cause is the program\'s own error.'),
+  ProgramAsync: entry('The program\'s function returned a promise.', 'Build the graph synchronously; give what must be awaited as a factory or through args.'),
+  ProgramDiverged: entry('Two threads that built the same program got different graphs.', 'Build the graph from args alone: no time, randomness or environment of one thread.'),
+  ProgramNotAModule: entry('A plain function was given as the program, and the master has threads of its own.', 'Put the program into a module and give its URL, or use master inline.'),
+  DuplicateUid: entry('Two operators have the same uid.', 'Give each operator a uid of its own.'),
+  FunctionMadeTooLate: entry('A function that must run on the workers was made after the graph was built.', 'Make it while the graph is built: const f = ssc.task(fn), and use f here.'),
+  AsyncRecordFunction: entry('A function on records is async, or returned a promise.', 'Return the value itself; for async work use foreachPartition, or mapAsync.'),
+
+  // The graph.
+  SlideMismatch: entry('Streams that are combined have different slide durations.', 'Window them to the same slide first.'),
+  ContextMismatch: entry('Streams or RDDs of different contexts are combined.', 'Make both on the same context.'),
+  WindowNotMultiple: entry('A window\'s length or slide is no multiple of its parent\'s slide.', 'Use multiples of the parent\'s slide duration.'),
+  NoStreams: entry('An operation on several streams was given none.', 'Give at least one stream.'),
+  NotInitialized: entry('A stream was asked for RDDs before its context was started.', 'Call start() first.'),
+  NoRddFromParent: entry('A stream has no RDD for a time at which an operation needs one.', 'Let the input give an RDD without records instead of none.'),
+  TransformReturnedNull: entry('A transform function returned no RDD.', 'Return an RDD; ssc.sc.emptyRDD() where there are no records.'),
+  InvalidArgument: entry('A method was called with an argument that it can\'t work with.', 'The message names the argument, what was expected and what came.'),
+
+  // Records.
+  RecordNotSerializable: entry('A record holds a value that can\'t leave its thread.', 'Use plain data, or register a codec for the class.'),
+  InvalidKey: entry('A key is of a kind that has no equality by value.', 'Use null, booleans, numbers, bigints, strings, dates, typed arrays or arrays of these as keys.'),
+  RecordTooLarge: entry('A record is larger than recordBytesMax.', 'Raise recordBytesMax, or split the record at its source.'),
+  NotAPair: entry('A pair operation met a record that is no array of two.', 'Map the stream to [key, value] first.'),
+  EmptyCollection: entry('An action that needs at least one record found none.', 'Use fold or aggregate, or check isEmpty() first.'),
+
+  // Jobs and tasks.
+  TaskFailed: entry('A task failed as often as it may.', 'The cause is the failure of its last attempt.'),
+  UserFunctionFailed: entry('A user\'s function threw.', 'The cause is its own error; operator, place, batch, partition and record say where.'),
+  TaskTimeout: entry('A task took longer than taskTimeoutMs; its thread was ended.', 'Raise taskTimeoutMs, or look for an endless loop at the operator named.'),
+  TaskCancelled: entry('A task was cancelled because its job has ended.', 'Nothing: the job\'s own error says why.'),
+  OutputTimeout: entry('An output operation took longer than outputTimeoutMs.', 'Raise outputTimeoutMs, or see what the output waits for.'),
+  OutputFailed: entry('An output operation\'s function threw.', 'The cause is its own error.'),
+  RddReleased: entry('An RDD was used after its batch was over.', 'Use it only until the promise that foreachRDD\'s function returned has settled.'),
+  AdvanceTimeout: entry('The manual clock\'s advance did not finish in time.', 'The message lists what was still running.'),
+
+  // Memory, disk, sources.
+  BlockMemoryExhausted: entry('The pool of shared memory is full.', 'Raise blockMemoryBytesMax, or process less at a time.', true),
+  StaleHandle: entry('A block was read after its memory was given back.', 'This is a bug of Millrace: please report it.'),
+  BlockMissing: entry('A block that a task needs is lost.', 'Without a write-ahead log a lost block can\'t be had again; the report says how many records it held.'),
+  ConnectionFailed: entry('A source could not be reached, or its connection broke.', 'It is tried again with back-off; check host and port.', true),
+  ReceiverFailed: entry('A receiver failed.', 'It is restarted with back-off; the cause says why.', true),
+  FileExists: entry('An output directory exists already.', 'Remove it, or give another prefix.'),
+  FileFailed: entry('A file could not be read or written.', 'The cause is the system\'s own error.', true),
+
+  // Actors.
+  AskTimeout: entry('An actor did not answer in time.', 'See its mailbox depth; raise the timeout.', true),
+  ActorGone: entry('The actor that was asked has ended.', 'Ask the one that its supervisor has started instead.', true),
+  HostGone: entry('A thread of the runtime has died.', 'Its actors are restarted on a new thread; the cause says what ended it.', true),
+  MailboxOverflow: entry('An actor\'s mailbox passed its bound.', 'Send slower, raise the bound, or choose another overflow policy.', true),
+  StashOverflow: entry('An actor put aside more messages than its stash may hold.', 'Raise the bound, or answer with a refusal.'),
+  RestartIntensityReached: entry('A supervisor\'s children failed more often than its intensity allows.', 'The cause is the last failure.'),
+  UnknownBehavior: entry('No behaviour of that name is registered on the thread.', 'Register it before the actor is started.'),
+  UnknownChild: entry('A supervisor has no child of that id, or not in the state that the call needs.', 'See whichChildren().'),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error of Millrace. Match on `code`; `details` holds the values that the message names. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'MillraceError';
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  /** True where the same call can succeed later with nothing changed by the user. */
+  get retryable(): boolean {
+    return errorTable[this.code].retryable;
+  }
+}
+
+/** An error as plain data: survives structured clone, whatever the original held. Causes to depth 5. */
+export interface WireError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly code: string | null;
+  readonly cause: WireError | null;
+  /** Own fields that are plain data; others as text. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const causeDepthMax = 5;
+const fieldCharactersMax = 1_000;
+
+/** Makes the wire form. Never throws, whatever was thrown: a getter that fails becomes a text that says so. */
+export function toWireError(thrown: unknown, depth = 0): WireError {
+  if (!(thrown instanceof Error)) {
+    return { name: 'NonError', message: previewOf(thrown), stack: '', code: null, cause: null, fields: {} };
+  }
+  const fields: Record<string, unknown> = {};
+  for (const key of Object.keys(thrown)) {
+    if (key === 'code' || key === 'cause' || key === 'name' || key === 'message' || key === 'stack') continue;
+    fields[key] = plainField(() => (thrown as unknown as Record<string, unknown>)[key]);
+  }
+  const code = plainField(() => (thrown as { code?: unknown }).code);
+  const cause = (thrown as { cause?: unknown }).cause;
+  return {
+    name: String(plainField(() => thrown.name)),
+    message: String(plainField(() => thrown.message)),
+    stack: String(plainField(() => thrown.stack ?? '')),
+    code: typeof code === 'string' ? code : null,
+    cause: cause === undefined || cause === null || depth + 1 >= causeDepthMax ? null : toWireError(cause, depth + 1),
+    fields,
+  };
+}
+
+/** The error again, on the thread that reports it: a `MillraceError` where it was one, with the first stack kept. */
+export function fromWireError(wire: WireError): Error {
+  const cause = wire.cause === null ? undefined : fromWireError(wire.cause);
+  if (wire.name === 'MillraceError' && wire.code !== null && wire.code in errorTable) {
+    const details = (wire.fields['details'] ?? {}) as Record<string, unknown>;
+    const error = new MillraceError(wire.code as ErrorCode, wire.message, { details, ...(cause === undefined ? {} : { cause }) });
+    if (wire.stack !== '') error.stack = wire.stack;
+    return error;
+  }
+  const error = new Error(wire.message, cause === undefined ? undefined : { cause });
+  error.name = wire.name;
+  if (wire.stack !== '') error.stack = wire.stack;
+  if (wire.code !== null) Object.assign(error, { code: wire.code });
+  for (const [key, value] of Object.entries(wire.fields)) {
+    if (!(key in error)) Object.assign(error, { [key]: value });
+  }
+  return error;
+}
+
+/** A bounded, one-line text of any value: for messages and previews of records. */
+export function previewOf(value: unknown, charactersMax = 200): string {
+  let text: string;
+  try {
+    text = typeof value === 'string' ? JSON.stringify(value.slice(0, charactersMax)) : typeof value === 'function' ? `[function ${value.name}]` : jsonPreview(value);
+  } catch {
+    text = Object.prototype.toString.call(value);
+  }
+  return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
+}
+
+function jsonPreview(value: unknown): string {
+  if (value === undefined) return 'undefined';
+  let budget = 200;
+  const text = JSON.stringify(value, (_key, inner: unknown) => {
+    if ((budget -= 1) < 0) return '…';
+    if (typeof inner === 'bigint') return `${inner}n`;
+    if (typeof inner === 'string' && inner.length > 100) return `${inner.slice(0, 100)}…`;
+    if (inner instanceof Map) return { Map: [...inner].slice(0, 10) };
+    if (inner instanceof Set) return { Set: [...inner].slice(0, 10) };
+    if (typeof inner === 'function') return `[function ${inner.name}]`;
+    return inner;
+  });
+  return text ?? String(value);
+}
+
+function plainField(read: () => unknown): unknown {
+  let value: unknown;
+  try {
+    value = read();
+    if (value === null || value === undefined) return value ?? null;
+    if (typeof value === 'string') return value.length > 20_000 ? `${value.slice(0, 20_000)}…` : value;
+    if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return value;
+    if (typeof value === 'object' && (Object.getPrototypeOf(value) === Object.prototype || Array.isArray(value))) {
+      return structuredClone(value);
+    }
+  } catch {
+    // Falls through to text: what can't be cloned or read is described.
+  }
+  return previewOf(value, fieldCharactersMax);
+}
