@@ -55,6 +55,7 @@ export const errorTable = {
 
   // Records.
   RecordNotSerializable: entry('A record holds a value that can\'t leave its thread.', 'Use plain data, or register a codec for the class.'),
+  RecordsUnreadable: entry('Bytes that should be records are none, or of a form that this version can\'t read.', 'Read them with the release that wrote them, and register the codecs that it had.'),
   InvalidKey: entry('A key is of a kind that has no equality by value.', 'Use null, booleans, numbers, bigints, strings, dates, typed arrays or arrays of these as keys.'),
   RecordTooLarge: entry('A record is larger than recordBytesMax.', 'Raise recordBytesMax, or split the record at its source.'),
   NotAPair: entry('A pair operation met a record that is no array of two.', 'Map the stream to [key, value] first.'),
@@ -84,6 +85,7 @@ export const errorTable = {
   ActorGone: entry('The actor that was asked has ended.', 'Ask the one that its supervisor has started instead.', true),
   HostGone: entry('A thread of the runtime has died.', 'Its actors are restarted on a new thread; the cause says what ended it.', true),
   MailboxOverflow: entry('An actor\'s mailbox passed its bound.', 'Send slower, raise the bound, or choose another overflow policy.', true),
+  MessageNotSerializable: entry('An actor sent a message that can\'t go to another thread.', 'Send plain data; name functions, don\'t send them.'),
   StashOverflow: entry('An actor put aside more messages than its stash may hold.', 'Raise the bound, or answer with a refusal.'),
   RestartIntensityReached: entry('A supervisor\'s children failed more often than its intensity allows.', 'The cause is the last failure.'),
   UnknownBehavior: entry('No behaviour of that name is registered on the thread.', 'Register it before the actor is started.'),

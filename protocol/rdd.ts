@@ -12,8 +12,11 @@ import type { BlockId, ProgramId, RddId, ShuffleId } from './ids.ts';
 
 /** The name of a user's (or our own) function. Resolved by `FunctionResolver` on the thread that needs it. */
 export type FunctionRef =
-  /** One of our own, by its name in lib/rdd/builtins.ts. */
-  | { readonly kind: 'builtin'; readonly name: string }
+  /**
+   * One of our own, by its name in lib/rdd/derived-functions.ts. `over`: the functions it is built around (keyBy's f); `value`: one
+   * encoded record it is built with (a zero value). Where either is given, the name is of a maker there.
+   */
+  | { readonly kind: 'builtin'; readonly name: string; readonly over?: readonly FunctionRef[]; readonly value?: Uint8Array }
   /** The `index`th function that the program handed over while its graph was built (operators' functions and `ssc.task`). */
   | { readonly kind: 'program'; readonly program: ProgramId; readonly index: number }
   /** The `index`th function made by one call of a `transform` function: found by replaying that call. */
@@ -125,8 +128,10 @@ export type RddNode =
 /** One reducer's share of one map task's output. Null: no records. */
 export type BucketRef = SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
 
-/** What happens to the records at a stage's end. */
-export type Sink =
+/** What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the sink's functions fail. */
+export type Sink = SinkKind & { readonly operator?: OperatorPlace | null };
+
+type SinkKind =
   | { readonly kind: 'shuffle'; readonly shuffle: ShuffleId; readonly spec: PartitionerSpec; readonly combine: AggregatorSpec | null; readonly keyed: boolean }
   /** All records (limit -1), or the first `limit` of the partition. */
   | { readonly kind: 'collect'; readonly limit: number }
@@ -155,6 +160,8 @@ export interface ReplayRecord {
   readonly parents: readonly { readonly id: RddId; readonly partitions: number; readonly partitioner: PartitionerSpec | null }[];
   /** Results of the actions run inside the function, in the order of their calls: one encoded record each. */
   readonly actions: readonly Uint8Array[];
+  /** The text of each function that the call made, hashed: a replay that makes others has diverged. */
+  readonly functionHashes?: readonly string[];
 }
 
 /** A broadcast variable's version as a batch sees it. Version 0 is made by its factory on each thread; later ones are sent. */

@@ -25,9 +25,14 @@ export interface StageSpec {
   readonly broadcasts: readonly BroadcastVersion[];
 }
 
-/** Where the reducer of a partition finds what the maps wrote for it: in map-partition order. */
+/**
+ * Where the reader of one reduce partition finds what the maps wrote for it: in map-partition order. A task has several
+ * inputs of one shuffle where it computes several of its partitions (behind `coalesce`, or both sides of `cartesian`).
+ */
 export interface ShuffleInput {
   readonly shuffle: ShuffleId;
+  /** The reduce partition: that of the node that reads, not the task's. */
+  readonly partition: number;
   readonly buckets: readonly BucketRef[];
 }
 
@@ -36,8 +41,8 @@ export interface TaskSpec {
   readonly partition: number;
   readonly attempt: number;
   readonly shuffles: readonly ShuffleInput[];
-  /** First index of each of the parent's partitions, for the `zipWithIndex` nodes of the stage. */
-  readonly offsets: readonly { readonly rdd: RddId; readonly first: number }[];
+  /** For each partition of a `zipWithIndex` node (`rdd`) that the task computes: the index of its first record. */
+  readonly offsets: readonly { readonly rdd: RddId; readonly partition: number; readonly first: number }[];
   /** Persisted partitions that this task can read instead of computing. */
   readonly cached: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
 }
@@ -49,6 +54,12 @@ export interface AccumulatorUpdate {
   /** The operator whose function added it. */
   readonly operator: string;
   readonly value: Uint8Array;
+}
+
+/** An update with what makes it unique. */
+export interface AccumulatorContribution extends AccumulatorUpdate {
+  readonly batchTime: BatchTime | null;
+  readonly partition: number;
 }
 
 export type TaskOutput =
@@ -74,11 +85,17 @@ export type ToTaskWorker =
   | { readonly type: 'defineStage'; readonly stage: StageSpec }
   | { readonly type: 'runTask'; readonly job: JobId; readonly stage: number; readonly task: TaskSpec }
   /** All tasks of these jobs have ended; the worker forgets their stages. */
-  | { readonly type: 'forgetJobs'; readonly jobs: readonly JobId[] };
+  | { readonly type: 'forgetJobs'; readonly jobs: readonly JobId[] }
+  /** The worker's own: what it had under way has ended. */
+  | { readonly type: 'taskEnded'; readonly given: Extract<ToTaskWorker, { type: 'runTask' }>; readonly end: TaskEnd };
+
+/** How a task ended, as the worker knows it. */
+export type TaskEnd = { readonly report: TaskReport } | { readonly error: WireError; readonly missing: MissingInputs };
+
+/** The map output or persisted partition that was not to be had: it must be made again. */
+export type MissingInputs = { readonly shuffle: ShuffleId; readonly mapPartition: number } | { readonly rdd: RddId; readonly partition: number } | null;
 
 /** Sent by the task worker. Comes at most once for each task; none comes from a dead thread. */
 export type FromTaskWorker =
   | { readonly type: 'taskSucceeded'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly report: TaskReport }
-  | { readonly type: 'taskFailed'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly error: WireError;
-      /** Set where an input was not to be had: the map output (or persisted block) must be made again. */
-      readonly missing: { readonly shuffle: ShuffleId; readonly mapPartition: number } | { readonly rdd: RddId; readonly partition: number } | null };
+  | { readonly type: 'taskFailed'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly error: WireError; readonly missing: MissingInputs };

@@ -15,10 +15,15 @@ import type { ActorRef, ReplyTo } from './ref.ts';
 export interface Behavior<State, Message, Args = undefined> {
   readonly name: string;
   readonly mailbox?: MailboxSpec;
+  /**
+   * OTP's trap_exit: a request to end comes as the signal `shutdownRequested`, and the actor calls `turn.stop` when it is
+   * done with what it must finish, before its spec's `shutdown` time is over (then it is killed). Left out: it ends at once.
+   */
+  readonly trapExit?: boolean;
   /** Called at the start and after each restart. May ask for effects. A throw here is a failed start. */
   init(turn: Turn<Message>, args: Args): State;
   receive(state: State, message: Message, turn: Turn<Message>): State;
-  /** Left out: `terminated` and `childFailed` are logged at debug level and otherwise ignored. */
+  /** Left out: signals are logged at debug level and otherwise ignored. */
   signal?(state: State, signal: Signal, turn: Turn<Message>): State;
   /** The last call of an incarnation, whatever ended it (also a throw, then with the state before that turn): give back what it holds. */
   stopped?(state: State, reason: ExitReason, turn: Turn<Message>): void;
@@ -30,7 +35,8 @@ export type AnyBehavior = Behavior<any, any, any>;
 /** Why an incarnation ended. `normal` and `shutdown` are no failures (a transient child isn't restarted for them). */
 export type ExitReason =
   | { readonly type: 'normal' }
-  | { readonly type: 'shutdown' }
+  /** Ended in good order by its supervisor, or by its own decision: with an error it is OTP's `{shutdown, Term}`. */
+  | { readonly type: 'shutdown'; readonly error?: WireError }
   | { readonly type: 'killed' }
   | { readonly type: 'error'; readonly error: WireError }
   /** Its thread died. */
@@ -40,7 +46,9 @@ export type ExitReason =
 export type Signal =
   | { readonly type: 'terminated'; readonly ref: ActorRef<never>; readonly reason: ExitReason }
   /** A host that this actor watches by `turn.watchHost` is gone (or was gone already). */
-  | { readonly type: 'hostDown'; readonly host: number; readonly error: WireError };
+  | { readonly type: 'hostDown'; readonly host: number; readonly error: WireError }
+  /** Only for a behaviour with `trapExit`: its supervisor wants it to end. */
+  | { readonly type: 'shutdownRequested'; readonly reason: ExitReason };
 
 /**
  * The bound of a mailbox and what happens beyond it.
@@ -51,7 +59,14 @@ export type Signal =
 export interface MailboxSpec {
   readonly messagesMax: number;
   readonly overflow: 'deadLetter' | 'fail' | 'credit';
+  /** The most messages that may be stashed. Default 10,000; one more fails the actor with `StashOverflow`. */
+  readonly stashMax?: number;
 }
+
+export const defaultMailbox: Required<MailboxSpec> = { messagesMax: 100_000, overflow: 'fail', stashMax: 10_000 };
+
+/** The behaviours that a system can start, by name: the same on every thread. `supervisor` is always known. */
+export type BehaviorRegistry = ReadonlyMap<string, AnyBehavior>;
 
 export type Outcome<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: WireError };
 
@@ -63,9 +78,9 @@ export interface Turn<Message> {
   /** Counts the restarts of this actor: 0 in its first life. */
   readonly incarnation: number;
 
-  tell<M>(to: ActorRef<M>, message: M): void;
+  tell<M>(to: ActorRef<M>, message: NoInfer<M>): void;
   /** Sends `make(replyTo)`; exactly one outcome comes back as a message: the reply, or `AskTimeout`, or that the actor or its thread is gone. */
-  ask<M, R>(to: ActorRef<M>, make: (replyTo: ReplyTo<R>) => M, timeoutMs: number, adapt: (outcome: Outcome<R>) => Message): void;
+  ask<M, R>(to: ActorRef<M>, make: (replyTo: ReplyTo<R>) => NoInfer<M>, timeoutMs: number, adapt: (outcome: Outcome<R>) => Message): void;
   reply<R>(to: ReplyTo<R>, value: R): void;
   replyError(to: ReplyTo<never>, error: WireError): void;
 
@@ -83,9 +98,9 @@ export interface Turn<Message> {
 
   /**
    * The one door to the world: `run` is called after the handler has returned, may be async, and its outcome comes
-   * back as a message, unless this incarnation has ended by then. `label` names it for logs and for fault injection.
+   * back as a message (`adapt` giving null: as none), unless this incarnation has ended by then. `label` names it for logs and for fault injection.
    */
-  perform<R>(label: string, run: () => R | Promise<R>, adapt: (outcome: Outcome<R>) => Message): void;
+  perform<R>(label: string, run: () => R | Promise<R>, adapt: (outcome: Outcome<R>) => Message | null): void;
 
   /** How many more messages `ref` can take from this sender (own thread: exact; else what it last told). */
   credit(ref: ActorRef<never>): number;

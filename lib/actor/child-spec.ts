@@ -28,6 +28,11 @@ export interface ChildSpec {
   readonly type?: 'worker' | 'supervisor';
   /** The thread it runs on; left out: the supervisor's own. */
   readonly host?: HostId;
+  /**
+   * A fixed address, as OTP's registered name: 1 to 2^31 - 1, unique on its host. Others can be given `refOf(host, cell, path)` before
+   * this child has started. Left out: a new number.
+   */
+  readonly cell?: number;
   /** Delay before a restart: min * 2^n up to max, times 1 ± jitter (0..1). Left out: at once, as OTP. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number; readonly jitter: number; readonly resetAfterMs: number };
 }
@@ -46,7 +51,13 @@ export type ToSupervisor =
   | { readonly type: 'terminateChild'; readonly id: string; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'restartChild'; readonly id: string; readonly replyTo: ReplyTo<ActorRef<never>> }
   | { readonly type: 'deleteChild'; readonly id: string; readonly replyTo: ReplyTo<null> }
-  | { readonly type: 'whichChildren'; readonly replyTo: ReplyTo<readonly ChildInfo[]> };
+  | { readonly type: 'whichChildren'; readonly replyTo: ReplyTo<readonly ChildInfo[]> }
+  /**
+   * The thread `from` is dead and `to` takes its place: the specs of children there move to `to`, and those that its death ended
+   * start again. Passed on to child supervisors. One failure per supervisor and dead host, whatever the number of children.
+   * Comes twice: the second finds nothing to move. Comes before the news of the death: the children restart on `to` at once.
+   */
+  | { readonly type: 'replaceHost'; readonly from: HostId; readonly to: HostId };
 
 export interface ChildInfo {
   readonly id: string;

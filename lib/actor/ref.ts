@@ -1,25 +1,15 @@
-/**
- * An address of an actor: plain data, good on every thread and in every message.
- *
- * Invariant: (host, cell) never names another actor than the one it was made for. A restart on the same thread keeps the
- * address (as an OTP registered name does); an actor that is restarted on another thread has a new one, and those that
- * watched the old one are told.
- */
+/** Working with addresses. Addresses are said in messages, so their types are defined in protocol/ref.ts. */
 import type { ActorPath, HostId } from '../../protocol/ids.ts';
+import type { ActorRef } from '../../protocol/ref.ts';
 
-declare const accepts: unique symbol;
+export type { ActorRef, ReplyTo } from '../../protocol/ref.ts';
 
-export interface ActorRef<in Message> {
-  readonly host: HostId;
-  readonly cell: number;
-  readonly path: ActorPath;
-  readonly [accepts]?: (message: Message) => void;
+/** The address of a child whose spec fixes its `cell`: good before the child has started. */
+export function refOf<Message>(host: HostId, cell: number, path: ActorPath): ActorRef<Message> {
+  return { host, cell, path };
 }
 
-/** Where an answer goes: made by `turn.ask`, spent by `turn.reply`; of no use twice. */
-export interface ReplyTo<in Reply> {
-  readonly host: HostId;
-  readonly cell: number;
-  readonly ask: number;
-  readonly [accepts]?: (reply: Reply) => void;
+/** Equal for two refs exactly where they name the same actor. */
+export function refKey(ref: ActorRef<never>): string {
+  return `${ref.host}:${ref.cell}`;
 }

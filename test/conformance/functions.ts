@@ -44,7 +44,8 @@ export function parseFunctionText(text: string): { name: string; argument: Funct
   if (match === null) throw new Error(`Expected a function as name or name(argument), got '${text}'.`);
   const [, name = '', argument] = match;
   if (argument === undefined) return { name, argument: null };
-  return { name, argument: /^-?\d+$/u.test(argument) ? Number(argument) : argument };
+  // `007` stays a string: only what reads back as it was written is an integer.
+  return { name, argument: /^-?\d+$/u.test(argument) && String(Number(argument)) === argument ? Number(argument) : argument };
 }
 
 /** The non-negative remainder. */

@@ -1,0 +1,104 @@
+/**
+ * Says when a batch is due. The one owner of stream time.
+ *
+ * Invariant: batch times lie on the grid of the interval, each is announced once, in order, none is left out: a tick that
+ * comes late announces every batch that has come due meanwhile. Numbers come from the grid, never from counting ticks.
+ * Talks to: job generator, job scheduler (a manual clock waits for the batches it has ordered).
+ * A crash loses: which batch was last; the program then fails as a whole.
+ *
+ *   zero   |--interval--|--interval--|--interval--|
+ *   0      1            2            3               tick n at zero + n * interval, at the earliest
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import type { ToBatchTimer } from '../protocol/batch.ts';
+import type { ToJobScheduler } from '../protocol/job.ts';
+import type { ProgramId } from '../protocol/ids.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import { asBatchTime, floorToGrid } from '../protocol/time.ts';
+import type { BatchTime } from '../protocol/time.ts';
+import type { WireError } from '../protocol/errors.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import { programPlaces } from './places.ts';
+import type { HostServices } from './services.ts';
+
+export interface BatchTimerArgs {
+  readonly program: ProgramId;
+  readonly intervalMs: number;
+  readonly clock: 'system' | 'manual';
+  readonly zeroTime: number;
+  /** How long an advance may take, in real milliseconds. */
+  readonly advanceTimeoutMs: number;
+}
+
+interface State {
+  readonly args: BatchTimerArgs;
+  /** The last batch announced. */
+  readonly last: BatchTime;
+  readonly stopped: boolean;
+}
+
+type Turning = Turn<ToBatchTimer>;
+
+export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer, BatchTimerArgs> {
+  return {
+    name: 'batch-timer',
+    init(turn, args) {
+      const state: State = { args, last: asBatchTime(args.zeroTime), stopped: false };
+      if (args.clock === 'system') schedule(services, state, turn);
+      return state;
+    },
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'tick': {
+          if (state.stopped) return state;
+          const next = announceUpTo(state, floorToGrid(services.clock.wall(), state.args.intervalMs), turn);
+          schedule(services, next, turn);
+          return next;
+        }
+        case 'advance': {
+          const time = asBatchTime(state.last + message.batches * state.args.intervalMs);
+          const next = announceUpTo(state, time, turn);
+          const { jobScheduler } = programPlaces(state.args.program);
+          turn.ask<ToJobScheduler, { readonly error: WireError | null }>(
+            jobScheduler,
+            (replyTo) => ({ type: 'awaitBatch', time, replyTo }),
+            state.args.advanceTimeoutMs,
+            (outcome) => ({ type: 'advanced', replyTo: message.replyTo, time, error: outcome.ok ? outcome.value.error : outcome.error }),
+          );
+          return next;
+        }
+        case 'advanced':
+          if (message.error === null) turn.reply(message.replyTo, message.time);
+          else turn.replyError(message.replyTo as ReplyTo<never>, message.error);
+          return state;
+        case 'stopTimer':
+          turn.cancelTimer('tick');
+          turn.reply(message.replyTo, state.last);
+          return { ...state, stopped: true };
+        case 'lastBatch': {
+          const time = asBatchTime(state.last + state.args.intervalMs);
+          const next = announceUpTo(state, time, turn);
+          turn.reply(message.replyTo, time);
+          return next;
+        }
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}
+
+function announceUpTo(state: State, due: BatchTime, turn: Turning): State {
+  const { jobGenerator } = programPlaces(state.args.program);
+  let { last } = state;
+  while (last + state.args.intervalMs <= due) {
+    last = asBatchTime(last + state.args.intervalMs);
+    turn.tell(jobGenerator, { type: 'generateJobs', time: last });
+  }
+  return { ...state, last };
+}
+
+/** One timer at a time, aimed at the grid: lateness of one tick never moves the next. */
+function schedule(services: HostServices, state: State, turn: Turning): void {
+  turn.startTimer('tick', Math.max(0, state.last + state.args.intervalMs - services.clock.wall()), { type: 'tick' });
+}

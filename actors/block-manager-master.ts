@@ -1,0 +1,98 @@
+/**
+ * The ledger of shared memory: which handles are held, and for what.
+ *
+ * Owns: the right to give memory back. Invariant: a handle is released exactly once, when its scope (or it alone) is
+ * released; nobody else calls `pool.release` for memory that was ever entered here.
+ * Talks to: receiver tracker, task scheduler, job generator (all on the driver), and the app's thread (results read).
+ * A crash loses: the ledger. The driver's supervisor then ends the cluster's programs (rest_for_one), since memory that
+ * nobody can account for can't be given back one by one.
+ */
+import type { Behavior } from '../lib/actor/behavior.ts';
+import { isScopeOf } from '../protocol/block.ts';
+import type { Scope, ToBlockManagerMaster } from '../protocol/block.ts';
+import type { SharedHandle } from '../protocol/rdd.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import type { HostServices } from './services.ts';
+
+interface State {
+  /** Handles by a number that no two live handles share: slab and offset. */
+  readonly scopes: Map<Scope, Map<number, SharedHandle>>;
+}
+
+export function blockManagerMaster(services: HostServices): Behavior<State, ToBlockManagerMaster> {
+  const { pool } = services;
+
+  const scopeOf = (state: State, scope: Scope): Map<number, SharedHandle> => {
+    let handles = state.scopes.get(scope);
+    if (handles === undefined) state.scopes.set(scope, (handles = new Map()));
+    return handles;
+  };
+
+  const releaseScope = (state: State, scope: Scope): void => {
+    const handles = state.scopes.get(scope);
+    state.scopes.delete(scope);
+    for (const handle of handles?.values() ?? []) pool.release(handle);
+  };
+
+  return {
+    name: 'block-manager-master',
+    mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
+    init: () => ({ scopes: new Map() }),
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'hold': {
+          const handles = scopeOf(state, message.scope);
+          for (const handle of message.handles) handles.set(keyOf(handle), handle);
+          return state;
+        }
+        case 'moveHold': {
+          const from = scopeOf(state, message.from);
+          const to = scopeOf(state, message.to);
+          for (const handle of message.handles) {
+            if (take(from, handle)) to.set(keyOf(handle), handle);
+          }
+          return state;
+        }
+        case 'release': {
+          const handles = state.scopes.get(message.scope);
+          for (const handle of message.handles) {
+            if (handles !== undefined && take(handles, handle)) pool.release(handle);
+          }
+          return state;
+        }
+        case 'releaseScope':
+          releaseScope(state, message.scope);
+          return state;
+        case 'releaseProgram':
+          for (const scope of [...state.scopes.keys()]) {
+            if (isScopeOf(message.program, scope)) releaseScope(state, scope);
+          }
+          return state;
+        case 'hostExited': {
+          const live: SharedHandle[] = [];
+          for (const handles of state.scopes.values()) live.push(...handles.values());
+          pool.reclaim(message.host, live);
+          return state;
+        }
+        case 'blockStats': {
+          const { slabs, liveHandles, usedBytes } = pool.stats();
+          turn.reply(message.replyTo, { poolBytes: slabs * services.options.slabBytes, usedBytes, liveHandles, scopes: state.scopes.size });
+          return state;
+        }
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}
+
+/** False where it is not held, or where the place has been given to another handle meanwhile. */
+function take(handles: Map<number, SharedHandle>, handle: SharedHandle): boolean {
+  const key = keyOf(handle);
+  return handles.get(key)?.generation === handle.generation && handles.delete(key);
+}
+
+/** Slab numbers stay below 2^20 and offsets below 2^32: together a safe integer. */
+function keyOf(handle: SharedHandle): number {
+  return handle.slab * 0x1_0000_0000 + handle.offset;
+}

@@ -1,0 +1,95 @@
+/**
+ * Makes a host: the actor system of one thread (or, inline, of one logical thread), its services and its first actors.
+ *
+ * Invariant: everything that an actor may reach of the world is put together here, once for each host.
+ */
+import { ActorSystem } from '../lib/actor/system.ts';
+import type { AnyBehavior, BehaviorRegistry, ExitReason } from '../lib/actor/behavior.ts';
+import type { Port } from '../lib/actor/link.ts';
+import type { Logger } from '../lib/actor/logger.ts';
+import type { Clock } from '../lib/base/clock.ts';
+import { createPrng } from '../lib/base/prng.ts';
+import { nodeNet } from '../lib/sources/node-net.ts';
+import { claimDirectory, listFiles } from '../lib/storage/node-files.ts';
+import { SlabPool } from '../lib/storage/slab-pool.ts';
+import type { SlabPoolShare } from '../lib/storage/slab-pool.ts';
+import type { HostInit } from '../protocol/host.ts';
+import { appHost, driverHost } from '../protocol/ref.ts';
+import type { HostLauncher } from './launcher.ts';
+import { places } from './places.ts';
+import type { ProgramLoader } from './program-loader.ts';
+import { registryFor } from './registry.ts';
+import type { HostServices } from './services.ts';
+import { driverTree } from './tree.ts';
+
+export interface HostPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly load: ProgramLoader;
+  /** Driver only. */
+  readonly launcher: HostLauncher | null;
+  readonly die: HostServices['die'];
+  /** Driver only: the root of the tree has ended, and with it the cluster. */
+  readonly onEnded?: (reason: ExitReason) => void;
+}
+
+export interface Host {
+  readonly system: ActorSystem;
+  readonly services: HostServices;
+}
+
+/** `port` leads to the host that launched this one: the app for the driver, the driver for all others. */
+export function startHost(init: HostInit, port: Port, ports: HostPorts): Host {
+  const host = makeHost(init, ports, (services) => registryFor(services, ports.load));
+  const { system } = host;
+  system.connect(port, { hosts: [init.role === 'driver' ? appHost : driverHost], isDefault: true });
+  system.spawn('/agent', 'host-agent', undefined, { cell: places.agent(init.host).cell });
+  if (init.role === 'driver') {
+    const { onEnded } = ports;
+    system.spawn('/driver', 'supervisor', driverTree(), { cell: places.root.cell, ...(onEnded === undefined ? {} : { onExit: onEnded }) });
+  }
+  return host;
+}
+
+/** The app's own host: no tree, only the ends of what comes to it. */
+export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts, 'clock' | 'logger'>, behaviors: readonly AnyBehavior[]): Host {
+  const die = (): never => {
+    throw new TypeError('The app\'s own thread is not ended by fault injection.');
+  };
+  const registry = new Map(behaviors.map((behavior) => [behavior.name, behavior]));
+  return makeHost({ ...init, role: 'app' }, { ...ports, launcher: null, die }, () => registry);
+}
+
+/** The services come before the system, since behaviours are made of them; the two are joined here. */
+function makeHost(
+  init: Omit<HostInit, 'role'> & { readonly role: HostServices['role'] },
+  { clock, logger, launcher, die }: Omit<HostPorts, 'load' | 'onEnded'>,
+  registry: (services: HostServices) => BehaviorRegistry,
+): Host {
+  let rdds = 0;
+  const { host, role, index, options, control } = init;
+  const services: HostServices = {
+    host,
+    role,
+    index,
+    options,
+    clock,
+    control,
+    launcher,
+    die,
+    pool: SlabPool.attach(init.pool as SlabPoolShare, host),
+    net: nodeNet,
+    programs: new Map(),
+    controls: new Map(),
+    tell: (to, message) => system.tell(to, message),
+    ask: (to, make, timeoutMs) => system.ask(to, make, timeoutMs),
+    nextRdd: () => rdds++,
+    log: (level, text) => logger.log(level, text),
+    listFiles,
+    claimDirectory,
+    connect: (port, other) => void system.connect(port, { hosts: [other] }),
+    hostDown: (other, error) => system.hostDown(other, error),
+  };
+  const system: ActorSystem = new ActorSystem({ host, clock, registry: registry(services), logger, prng: createPrng(`${options.seed} host ${host}`) });
+  return { system, services };
+}

@@ -1,0 +1,289 @@
+/**
+ * Runs the jobs of one batch after another, the outputs of a batch in the order in which they were defined.
+ *
+ * Owns: the queue of job sets and the run of the first. Invariant: a batch is completed exactly once, after every output
+ * of it has ended in some way; with `stop`, none begins after a batch that failed.
+ * Talks to: job generator, task scheduler, the app's outputs, listener bus.
+ * A crash loses: batches submitted and not completed; the program then fails as a whole.
+ *
+ *   [ t3: o0 o1 | t4: o0 o1 | ... ]      running: t3, output 0  -->  ended  -->  output 1  -->  ended  -->  completed, t4
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import { programScope, resultScope } from '../protocol/block.ts';
+import type { JobRequest, JobResult, JobSet, OutputJob, ToAppOutputs, ToJobScheduler, ToTaskScheduler } from '../protocol/job.ts';
+import type { BatchInfo, ListenerEvent, OutputInfo } from '../protocol/listener.ts';
+import type { BlockRef, Sink } from '../protocol/rdd.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import type { ProgramId } from '../protocol/ids.ts';
+import type { BatchTime } from '../protocol/time.ts';
+import { MillraceError, toWireError } from '../protocol/errors.ts';
+import type { WireError } from '../protocol/errors.ts';
+import { assert, unreachable } from '../lib/base/assert.ts';
+import { places, programPlaces } from './places.ts';
+import type { HostServices } from './services.ts';
+
+export interface JobSchedulerArgs {
+  readonly program: ProgramId;
+  readonly onBatchFailure: 'stop' | 'skip' | 'continue';
+  readonly outputTimeoutMs: number;
+  /** Names of the outputs, for events: by output number. */
+  readonly outputNames: readonly string[];
+}
+
+interface Running {
+  readonly jobSet: JobSet;
+  /** Index of the job that runs now. */
+  readonly job: number;
+  readonly startedAt: number;
+  readonly jobStartedAt: number;
+  readonly outputs: readonly OutputInfo[];
+  /** Blocks of the first partition of a printed output, where the others are wanted too. */
+  readonly printed: readonly BlockRef[] | null;
+}
+
+interface State {
+  readonly args: JobSchedulerArgs;
+  readonly waiting: readonly JobSet[];
+  readonly running: Running | null;
+  /** The last batch that is complete; batches complete in order. */
+  readonly completed: number;
+  readonly failed: WireError | null;
+  /** No further batch starts: `failed` says why. */
+  readonly halted: boolean;
+  readonly awaiting: readonly { readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> }[];
+  /** Batches on their way to each published stream's reader. */
+  readonly outstanding: ReadonlyMap<number, number>;
+  /** A published output that waits for its reader. */
+  readonly held: OutputJob | null;
+}
+
+type Turning = Turn<ToJobScheduler>;
+
+export function jobScheduler(services: HostServices): Behavior<State, ToJobScheduler, JobSchedulerArgs> {
+  const now = (): number => services.clock.wall();
+
+  /** Starts what can start: the next job of the running batch, or the next batch. */
+  const advance = (state: State, turn: Turning): State => {
+    let at = state;
+    for (;;) {
+      if (at.running === null) {
+        const [jobSet, ...waiting] = at.waiting;
+        if (jobSet === undefined || at.halted) return answerAwaiting(at, turn);
+        at = { ...at, waiting, running: { jobSet, job: 0, startedAt: now(), jobStartedAt: now(), outputs: [], printed: null } };
+        emit(at, turn, { type: 'batchStarted', info: infoOf(at) });
+        startJob(at, turn);
+        if (jobSet.jobs.length > 0) return at;
+      }
+      const { running } = at;
+      if (running === null || running.job < running.jobSet.jobs.length) return at;
+      at = complete(at, turn);
+    }
+  };
+
+  const startJob = (state: State, turn: Turning): void => {
+    const { running } = state;
+    const job = running?.jobSet.jobs[running.job];
+    if (running === null || job === undefined) return;
+    const { time } = running.jobSet;
+    const { outputs } = programPlaces(state.args.program);
+    const ended = (error: WireError | null): ToJobScheduler => ({ type: 'jobEnded', time, output: job.output, error });
+    const { action } = job;
+    switch (action.kind) {
+      case 'foreachRDD': {
+        const rdd = running.jobSet.nodes.find(({ id }) => id === job.rdd);
+        assert(rdd !== undefined, 'a job set holds the nodes of its jobs', job.rdd);
+        turn.ask<ToAppOutputs, { readonly error: WireError | null }>(outputs, (replyTo) => ({ type: 'runBody', output: job.output, time, rdd, replyTo }), state.args.outputTimeoutMs, (outcome) =>
+          ended(outcome.ok ? outcome.value.error : outputError(outcome.error, state.args.outputTimeoutMs)),
+        );
+        return;
+      }
+      case 'print': {
+        // As Spark's take: the first partition alone, where that gives enough; one record more shows that there are more.
+        const count = partitionsOf(running.jobSet, job);
+        const partitions = count < 2 ? null : running.printed === null ? [0] : range(1, count);
+        runJob(state, running.jobSet, job, { kind: 'collect', limit: action.limit + 1 }, partitions, turn, (result) => ({ type: 'jobResult', time, output: job.output, result }));
+        return;
+      }
+      case 'publish':
+        runJob(state, running.jobSet, job, { kind: 'collect', limit: -1 }, null, turn, (result) => ({ type: 'jobResult', time, output: job.output, result }));
+        return;
+      case 'run':
+        runJob(state, running.jobSet, job, action.sink, null, turn, (result) => ended(result.ok ? null : result.error));
+        return;
+      default:
+        unreachable(action);
+    }
+  };
+
+  const complete = (state: State, turn: Turning): State => {
+    const { running } = state;
+    assert(running !== null, 'only a running batch completes');
+    const info = infoOf(state, now());
+    const { time } = running.jobSet;
+    turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time });
+    emit(state, turn, { type: 'batchCompleted', info });
+    return answerAwaiting({ ...state, running: null, completed: time }, turn);
+  };
+
+  const endJob = (state: State, error: WireError | null, turn: Turning): State => {
+    const { running } = state;
+    const job = running?.jobSet.jobs[running.job];
+    if (running === null || job === undefined) return state;
+    const output: OutputInfo = { output: job.output, name: state.args.outputNames[job.output] ?? '', durationMs: now() - running.jobStartedAt, error };
+    const failed = error === null ? state : fail(state, error, running.jobSet.time, turn);
+    const next: State = { ...failed, running: { ...running, job: running.job + 1, jobStartedAt: now(), outputs: [...running.outputs, output], printed: null } };
+    startJob(next, turn);
+    return advance(next, turn);
+  };
+
+  const onJobResult = (state: State, message: Extract<ToJobScheduler, { type: 'jobResult' }>, turn: Turning): State => {
+    const { running } = state;
+    const job = running?.jobSet.jobs[running.job];
+    if (running === null || job === undefined || running.jobSet.time !== message.time || job.output !== message.output) return state;
+    if (!message.result.ok) return endJob(state, message.result.error, turn);
+    const records = message.result.outputs.flatMap((output) => (output.kind === 'records' ? [output.block] : []));
+    const { outputs } = programPlaces(state.args.program);
+    const scope = resultScopeOf(state.args.program, message.time, message.output);
+    const { action } = job;
+    if (action.kind === 'print') {
+      const seen = message.result.outputs.reduce((sum, output) => sum + (output.kind === 'records' ? output.block.records : 0), 0);
+      if (running.printed === null && seen <= action.limit && partitionsOf(running.jobSet, job) > 1) {
+        const next: State = { ...state, running: { ...running, printed: records } };
+        startJob(next, turn);
+        return next;
+      }
+      turn.tell(outputs, { type: 'printBatch', output: job.output, time: message.time, limit: action.limit, records: [...(running.printed ?? []), ...records], scope });
+      return endJob(state, null, turn);
+    }
+    assert(action.kind === 'publish', 'only printed and published outputs bring their records back', action.kind);
+    turn.tell(outputs, { type: 'publishBatch', output: job.output, time: message.time, records, scope });
+    const underWay = (state.outstanding.get(job.output) ?? 0) + 1;
+    const next: State = { ...state, outstanding: new Map(state.outstanding).set(job.output, underWay) };
+    // A reader that is `outstandingMax` batches behind holds this output until it has taken one.
+    if (action.mode === 'hold' && underWay > action.outstandingMax) return { ...next, held: job };
+    return endJob(next, null, turn);
+  };
+
+  return {
+    name: 'job-scheduler',
+    mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
+    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null }),
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'submitJobSet': {
+          const next = { ...state, waiting: [...state.waiting, message.jobSet] };
+          emit(state, turn, { type: 'batchSubmitted', info: waitingInfo(message.jobSet) });
+          return advance(next, turn);
+        }
+        case 'generationFailed': {
+          const failed = fail(state, message.error, message.time, turn);
+          const jobSet: JobSet = { time: message.time, jobs: [], nodes: [], replays: [], broadcasts: [], inputRecords: 0, submittedAt: now() };
+          return advance({ ...failed, waiting: [...failed.waiting, jobSet] }, turn);
+        }
+        case 'jobEnded': {
+          const job = state.running?.jobSet.jobs[state.running.job];
+          if (state.running?.jobSet.time !== message.time || job?.output !== message.output) return state;
+          return endJob(state, message.error, turn);
+        }
+        case 'jobResult':
+          return onJobResult(state, message, turn);
+        case 'publishedTaken': {
+          const left = Math.max(0, (state.outstanding.get(message.output) ?? 0) - 1);
+          const next: State = { ...state, outstanding: new Map(state.outstanding).set(message.output, left) };
+          if (next.held?.output !== message.output) return next;
+          return endJob({ ...next, held: null }, null, turn);
+        }
+        case 'awaitBatch':
+          return answerAwaiting({ ...state, awaiting: [...state.awaiting, { time: message.time, replyTo: message.replyTo }] }, turn);
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}
+
+function runJob(state: State, jobSet: JobSet, job: OutputJob, sink: Sink, partitions: readonly number[] | null, turn: Turning, adapt: (result: JobResult) => ToJobScheduler): void {
+  const { program, outputTimeoutMs } = state.args;
+  const request: JobRequest = {
+    target: job.rdd,
+    partitions,
+    sink,
+    nodes: jobSet.nodes,
+    program,
+    batchTime: jobSet.time,
+    scope: programScope(program),
+    resultScope: resultScopeOf(program, jobSet.time, job.output),
+    replays: jobSet.replays,
+    broadcasts: jobSet.broadcasts,
+  };
+  turn.ask<ToTaskScheduler, JobResult>(places.taskScheduler, (replyTo) => ({ type: 'runJob', request, replyTo }), outputTimeoutMs, (outcome) =>
+    adapt(outcome.ok ? outcome.value : { ok: false, error: outputError(outcome.error, outputTimeoutMs) }),
+  );
+}
+
+function partitionsOf(jobSet: JobSet, job: OutputJob): number {
+  return jobSet.nodes.find(({ id }) => id === job.rdd)?.partitions ?? 0;
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
+}
+
+/** The first failure is what the context reports; with `stop`, it is also the last batch's. */
+function fail(state: State, error: WireError, time: BatchTime, turn: Turning): State {
+  emit(state, turn, { type: 'failed', info: { error, time } });
+  return { ...state, failed: state.failed ?? error, halted: state.halted || state.args.onBatchFailure === 'stop' };
+}
+
+/** Who waits for a batch that will never run is told why. */
+function answerAwaiting(state: State, turn: Turning): State {
+  const still: State['awaiting'][number][] = [];
+  for (const waiter of state.awaiting) {
+    if (waiter.time <= state.completed) turn.reply(waiter.replyTo, { error: null });
+    else if (state.halted && state.running === null) turn.reply(waiter.replyTo, { error: state.failed });
+    else still.push(waiter);
+  }
+  return still.length === state.awaiting.length ? state : { ...state, awaiting: still };
+}
+
+function outputError(error: WireError, timeoutMs: number): WireError {
+  if (error.code !== 'AskTimeout') return error;
+  return toWireError(new MillraceError('OutputTimeout', `Expected the output to end within outputTimeoutMs (${timeoutMs} ms); it has not. Raise the bound, or see what the output waits for.`));
+}
+
+function resultScopeOf(program: ProgramId, time: BatchTime, output: number): string {
+  return resultScope(program, `${time}/${output}`);
+}
+
+function infoOf(state: State, endedAt: number | null = null): BatchInfo {
+  const { running } = state;
+  assert(running !== null, 'only a running batch has times');
+  const { jobSet, startedAt, outputs } = running;
+  return {
+    ...waitingInfo(jobSet),
+    processingStartTime: startedAt,
+    processingEndTime: endedAt,
+    schedulingDelayMs: startedAt - jobSet.submittedAt,
+    processingDelayMs: endedAt === null ? null : endedAt - startedAt,
+    totalDelayMs: endedAt === null ? null : endedAt - jobSet.submittedAt,
+    outputs,
+  };
+}
+
+function waitingInfo(jobSet: JobSet): BatchInfo {
+  return {
+    batchTime: jobSet.time,
+    submissionTime: jobSet.submittedAt,
+    processingStartTime: null,
+    processingEndTime: null,
+    schedulingDelayMs: null,
+    processingDelayMs: null,
+    totalDelayMs: null,
+    records: jobSet.inputRecords,
+    outputs: [],
+  };
+}
+
+function emit(state: State, turn: Turning, event: ListenerEvent): void {
+  turn.tell(places.listenerBus, { type: 'emit', program: state.args.program, event });
+}

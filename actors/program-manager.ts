@@ -1,0 +1,194 @@
+/**
+ * Starts and stops programs: builds them everywhere, hangs their actors into the tree, and takes them out again.
+ *
+ * Owns: in which step of its life each program is. Invariant: every start and every stop is answered, whatever happens on
+ * the way; a program that fails is told to the app exactly once.
+ * Talks to: the app's thread, host manager, /driver/programs, the program's own actors.
+ * A crash loses: the answers under way; the cluster then ends (the driver's supervisor has no restarts).
+ *
+ *   start:  loadEverywhere --> startChild(streaming-P) --> active
+ *   stop, graceful:  stopReceivers --> stopTimer --> lastBatch where something was received --> awaitBatch --> take down
+ *   stop:            take down
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import type { ChildSpec, ToSupervisor } from '../lib/actor/child-spec.ts';
+import type { ToBatchTimer } from '../protocol/batch.ts';
+import type { StreamingSpec, ToHostManager } from '../protocol/host.ts';
+import type { ToJobScheduler } from '../protocol/job.ts';
+import type { ProgramStep, ToProgramManager } from '../protocol/program.ts';
+import type { ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
+import type { HostId, ProgramId } from '../protocol/ids.ts';
+import { asBatchTime, floorToGrid } from '../protocol/time.ts';
+import type { BatchTime } from '../protocol/time.ts';
+import { MillraceError, toWireError } from '../protocol/errors.ts';
+import type { WireError } from '../protocol/errors.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import { places, programPlaces } from './places.ts';
+import type { HostServices } from './services.ts';
+
+interface Program {
+  readonly spec: StreamingSpec;
+  readonly zeroTime: number;
+  phase: 'loading' | 'starting' | 'active' | 'stopping';
+  starting: ReplyTo<{ readonly zeroTime: number }> | null;
+  stopping: { readonly replyTo: ReplyTo<null>; readonly deadline: number } | null;
+}
+
+/** How tree.ts hangs a program into the tree. */
+export type StreamingTree = (spec: StreamingSpec, zeroTime: number, recordBytesMax: number, io: readonly HostId[]) => ChildSpec;
+
+type State = Map<ProgramId, Program>;
+type Turning = Turn<ToProgramManager>;
+
+const stepTimeoutMs = 120_000;
+const takeDownTimeoutMs = 15_000;
+
+export function programManager(services: HostServices, treeOf: StreamingTree): Behavior<State, ToProgramManager> {
+  const step = (program: ProgramId, value: ProgramStep): ToProgramManager => ({ type: 'programStep', program, step: value });
+
+  const startTree = (program: Program, io: readonly HostId[], turn: Turning): void => {
+    const { program: id, batchIntervalMs } = program.spec.descriptor;
+    program.phase = 'starting';
+    // Batch times are multiples of the interval, as in Spark: the first batch is the first grid point after now.
+    const zeroTime = program.spec.clock === 'manual' ? 0 : floorToGrid(services.clock.wall(), batchIntervalMs);
+    Object.assign(program, { zeroTime });
+    const spec = treeOf(program.spec, zeroTime, services.options.recordBytesMax, io);
+    turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
+  };
+
+  const takeDown = (id: ProgramId, turn: Turning): void => {
+    turn.ask<ToSupervisor, null>(places.programs, (replyTo) => ({ type: 'terminateChild', id: `streaming-${id}`, replyTo }), takeDownTimeoutMs, () => step(id, { type: 'treeStopped' }));
+  };
+
+  /** What was held for the program, and the program itself on every host. */
+  const forget = (state: State, id: ProgramId, turn: Turning): void => {
+    state.delete(id);
+    const error = toWireError(new MillraceError('ContextStopped', 'The job was cancelled: its context has been stopped.'));
+    turn.tell(places.taskScheduler, { type: 'cancelProgram', program: id, error });
+    turn.tell(places.taskScheduler, { type: 'forgetProgram', program: id });
+    turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program: id });
+    turn.tell(places.hostManager, { type: 'forgetProgram', program: id });
+  };
+
+  const onStep = (state: State, id: ProgramId, value: ProgramStep, turn: Turning): State => {
+    const program = state.get(id);
+    if (program === undefined) return state;
+    const at = programPlaces(id);
+    switch (value.type) {
+      case 'loaded':
+        if (program.phase !== 'loading') return state;
+        if (value.error === null) startTree(program, value.io, turn);
+        else failStart(state, program, value.error, turn);
+        return state;
+      case 'treeStarted': {
+        if (program.phase !== 'starting') return state;
+        if (value.error !== null) {
+          failStart(state, program, value.error, turn);
+          return state;
+        }
+        program.phase = 'active';
+        turn.watch(at.streaming as ActorRef<never>);
+        if (program.starting !== null) turn.reply(program.starting, { zeroTime: program.zeroTime });
+        program.starting = null;
+        return state;
+      }
+      case 'receiversEnded':
+        turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'stopTimer', replyTo }), stepTimeoutMs, (outcome) =>
+          step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: value.unallocated }),
+        );
+        return state;
+      case 'timerStopped':
+        if (value.unallocated > 0) {
+          turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'lastBatch', replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: 0 }));
+          return state;
+        }
+        if (value.time === null || value.time <= program.zeroTime) takeDown(id, turn);
+        else awaitLast(program, value.time, turn);
+        return state;
+      case 'lastBatchRun':
+        takeDown(id, turn);
+        return state;
+      case 'treeStopped': {
+        const replyTo = program.stopping?.replyTo;
+        forget(state, id, turn);
+        if (replyTo !== undefined) turn.reply(replyTo, null);
+        return state;
+      }
+      default:
+        return unreachable(value);
+    }
+  };
+
+  const awaitLast = (program: Program, time: number, turn: Turning): void => {
+    const { program: id } = program.spec.descriptor;
+    const left = Math.max(1, (program.stopping?.deadline ?? turn.now) - turn.now);
+    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), left, () => step(id, { type: 'lastBatchRun' }));
+  };
+
+  const failStart = (state: State, program: Program, error: WireError, turn: Turning): void => {
+    const { program: id } = program.spec.descriptor;
+    if (program.starting !== null) turn.replyError(program.starting as ReplyTo<never>, error);
+    forget(state, id, turn);
+  };
+
+  return {
+    name: 'program-manager',
+    init: () => new Map(),
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'startProgram': {
+          const { spec } = message;
+          const { program: id } = spec.descriptor;
+          state.set(id, { spec, zeroTime: 0, phase: 'loading', starting: message.replyTo, stopping: null });
+          turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
+            step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
+          );
+          return state;
+        }
+        case 'stopProgram': {
+          const program = state.get(message.program);
+          if (program === undefined || program.phase === 'stopping') {
+            turn.reply(message.replyTo, null);
+            return state;
+          }
+          const active = program.phase === 'active';
+          program.phase = 'stopping';
+          program.stopping = { replyTo: message.replyTo, deadline: turn.now + message.timeoutMs };
+          if (program.starting !== null) {
+            turn.replyError(program.starting as ReplyTo<never>, toWireError(new MillraceError('ContextStopped', 'The context was stopped while it was starting.')));
+            program.starting = null;
+          }
+          turn.unwatch(programPlaces(message.program).streaming as ActorRef<never>);
+          if (active && message.graceful) {
+            turn.ask<ToReceiverTracker, { readonly unallocated: number }>(programPlaces(message.program).receiverTracker, (replyTo) => ({ type: 'stopReceivers', timeoutMs: message.timeoutMs, replyTo }), message.timeoutMs, (outcome) =>
+              step(message.program, { type: 'receiversEnded', unallocated: outcome.ok ? outcome.value.unallocated : 0 }),
+            );
+          } else {
+            takeDown(message.program, turn);
+          }
+          return state;
+        }
+        case 'programStep':
+          return onStep(state, message.program, message.step, turn);
+        case 'ioHostDown':
+          for (const id of state.keys()) turn.tell(programPlaces(id).receiverTracker, message);
+          return state;
+        default:
+          return unreachable(message);
+      }
+    },
+    signal(state, signal, turn) {
+      if (signal.type !== 'terminated') return state;
+      for (const [id, program] of state) {
+        if (programPlaces(id).streaming.cell !== signal.ref.cell || program.phase !== 'active') continue;
+        const { reason } = signal;
+        const error = 'error' in reason && reason.error !== undefined ? reason.error : toWireError(new MillraceError('ContextFailed', `The program's actors ended: ${reason.type}.`));
+        turn.tell(places.listenerBus, { type: 'emit', program: id, event: { type: 'failed', info: { error, time: null } } });
+        turn.tell(places.listenerBus, { type: 'emit', program: id, event: { type: 'programEnded', info: { error } } });
+        forget(state, id, turn);
+      }
+      return state;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * A program as the actors of a host see it: the built graph behind the few things that a role needs of it.
+ *
+ * Invariant: the same program gives the same operators, function numbers and uids on every host (compared by fingerprint
+ * when it is started); what differs between hosts is only which of these methods is called there.
+ */
+import type { EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
+import type { Fingerprint } from '../protocol/host.ts';
+import type { OutputJob } from '../protocol/job.ts';
+import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
+import type { AccumulatorUpdate } from '../protocol/task.ts';
+import type { StreamBlocks } from '../protocol/receiver.ts';
+import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
+import type { BatchTime } from '../protocol/time.ts';
+
+/** What no batch leads to any more. */
+export interface Cleared {
+  readonly rdds: readonly RddId[];
+  /** Records that were stored for RDDs among them. */
+  readonly handles: readonly SharedHandle[];
+  /** Blocks received for batches up to this one are of no more use; null: for none yet. */
+  readonly inputsUpTo: BatchTime | null;
+}
+
+/** What the driver makes of one batch. */
+export interface GeneratedBatch {
+  readonly jobs: readonly OutputJob[];
+  readonly nodes: readonly RddNode[];
+  readonly replays: readonly ReplayRecord[];
+  readonly broadcasts: readonly BroadcastVersion[];
+}
+
+export type { EncodedPartition };
+
+export interface HostProgram {
+  readonly program: ProgramId;
+  readonly fingerprint: Fingerprint;
+
+  /** Driver. Before the first batch: the grid's zero. */
+  startAt(zeroTime: number): void;
+  /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
+  generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
+  /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
+  clear(time: BatchTime): Cleared;
+  /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
+  slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
+  /** Driver. What the app has put into a queue. */
+  push(queue: number, partitions: readonly EncodedPartition[]): void;
+  /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
+  setBroadcast(broadcast: number, value: Uint8Array): void;
+
+  /** Driver. All that a job on an RDD of the app's making needs: `made` are the nodes that the app made itself. */
+  completeJob(target: RddId, made: readonly RddNode[], time: BatchTime | null): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>;
+
+  /** Worker. Makes the functions that `resolve` will be asked for; a promise only where an async transform must be replayed. */
+  prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): void | Promise<void>;
+  /** Worker. The closure of this thread. */
+  resolve(ref: FunctionRef): (...args: never[]) => unknown;
+  /** Worker. What user functions have added to accumulators since the last call. */
+  takeAccumulators(operator: string): readonly AccumulatorUpdate[];
+
+  /** Io. The user's receiver or decoder factory of an input stream. */
+  factory(stream: StreamId): unknown;
+}

@@ -1,0 +1,158 @@
+/**
+ * Knows what was received and to which batch it went.
+ *
+ * Owns: for each stream the blocks that no batch has yet, and for each batch its blocks until the batch is forgotten.
+ * Invariant: a block is allocated to exactly one batch, in the order in which it was added; asking twice for a batch gives
+ * the same blocks.
+ * Talks to: block managers and receivers (io threads), job generator, block manager master, listener bus.
+ * A crash loses: which blocks had been received (without a write-ahead log); the program then fails as a whole.
+ *
+ *   addBlock -->  [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import { programScope, receivedScope } from '../protocol/block.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import type { ActorRef } from '../protocol/ref.ts';
+import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
+import type { BlockRef, SharedHandle } from '../protocol/rdd.ts';
+import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
+import type { BatchTime } from '../protocol/time.ts';
+import type { ListenerEvent } from '../protocol/listener.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import { places } from './places.ts';
+
+export interface ReceiverTrackerArgs {
+  readonly program: ProgramId;
+  readonly streams: readonly StreamId[];
+}
+
+interface Stream {
+  readonly waiting: { readonly block: BlockRef; readonly records: number }[];
+  receiver: ActorRef<ToReceiver> | null;
+  host: HostId | null;
+}
+
+interface State {
+  readonly program: ProgramId;
+  readonly streams: Map<StreamId, Stream>;
+  readonly batches: Map<BatchTime, readonly StreamBlocks[]>;
+  /** Receivers that have still to hand over their last block, and who waits for them. */
+  ending: { left: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> } | null;
+}
+
+type Turning = Turn<ToReceiverTracker>;
+
+export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
+  return {
+    name: 'receiver-tracker',
+    mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
+    init: (_turn, { program, streams }) => ({
+      program,
+      streams: new Map(streams.map((stream) => [stream, { waiting: [], receiver: null, host: null }])),
+      batches: new Map(),
+      ending: null,
+    }),
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'addBlock':
+          return onAddBlock(state, message, turn);
+        case 'receiverStarted': {
+          const stream = state.streams.get(message.stream);
+          if (stream !== undefined) Object.assign(stream, { receiver: message.receiver, host: message.host });
+          emit(state, turn, { type: 'receiverStarted', info: { stream: message.stream, host: message.host } });
+          return state;
+        }
+        case 'receiverError': {
+          const { stream, error, willRestart } = message;
+          emit(state, turn, { type: 'receiverError', info: { stream, message: message.message, error, willRestart } });
+          turn.log('warn', `Receiver of stream ${stream}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
+          return state;
+        }
+        case 'receiverStopped': {
+          const stream = state.streams.get(message.stream);
+          if (stream !== undefined) stream.receiver = null;
+          emit(state, turn, { type: 'receiverStopped', info: { stream: message.stream, message: message.message } });
+          return state;
+        }
+        case 'allocate':
+          turn.reply(message.replyTo, allocate(state, message.time, turn));
+          return state;
+        case 'forgetBatches':
+          return forget(state, message.upTo, turn);
+        case 'ioHostDown':
+          for (const [stream, { host }] of state.streams) {
+            if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { stream, host, records: -1 } });
+          }
+          return state;
+        case 'stopReceivers':
+          return onStopReceivers(state, message, turn);
+        case 'receiversStopped':
+          return onReceiverEnded(state, turn);
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}
+
+function onAddBlock(state: State, message: Extract<ToReceiverTracker, { type: 'addBlock' }>, turn: Turning): State {
+  const stream = state.streams.get(message.stream);
+  if (stream === undefined) return state;
+  const { place } = message.block;
+  if (place !== null && 'slab' in place) {
+    turn.tell(places.blockManagerMaster, { type: 'hold', scope: receivedScope(state.program), handles: [place] });
+  }
+  stream.waiting.push({ block: message.block, records: message.records });
+  return state;
+}
+
+function allocate(state: State, time: BatchTime, turn: Turning): readonly StreamBlocks[] {
+  const known = state.batches.get(time);
+  if (known !== undefined) return known;
+  const allocated: StreamBlocks[] = [];
+  const handles: SharedHandle[] = [];
+  for (const [stream, { waiting }] of state.streams) {
+    const taken = waiting.splice(0);
+    for (const { block } of taken) {
+      if (block.place !== null && 'slab' in block.place) handles.push(block.place);
+    }
+    allocated.push({ stream, blocks: taken.map(({ block }) => block), records: taken.reduce((sum, { records }) => sum + Math.max(0, records), 0) });
+  }
+  if (handles.length > 0) {
+    turn.tell(places.blockManagerMaster, { type: 'moveHold', from: receivedScope(state.program), to: programScope(state.program), handles });
+  }
+  state.batches.set(time, allocated);
+  return allocated;
+}
+
+/** Gives back what the batches were given: also of streams that no output depends on. */
+function forget(state: State, upTo: BatchTime, turn: Turning): State {
+  for (const [time, allocated] of state.batches) {
+    if (time > upTo) continue;
+    state.batches.delete(time);
+    const handles = allocated.flatMap(({ blocks }) => blocks.flatMap(({ place }): SharedHandle[] => (place !== null && 'slab' in place ? [place] : [])));
+    if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(state.program), handles });
+  }
+  return state;
+}
+
+function onStopReceivers(state: State, message: Extract<ToReceiverTracker, { type: 'stopReceivers' }>, turn: Turning): State {
+  const live = [...state.streams.values()].flatMap(({ receiver }) => (receiver === null ? [] : [receiver]));
+  for (const receiver of live) {
+    turn.ask<ToReceiver, null>(receiver, (replyTo) => ({ type: 'endIntake', replyTo }), message.timeoutMs, () => ({ type: 'receiversStopped' }));
+  }
+  // One more than the receivers: so that the last step is the same where there are none.
+  return onReceiverEnded({ ...state, ending: { left: live.length + 1, replyTo: message.replyTo } }, turn);
+}
+
+function onReceiverEnded(state: State, turn: Turning): State {
+  if (state.ending === null) return state;
+  state.ending.left -= 1;
+  if (state.ending.left > 0) return state;
+  turn.reply(state.ending.replyTo, { unallocated: [...state.streams.values()].reduce((sum, { waiting }) => sum + waiting.length, 0) });
+  return { ...state, ending: null };
+}
+
+function emit(state: State, turn: Turning, event: ListenerEvent): void {
+  turn.tell(places.listenerBus, { type: 'emit', program: state.program, event });
+}

@@ -1,0 +1,127 @@
+/**
+ * One receiver: runs a source, hands over its blocks, and fails where the source fails, so that its supervisor starts it
+ * again with back-off.
+ *
+ * Owns: the source (a connection, or a user's receiver) and its open block.
+ * Talks to: its block generator (blocks), the receiver tracker (news).
+ * A crash loses: what the source had read and not yet cut. An orderly failure (the connection closes) loses nothing: what
+ * was read is cut and handed over first.
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import type { Source, SourceBlock } from '../lib/sources/source.ts';
+import type { ReceiverSpec, SourceEvent, ToBlockGenerator, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ActorRef } from '../protocol/ref.ts';
+import type { WireError } from '../protocol/errors.ts';
+import { MillraceError, toWireError } from '../protocol/errors.ts';
+import { asBlockId } from '../protocol/ids.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import type { HostServices } from './services.ts';
+import { programPlaces, receiverPlaces } from './places.ts';
+import { sourceFor } from './sources.ts';
+
+interface State {
+  readonly spec: ReceiverSpec;
+  readonly generator: ActorRef<ToBlockGenerator>;
+  readonly source: Source;
+  /** Set once intake has ended: nothing is cut after it. */
+  readonly ended: boolean;
+}
+
+export function receiver(services: HostServices): Behavior<State, ToReceiver, ReceiverSpec> {
+  return {
+    name: 'receiver',
+    init(turn, spec) {
+      const generator = receiverPlaces(services.host, spec.program, spec.stream).blockGenerator;
+      const { self } = turn;
+      const source = sourceFor(services, spec, (event) => services.tell(self, { type: 'sourceEvent', event }));
+      turn.tell(generator, { type: 'receiverReady', receiver: self });
+      turn.tell(tracker(spec), { type: 'receiverStarted', stream: spec.stream, host: services.host, receiver: self });
+      turn.perform('startSource', () => source.start(), (outcome) => ({ type: 'sourceEvent', event: outcome.ok ? { type: 'connected', peer: '' } : { type: 'failed', message: outcome.error.message, error: outcome.error } }));
+      return { spec, generator, source, ended: false };
+    },
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'cutBlock':
+          if (!state.ended) handOver(state, guardedCut(state, turn), turn);
+          return state;
+        case 'endIntake':
+          if (!state.ended) handOver(state, state.source.end(), turn);
+          turn.tell(state.generator, { type: 'drained', replyTo: message.replyTo });
+          turn.stop({ type: 'shutdown' });
+          return { ...state, ended: true };
+        case 'sourceEvent':
+          return onSourceEvent(state, message.event, turn);
+        default:
+          return unreachable(message);
+      }
+    },
+    stopped(state, _reason, turn) {
+      if (!state.ended) handOver(state, state.source.end(), turn);
+    },
+  };
+}
+
+function onSourceEvent(state: State, event: SourceEvent, turn: Turn<ToReceiver>): State {
+  if (state.ended) return state;
+  const { spec } = state;
+  switch (event.type) {
+    case 'connected':
+      return state;
+    case 'blockFull':
+      handOver(state, guardedCut(state, turn), turn);
+      return state;
+    case 'recordTooLarge': {
+      const error = new MillraceError('RecordTooLarge', `Expected lines of at most ${spec.recordBytesMax} bytes; got one of ${event.bytes}. It was left out, and the stream goes on; raise recordBytesMax to take it.`, {
+        details: { stream: spec.stream, bytes: event.bytes, recordBytesMax: spec.recordBytesMax },
+      });
+      turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message: error.message, error: toWireError(error), willRestart: false });
+      return state;
+    }
+    case 'closed':
+      return restart(state, event.message, null, turn);
+    case 'failed':
+      return restart(state, event.message, event.error, turn);
+    case 'restart':
+      return restart(state, event.message, event.error, turn);
+    case 'reported':
+      turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message: event.message, error: event.error, willRestart: false });
+      return state;
+    case 'stopped':
+      handOver(state, state.source.end(), turn);
+      turn.tell(tracker(spec), { type: 'receiverStopped', stream: spec.stream, message: event.message });
+      turn.stop({ type: 'normal' });
+      return { ...state, ended: true };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** Hands over what there is, says so, and fails: the supervisor's back-off does the rest. */
+function restart(state: State, message: string, error: WireError | null, turn: Turn<ToReceiver>): State {
+  const { spec } = state;
+  handOver(state, state.source.end(), turn);
+  turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message, error, willRestart: true });
+  turn.stop({ type: 'error', error: error ?? toWireError(new MillraceError('ReceiverFailed', `The source of stream ${spec.stream} ended: ${message}. The receiver starts again with back-off.`)) });
+  return { ...state, ended: true };
+}
+
+/** A record that can't be encoded is the user's error: reported, and the receiver starts again without it. */
+function guardedCut(state: State, turn: Turn<ToReceiver>): readonly SourceBlock[] {
+  try {
+    return state.source.cut();
+  } catch (thrown) {
+    const error = toWireError(thrown);
+    turn.tell(tracker(state.spec), { type: 'receiverError', stream: state.spec.stream, message: error.message, error, willRestart: false });
+    return [];
+  }
+}
+
+function handOver(state: State, blocks: readonly SourceBlock[], turn: Turn<ToReceiver>): void {
+  for (const { codec, place, records } of blocks) {
+    turn.tell(state.generator, { type: 'blockCut', block: { id: asBlockId(''), codec, place, records }, records });
+  }
+}
+
+function tracker(spec: ReceiverSpec): ActorRef<ToReceiverTracker> {
+  return programPlaces(spec.program).receiverTracker;
+}

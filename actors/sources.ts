@@ -1,0 +1,40 @@
+/**
+ * Which source runs a receiver: made of its spec, on the io thread.
+ *
+ * Invariant: every kind of receiver is one line here; a user's factory is called here and nowhere else.
+ */
+import { DecoderSink, FrameSink } from '../lib/sources/byte-sinks.ts';
+import { ReceiverSource } from '../lib/sources/receiver-source.ts';
+import { SocketBytesSource } from '../lib/sources/socket-bytes-source.ts';
+import { SocketTextSource } from '../lib/sources/socket-text-source.ts';
+import type { Emit, Source } from '../lib/sources/source.ts';
+import type { Receiver } from '../lib/dstream/receiver.ts';
+import type { StreamDecoder } from '../lib/dstream/input.ts';
+import { decodeRecords } from '../protocol/codec.ts';
+import type { ReceiverSpec } from '../protocol/receiver.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import type { HostServices } from './services.ts';
+
+/** A block of records is cut at this many, whatever the block interval says. */
+const blockRecordsMax = 65_536;
+
+export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit): Source {
+  const { pool, net, options } = services;
+  const { host, port, recordBytesMax, stream } = spec;
+  const allocate = (bytes: number) => pool.allocate(bytes);
+  const factory = (): unknown => services.programs.get(spec.program)?.factory(stream);
+  switch (spec.kind) {
+    case 'socketText':
+      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: options.slabBytes, net, open: () => pool.openSlab(), emit });
+    case 'rawSocket':
+      return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, options.blockMemoryBytesMax, (block) => decodeRecords(block).length) });
+    case 'socketDecoder': {
+      const decoder = (factory() as () => StreamDecoder<unknown>)();
+      return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, allocate, blockRecordsMax) });
+    }
+    case 'custom':
+      return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, allocate, recordsMax: blockRecordsMax });
+    default:
+      return unreachable(spec.kind);
+  }
+}

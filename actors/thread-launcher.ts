@@ -1,0 +1,47 @@
+/**
+ * Hosts on threads: one piscina pool for each role, owned by the thread that launches.
+ *
+ * Invariant: a pool is made when its role is first launched, with as many threads as the options say, and ends with the
+ * launcher.
+ */
+import { portOf } from '../lib/actor/link.ts';
+import { ThreadPool } from '../lib/actor/thread-pool.ts';
+import type { HostInit, HostRole } from '../protocol/host.ts';
+import type { HostLauncher, LaunchedHost } from './launcher.ts';
+
+export interface ThreadLauncher extends HostLauncher {
+  setRef(ref: boolean): void;
+}
+
+export function threadLauncher(): ThreadLauncher {
+  const pools = new Map<HostRole, ThreadPool>();
+  const filename = new URL('./worker-entry.js', import.meta.url).href;
+  let referenced = true;
+
+  const poolOf = ({ role, options }: HostInit): ThreadPool => {
+    let pool = pools.get(role);
+    if (pool === undefined) {
+      const threads = { driver: 1, io: options.ioThreads, worker: options.workers }[role];
+      pools.set(role, (pool = new ThreadPool({ filename, threads, heapMbMax: role === 'worker' ? options.workerHeapMbMax : 0 })));
+    }
+    return pool;
+  };
+
+  return {
+    launch(init): LaunchedHost {
+      const pool = poolOf(init);
+      const { port, exited, kill } = pool.run(init);
+      pool.setRef(referenced);
+      if (!referenced) port.unref();
+      return { port: portOf(port), exited, kill };
+    },
+    setRef(ref) {
+      referenced = ref;
+      for (const pool of pools.values()) pool.setRef(ref);
+    },
+    async close() {
+      await Promise.all([...pools.values()].map((pool) => pool.close()));
+      pools.clear();
+    },
+  };
+}

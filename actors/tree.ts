@@ -1,0 +1,105 @@
+/**
+ * The whole tree, in one place: every actor, its restart and its place. `registry.ts` says what the names mean.
+ *
+ *   the driver's thread                                            io threads                     worker threads
+ *   /driver                 rest_for_one, 0 restarts                /agent                         /agent
+ *   |- block-manager-master permanent
+ *   |- listener-bus         permanent
+ *   |- task-scheduler       permanent
+ *   |- hosts                one_for_one ........................... block-manager-I                task-worker-I
+ *   |- programs             one_for_one, dynamic
+ *   |  `- streaming-P       one_for_all, 0 restarts; temporary
+ *   |     |- receiver-tracker
+ *   |     |- job-scheduler
+ *   |     |- job-generator
+ *   |     |- receivers      one_for_one ........................... receiver-S   rest_for_one
+ *   |     |                                                         |- block-generator
+ *   |     |                                                         `- receiver   (back-off)
+ *   |     `- batch-timer
+ *   |- program-manager      permanent
+ *   `- host-manager         permanent                               the app's thread: /app/listeners, /app/outputs-P
+ *
+ * Why 0 restarts on the driver: its actors keep what can't be made again without a log (received blocks, which batch is
+ * next). A failure there ends the program (streaming-P) or the cluster (/driver) with its cause, at once and loudly. What
+ * runs on other threads holds nothing that can't be had again, and is restarted.
+ */
+import type { ChildSpec, SupervisorSpec } from '../lib/actor/child-spec.ts';
+import type { StreamingSpec } from '../protocol/host.ts';
+import type { HostId } from '../protocol/ids.ts';
+import type { ReceiverSpec } from '../protocol/receiver.ts';
+import type { BatchTimerArgs } from './batch-timer.ts';
+import type { JobGeneratorArgs } from './job-generator.ts';
+import type { JobSchedulerArgs } from './job-scheduler.ts';
+import { places, programPlaces, receiverPlaces } from './places.ts';
+import type { ReceiverTrackerArgs } from './receiver-tracker.ts';
+
+/** Restarts that are not counted: their own back-off, or the host manager's bound, limits them. */
+const uncounted = { intensity: 1_000_000, periodMs: 1_000 };
+
+export function driverTree(): SupervisorSpec {
+  const child = (id: string, behavior: string, cell: number, args: unknown = undefined): ChildSpec => ({ id, behavior, args, cell });
+  const group = (id: string, cell: number, spec: SupervisorSpec): ChildSpec => ({ id, behavior: 'supervisor', type: 'supervisor', args: spec, cell });
+  return {
+    strategy: 'rest_for_one',
+    intensity: 0,
+    children: [
+      child('block-manager-master', 'block-manager-master', places.blockManagerMaster.cell),
+      child('listener-bus', 'listener-bus', places.listenerBus.cell),
+      child('task-scheduler', 'task-scheduler', places.taskScheduler.cell),
+      group('hosts', places.hosts.cell, { strategy: 'one_for_one', ...uncounted, children: [] }),
+      group('programs', places.programs.cell, { strategy: 'one_for_one', ...uncounted, children: [] }),
+      child('program-manager', 'program-manager', places.programManager.cell),
+      child('host-manager', 'host-manager', places.hostManager.cell),
+    ],
+  };
+}
+
+/** One program's part of the tree. Receivers are dealt out to the io threads in turn. */
+export function streamingTree(spec: StreamingSpec, zeroTime: number, recordBytesMax: number, io: readonly HostId[]): ChildSpec {
+  const { descriptor } = spec;
+  const { program, batchIntervalMs: intervalMs } = descriptor;
+  const at = programPlaces(program);
+  const trackerArgs: ReceiverTrackerArgs = { program, streams: spec.receivers.map(({ stream }) => stream) };
+  const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames };
+  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, hasReceivers: spec.receivers.length > 0 };
+  const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, advanceTimeoutMs: spec.advanceTimeoutMs };
+  const receivers = spec.receivers.map((source, index): ChildSpec => {
+    const host = io[index % Math.max(1, io.length)] as HostId;
+    const cells = receiverPlaces(host, program, source.stream);
+    const args: ReceiverSpec = { ...source, program, blockIntervalMs: spec.blockIntervalMs, recordBytesMax, restartDelayMs: spec.receiverRestartDelayMs };
+    const backoff = { minMs: Math.min(100, spec.receiverRestartDelayMs), maxMs: spec.receiverRestartDelayMs, jitter: 0.2, resetAfterMs: 10_000 };
+    return {
+      id: `receiver-${source.stream}`,
+      behavior: 'supervisor',
+      type: 'supervisor',
+      host,
+      cell: cells.supervisor.cell,
+      args: {
+        strategy: 'rest_for_one',
+        ...uncounted,
+        children: [
+          { id: 'block-generator', behavior: 'block-generator', args, cell: cells.blockGenerator.cell },
+          { id: 'receiver', behavior: 'receiver', args, cell: cells.receiver.cell, restart: 'transient', backoff },
+        ],
+      } satisfies SupervisorSpec,
+    };
+  });
+  return {
+    id: `streaming-${program}`,
+    behavior: 'supervisor',
+    type: 'supervisor',
+    restart: 'temporary',
+    cell: at.streaming.cell,
+    args: {
+      strategy: 'one_for_all',
+      intensity: 0,
+      children: [
+        { id: 'receiver-tracker', behavior: 'receiver-tracker', args: trackerArgs, cell: at.receiverTracker.cell },
+        { id: 'job-scheduler', behavior: 'job-scheduler', args: schedulerArgs, cell: at.jobScheduler.cell },
+        { id: 'job-generator', behavior: 'job-generator', args: generatorArgs, cell: at.jobGenerator.cell },
+        { id: 'receivers', behavior: 'supervisor', type: 'supervisor', args: { strategy: 'one_for_one', ...uncounted, children: receivers }, cell: at.receivers.cell },
+        { id: 'batch-timer', behavior: 'batch-timer', args: timerArgs, cell: at.batchTimer.cell },
+      ],
+    } satisfies SupervisorSpec,
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * The world as one task sees it on its worker: shared memory, functions of its program, files, and the words by which the
+ * scheduler watches and cancels it.
+ *
+ * Invariant: memory that a task has written belongs to it until its report is on its way; a task that fails gives all of
+ * it back here, since nobody else has ever heard of it.
+ */
+import type { LoopCache } from '../lib/rdd/fuse.ts';
+import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
+import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
+import { nodeFiles } from '../lib/storage/node-files.ts';
+import { forEachTextChunk } from '../lib/storage/text-lines.ts';
+import type { FunctionRef, SharedHandle } from '../protocol/rdd.ts';
+import type { StageSpec, TaskSpec } from '../protocol/task.ts';
+import { MillraceError } from '../protocol/errors.ts';
+import { assert } from '../lib/base/assert.ts';
+import type { HostServices } from './services.ts';
+
+export interface WorkerEnvironment extends TaskEnvironment {
+  /** The task has failed: its memory goes back. */
+  discard(): void;
+}
+
+const cancelWord = 0;
+const progressWord = 1;
+
+export function workerEnvironment(services: HostServices, loops: LoopCache, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
+  const { pool, control } = services;
+  const program = stage.program === null ? undefined : services.programs.get(stage.program);
+  const written: SharedHandle[] = [];
+  const resolve = (ref: FunctionRef): ((...args: never[]) => unknown) => {
+    if (ref.kind === 'builtin') return resolveBuiltin(ref, resolve) as (...args: never[]) => unknown;
+    assert(program !== undefined, 'a program is built on a worker before its tasks come', stage.program);
+    return program.resolve(ref);
+  };
+  Atomics.store(control, progressWord, 0);
+  return {
+    loops,
+    recordBytesMax: services.options.recordBytesMax,
+    files: nodeFiles,
+    resolve,
+    read: (place) => ('slab' in place ? pool.view(place) : nodeFiles.readRange(place.file, place.offset, place.offset + place.bytes)),
+    write(bytes) {
+      const allocated = pool.allocate(bytes);
+      if (allocated === null) {
+        const { blockMemoryBytesMax } = services.options;
+        throw new MillraceError('BlockMemoryExhausted', `Expected ${bytes} free bytes of shared memory; the pool of blockMemoryBytesMax (${blockMemoryBytesMax}) is full. Raise it, or process less at a time.`, {
+          details: { bytes, blockMemoryBytesMax },
+        });
+      }
+      written.push(allocated.handle);
+      return { view: allocated.view, done: () => allocated.handle };
+    },
+    textChunks: forEachTextChunk,
+    alive(records) {
+      Atomics.add(control, progressWord, records);
+      if (Atomics.load(control, cancelWord) === (task.task | 0)) {
+        throw new MillraceError('TaskCancelled', `Task ${task.task} was cancelled: its job has ended.`);
+      }
+    },
+    now: () => services.clock.now(),
+    takeAccumulators: () => program?.takeAccumulators(`rdd-${stage.rdd}`) ?? [],
+    discard() {
+      // What a failed attempt has added counts for nothing.
+      program?.takeAccumulators('');
+      for (const handle of written.splice(0)) pool.release(handle);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * The command line of `npm run --silent bench`: what may be asked for, and what is wrong with what was.
+ *
+ * Invariant: a mistake in the arguments is a `UsageError` that names the argument, what was expected and what came.
+ */
+import { parseArgs } from 'node:util';
+import type { Bench, BenchOptions } from './bench.ts';
+import type { PeerName } from './result.ts';
+
+export type Command =
+  | { readonly type: 'help' }
+  | { readonly type: 'list' }
+  | { readonly type: 'run'; readonly bench: Bench; readonly seconds: number; readonly runs: number; readonly peers: readonly PeerName[]; readonly json: boolean; readonly options: BenchOptions };
+
+export class UsageError extends Error {}
+
+export const usage = `npm run --silent bench -- NAME [options]
+npm run --silent bench -- list
+
+  --seconds S          length of a measured window (each benchmark has its own default)
+  --runs N             how often to measure; the value is the median of the runs
+  --peer spark|limit   run the same work there too, in the same run; may be given twice
+  --json               the result as one JSON object on the last line of stdout
+
+  --master local[n]        where Millrace runs                            (default local[2])
+  --peer-master local[n]   where Spark runs                               (default as bench/README.md says)
+  --rate R                 word-count-socket: measure this rate, do not search
+  --start-rate R           word-count-socket: where the search starts
+  --rate-max R             word-count-socket: where the search ends
+  --intervals MS,MS,...    batch-overhead: these batch intervals only
+  --lines N --batches N    word-count-engine: lines a batch, and batches`;
+
+export function parseCommand(args: readonly string[], benches: readonly Bench[]): Command {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return { type: 'help' };
+  const [name, ...rest] = positionals;
+  const names = benches.map((bench) => bench.name).join(', ');
+  if (name === undefined) throw new UsageError(`Name a benchmark: one of ${names}; or list.`);
+  if (rest.length > 0) throw new UsageError(`One benchmark at a time: got ${positionals.join(' ')}.`);
+  if (name === 'list') return { type: 'list' };
+  const bench = benches.find((one) => one.name === name);
+  if (bench === undefined) throw new UsageError(`There is no benchmark named ${name}. There are: ${names}.`);
+  return {
+    type: 'run',
+    bench,
+    seconds: positive('seconds', values.seconds) ?? bench.defaults.seconds,
+    runs: whole('runs', values.runs) ?? bench.defaults.runs,
+    peers: peersOf(bench, values.peer ?? []),
+    json: values.json === true,
+    options: {
+      master: values.master,
+      peerMaster: values['peer-master'],
+      rate: positive('rate', values.rate),
+      startRate: positive('start-rate', values['start-rate']),
+      rateMax: positive('rate-max', values['rate-max']),
+      intervals: values.intervals?.split(',').map((part) => whole('intervals', part) ?? 0),
+      lines: whole('lines', values.lines),
+      batches: whole('batches', values.batches),
+    },
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        json: { type: 'boolean' },
+        seconds: { type: 'string' },
+        runs: { type: 'string' },
+        peer: { type: 'string', multiple: true },
+        master: { type: 'string' },
+        'peer-master': { type: 'string' },
+        rate: { type: 'string' },
+        'start-rate': { type: 'string' },
+        'rate-max': { type: 'string' },
+        intervals: { type: 'string' },
+        lines: { type: 'string' },
+        batches: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function peersOf(bench: Bench, names: readonly string[]): PeerName[] {
+  const peers = new Set<PeerName>();
+  for (const name of names.flatMap((text) => text.split(','))) {
+    const peer = bench.peers.find((one) => one === name);
+    if (peer === undefined) throw new UsageError(`${bench.name} has no peer named ${name}. It has: ${bench.peers.join(', ')}.`);
+    peers.add(peer);
+  }
+  return [...peers];
+}
+
+function positive(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new UsageError(`--${name} must be a number above 0, got ${JSON.stringify(text)}.`);
+}
+
+function whole(name: string, text: string | undefined): number | undefined {
+  const value = positive(name, text);
+  if (value === undefined || Number.isInteger(value)) return value;
+  throw new UsageError(`--${name} must be a whole number, got ${JSON.stringify(text)}.`);
+}

@@ -1,0 +1,66 @@
+/**
+ * What a measured process says on its stdout: one JSON object a line. Millrace (subject.ts) and Spark (peers/spark) speak
+ * the same lines, so that one piece of code measures both. Lines that are no JSON object are passed on to stderr.
+ *
+ * The process ends in an orderly way when its stdin ends.
+ */
+export type SubjectEvent = MainEvent | StartedEvent | BatchEvent | OutputEvent | FailedEvent | EndEvent;
+
+/** The first thing a subject says. */
+export interface MainEvent {
+  readonly event: 'main';
+  readonly epochMs: number;
+  readonly version: string;
+}
+
+/** The context's start() has returned. */
+export interface StartedEvent {
+  readonly event: 'started';
+  readonly epochMs: number;
+}
+
+/** A batch is complete. Delays as Spark defines them: submission to first job, first job to end of the last. */
+export interface BatchEvent {
+  readonly event: 'batch';
+  readonly batchTime: number;
+  readonly records: number;
+  readonly schedulingDelayMs: number;
+  readonly processingDelayMs: number;
+  readonly epochMs: number;
+}
+
+/** A batch's counts lie at the driver, with their top 10. `stamps`: [stamp of the line in epoch µs, lines with that stamp]. */
+export interface OutputEvent {
+  readonly event: 'output';
+  readonly batchTime: number;
+  readonly doneUs: number;
+  readonly words: number;
+  readonly keys: number;
+  readonly top: number;
+  readonly stamps: readonly (readonly [stampUs: number, lines: number])[];
+}
+
+/** The stream has failed; the process ends. */
+export interface FailedEvent {
+  readonly event: 'failed';
+  readonly message: string;
+}
+
+/** The last thing a subject says. */
+export interface EndEvent {
+  readonly event: 'end';
+  readonly epochMs: number;
+  readonly batches: number;
+  readonly gcMs?: number;
+  readonly rssPeakMib: number;
+}
+
+/** A line of stdout as an event; null where it is something else. */
+export function parseEvent<E extends { readonly event: string }>(line: string): E | null {
+  if (!line.startsWith('{"event":')) return null;
+  try {
+    return JSON.parse(line) as E;
+  } catch {
+    return null;
+  }
+}

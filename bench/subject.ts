@@ -1,0 +1,85 @@
+/**
+ * Millrace under measurement: a process of its own that runs one of bench/programs/ and says what happens (subject-events.ts).
+ *
+ * Invariant: it uses the public API alone, as an app that embeds Millrace does. It ends when its stdin ends, after
+ * `stopAfterBatches`, or when the stream fails.
+ *
+ *   node subject.js '{"program":"socket","master":"local[2]","batchMs":1000,"port":9999}'
+ */
+import { Milliseconds, StreamingContext } from '../lib/index.ts';
+import { describeVersions, usageOf } from './machine.ts';
+import type { WordCountApp } from './programs/socket-word-count.ts';
+import { isStamp, topWords } from './programs/word-count-functions.ts';
+import { blockIntervalFor } from './subject-settings.ts';
+import type { SubjectSettings } from './subject-settings.ts';
+import type { SubjectEvent } from './subject-events.ts';
+import { epochMs, epochUs } from './wall-clock.ts';
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as SubjectSettings;
+let batches = 0;
+
+const { millrace, node } = describeVersions();
+say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });
+try {
+  await run();
+} catch (error) {
+  say({ event: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  process.exitCode = 1;
+}
+say({ event: 'end', epochMs: epochMs(), batches, rssPeakMib: Math.round(usageOf(process.pid)?.rssPeakMib ?? process.memoryUsage.rss() / 2 ** 20) });
+
+async function run(): Promise<void> {
+  const app: WordCountApp = { onCounts };
+  const ssc = await StreamingContext.create(new URL(`./programs/${settings.program}-word-count.js`, import.meta.url), {
+    appName: 'millrace-bench',
+    master: settings.master,
+    batchInterval: Milliseconds(settings.batchMs),
+    blockIntervalMs: blockIntervalFor(settings.batchMs),
+    args: argumentsOf(),
+    app: { ...app },
+  });
+  const ended = new Promise<void>((resolve) => {
+    process.stdin.resume().once('end', resolve).once('error', () => resolve());
+    ssc.on('batchCompleted', (batch) => {
+      batches += 1;
+      say({
+        event: 'batch',
+        batchTime: batch.batchTime,
+        records: batch.records,
+        schedulingDelayMs: batch.schedulingDelayMs ?? 0,
+        processingDelayMs: batch.processingDelayMs ?? 0,
+        epochMs: epochMs(),
+      });
+      if (batches === settings.stopAfterBatches) resolve();
+    });
+  });
+  await ssc.start();
+  say({ event: 'started', epochMs: epochMs() });
+  // Rejects with the cause when the stream fails; resolves when it was stopped.
+  await Promise.race([ended, ssc.awaitTermination()]);
+  await ssc.stop({ graceful: settings.graceful === true });
+  process.stdin.destroy();
+}
+
+/** All the batch's counts lie here: the top 10 is taken, then the clock is read, as on the peer's side. */
+function onCounts(batchTime: number, counts: Parameters<WordCountApp['onCounts']>[1]): void {
+  const top = topWords(counts);
+  const doneUs = epochUs();
+  let words = 0;
+  const stamps: [number, number][] = [];
+  for (const [word, count] of counts) {
+    if (isStamp(word)) stamps.push([Number(word.slice(1)), count]);
+    else words += count;
+  }
+  say({ event: 'output', batchTime, doneUs, words, keys: counts.length, top: top.length, stamps });
+}
+
+function argumentsOf(): { host: string; port: number } | { lines: number; batches: number } {
+  return settings.program === 'socket'
+    ? { host: '127.0.0.1', port: settings.port ?? 0 }
+    : { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
+}
+
+function say(event: SubjectEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}

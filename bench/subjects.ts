@@ -1,0 +1,26 @@
+/**
+ * What can be measured: Millrace itself and Spark Streaming, under one face, so that every benchmark is written once.
+ *
+ * Invariant: both run the same word count on the same text with two reduce partitions; they differ only in `settings`.
+ */
+import { fileURLToPath } from 'node:url';
+import { startMeasuredProcess } from './measured-process.ts';
+import type { MeasuredProcess } from './measured-process.ts';
+import { startSparkPeer } from './peers/spark/spark-peer.ts';
+import type { SubjectSettings } from './subject-settings.ts';
+
+export interface Subject {
+  readonly name: 'millrace' | 'spark';
+  readonly start: (settings: SubjectSettings) => Promise<MeasuredProcess>;
+}
+
+export const millrace: Subject = {
+  name: 'millrace',
+  start: async (settings) => {
+    const script = fileURLToPath(new URL('./subject.js', import.meta.url));
+    // No flags for Node: the process runs as a user's would.
+    return startMeasuredProcess('Millrace', { file: process.execPath, args: [script, JSON.stringify(settings)] });
+  },
+};
+
+export const spark: Subject = { name: 'spark', start: startSparkPeer };

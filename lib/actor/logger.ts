@@ -1,0 +1,8 @@
+/** Where actors' logs go: injected, so that the library itself writes nowhere. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Logger {
+  log(level: LogLevel, text: string, fields?: Record<string, unknown>): void;
+}
+
+export const silentLogger: Logger = { log: () => undefined };

@@ -1,0 +1,86 @@
+/**
+ * Threads by piscina: one long task on each, in which a host lives.
+ *
+ * Invariant: a pool has as many threads as it may have hosts, and one task for each thread; piscina replaces a thread that
+ * dies, and the next host starts on the new one. `atomics: 'disabled'`, since the default parks an idle thread together
+ * with its timers and sockets.
+ */
+import { Piscina } from 'piscina';
+import { MessageChannel } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { MillraceError, toWireError } from '../../protocol/errors.ts';
+import type { WireError } from '../../protocol/errors.ts';
+
+export interface ThreadPoolOptions {
+  readonly filename: string;
+  readonly threads: number;
+  /** Old-generation heap of each thread; 0: Node's own default. */
+  readonly heapMbMax: number;
+}
+
+export interface ThreadTask {
+  readonly port: MessagePort;
+  /** Null: the task's function returned. */
+  readonly exited: Promise<WireError | null>;
+  kill(): void;
+}
+
+export class ThreadPool {
+  readonly #piscina: Piscina;
+
+  constructor({ filename, threads, heapMbMax }: ThreadPoolOptions) {
+    this.#piscina = new Piscina({
+      filename,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      // One host for each thread, and one more for each that is being replaced.
+      maxQueue: threads * 2,
+      atomics: 'disabled',
+      execArgv: inheritedArguments(process.execArgv),
+      recordTiming: false,
+      ...(heapMbMax > 0 ? { resourceLimits: { maxOldGenerationSizeMb: heapMbMax } } : {}),
+    });
+    // A thread that dies between two tasks is replaced; what matters is said by the task's own end.
+    this.#piscina.on('error', () => {});
+  }
+
+  /** Runs the pool's function with `{ init, port }`. */
+  run(init: unknown): ThreadTask {
+    const { port1, port2 } = new MessageChannel();
+    const abort = new AbortController();
+    const exited = this.#piscina.run({ init, port: port2 }, { transferList: [port2], signal: abort.signal }).then(
+      () => null,
+      (thrown: unknown) => toWireError(new MillraceError('HostGone', `The thread has died: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown })),
+    );
+    return { port: port1, exited, kill: () => abort.abort() };
+  }
+
+  /** Lets the process end although threads run, or not. */
+  setRef(ref: boolean): void {
+    for (const thread of this.#piscina.threads) {
+      if (ref) thread.ref();
+      else thread.unref();
+    }
+  }
+
+  /** Ends all threads; resolves when they are gone. */
+  async close(): Promise<void> {
+    await this.#piscina.destroy();
+  }
+}
+
+/** A debugger, a profiler or an --eval of the parent is not for its threads. */
+function inheritedArguments(execArgv: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < execArgv.length; index += 1) {
+    const argument = execArgv[index] as string;
+    if (/^(-e|--eval|-p|--print|-pe|-i|--interactive)$/.test(argument)) {
+      index += 1;
+      continue;
+    }
+    if (/^--(inspect|debug|cpu-prof|heap-prof|prof|eval|print|input-type|test|watch)/.test(argument)) continue;
+    kept.push(argument);
+  }
+  return kept;
+}

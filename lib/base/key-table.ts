@@ -1,0 +1,99 @@
+/**
+ * A table of keys by value: key -> slot, where slots are 0, 1, 2, ... in the order of insertion.
+ *
+ * Invariant: `find(key)` is the slot of the first key that was put in and is equal to `key`. A primitive key costs one look
+ * into a native Map and no memory of its own; a composite one (array, Date, typed array) goes by its text, and the first
+ * such object stays the key.
+ *
+ *   'to', 7, null  ----------------> primitives: Map key  -> slot --.
+ *                                                                    >--> keys[slot], values[slot]
+ *   [2026, 'de'] --> 'a2:n2026;s2:de' --> texts: Map text -> slot --'
+ *
+ * A Map of V8 ends at 2^24 entries, so each side is a chain of Maps: a full one is kept for reading, and a new one is filled.
+ */
+import { invalidKey, keyTextOf } from './key-kind.ts';
+
+export class KeyTable<V> {
+  /** By slot. Read only for others. */
+  readonly keys: unknown[] = [];
+  /** By slot: set by the user of the table, for each new slot. */
+  readonly values: V[] = [];
+  readonly #primitives: SlotMap;
+  readonly #texts: SlotMap;
+
+  /** `mapEntriesMax`: entries of one native Map; a test makes it small. */
+  constructor(mapEntriesMax = 1 << 23) {
+    this.#primitives = new SlotMap(mapEntriesMax);
+    this.#texts = new SlotMap(mapEntriesMax);
+  }
+
+  get size(): number {
+    return this.keys.length;
+  }
+
+  /** The key's slot, or -1. Throws `InvalidKey`. */
+  find(key: unknown): number {
+    if (typeof key === 'object' && key !== null) return this.#texts.get(keyTextOf(key));
+    const slot = this.#primitives.get(key);
+    if (slot < 0) checkPrimitive(key);
+    return slot;
+  }
+
+  /** The key's slot, a new one where it has none. Throws `InvalidKey`. */
+  slotOf(key: unknown): number {
+    if (typeof key === 'object' && key !== null) {
+      const text = keyTextOf(key);
+      const known = this.#texts.get(text);
+      return known >= 0 ? known : this.#add(this.#texts, text, key);
+    }
+    const slot = this.#primitives.get(key);
+    if (slot >= 0) return slot;
+    checkPrimitive(key);
+    return this.#add(this.#primitives, key, key);
+  }
+
+  #add(map: SlotMap, entry: unknown, key: unknown): number {
+    const slot = this.keys.length;
+    map.add(entry, slot);
+    this.keys.push(key);
+    return slot;
+  }
+}
+
+/** A chain of native Maps from an entry to its slot. */
+class SlotMap {
+  readonly #entriesMax: number;
+  #filling = new Map<unknown, number>();
+  #full: Map<unknown, number>[] = [];
+
+  constructor(entriesMax: number) {
+    this.#entriesMax = entriesMax;
+  }
+
+  get(entry: unknown): number {
+    const slot = this.#filling.get(entry);
+    if (slot !== undefined) return slot;
+    return this.#full.length === 0 ? -1 : this.#findInFull(entry);
+  }
+
+  /** The entry must be new. */
+  add(entry: unknown, slot: number): void {
+    if (this.#filling.size >= this.#entriesMax) {
+      this.#full.push(this.#filling);
+      this.#filling = new Map();
+    }
+    this.#filling.set(entry, slot);
+  }
+
+  #findInFull(entry: unknown): number {
+    for (const map of this.#full) {
+      const slot = map.get(entry);
+      if (slot !== undefined) return slot;
+    }
+    return -1;
+  }
+}
+
+function checkPrimitive(key: unknown): void {
+  if (typeof key === 'function' || typeof key === 'symbol') throw invalidKey(key);
+}

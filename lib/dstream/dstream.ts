@@ -1,0 +1,228 @@
+/**
+ * A DStream: a series of RDDs, one for each multiple of its slide after the zero time; and the methods by which users build on
+ * it, in Spark's words.
+ *
+ * Invariant: a method checks its arguments and takes a place in the graph, no more. What an operator means is said by its spec
+ * (narrow.ts, keyed.ts, combined.ts), and how RDDs are made and remembered by StreamNode.
+ */
+import type { RDD, RecordHint } from '../rdd/rdd.ts';
+import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
+import type { TaskContext } from '../rdd/task-context.ts';
+import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import { checkCount, checkFunction } from './arguments.ts';
+import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
+import type { Eventually } from './generated.ts';
+import { combineByKeySpec, flatMapValuesSpec, groupByKeySpec, mapValuesSpec, reduceByKeySpec } from './keyed.ts';
+import { countByValueSpec, filterSpec, flatMapSpec, glomSpec, mapPartitionsSpec, mapSpec, reduceSpec } from './narrow.ts';
+import type { OperatorSpec } from './operator-spec.ts';
+import type { OutputBody, OutputContext } from './output.ts';
+import { PublishedStream } from './published-stream.ts';
+import type { PublishOptions } from './published-stream.ts';
+import { StreamNode } from './stream-node.ts';
+
+export class DStream<T> extends StreamNode<T> {
+  // Record by record, partition by partition.
+
+  /** One record for each. A function that returns an array of two makes a stream of pairs. */
+  map<U extends RecordHint>(fn: (record: T) => U): DStream<U> {
+    return this.derive(mapSpec(this, checkFunction('map', fn)));
+  }
+
+  /** None, one or many records for each: whatever the function's result iterates over. */
+  flatMap<U extends RecordHint>(fn: (record: T) => Iterable<U>): DStream<U> {
+    return this.derive(flatMapSpec(this, checkFunction('flatMap', fn)));
+  }
+
+  /** The records for which the function returns true. */
+  filter<S extends T>(fn: (record: T) => record is S): DStream<S>;
+  filter(fn: (record: T) => boolean): DStream<T>;
+  filter(fn: (record: T) => boolean): DStream<T> {
+    return this.derive(filterSpec(this, checkFunction('filter', fn)));
+  }
+
+  /** Each partition as one record: the array of its records. */
+  glom(): DStream<T[]> {
+    return this.derive(glomSpec(this));
+  }
+
+  /** Whole partitions: the function is called once for each, and its result's records are the new partition. */
+  mapPartitions<U extends RecordHint>(fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
+    return this.derive(mapPartitionsSpec(this, checkFunction('mapPartitions', fn)));
+  }
+
+  // Whole RDDs.
+
+  /** The same records in so many partitions. */
+  repartition(partitions: number): DStream<T> {
+    return this.derive(repartitionSpec(this, checkCount('repartition', 'partitions', partitions)));
+  }
+
+  /** This stream's records, then the other's. Throws SlideMismatch, ContextMismatch. */
+  union(other: DStream<T>): DStream<T> {
+    return this.derive(unionSpec([this, other]));
+  }
+
+  /** One record a batch: the number of records, 0 for an empty batch. */
+  count(): DStream<number> {
+    return this.derive(countSpec(this));
+  }
+
+  /** One record a batch, made of all of them by an associative function; none for an empty batch. */
+  reduce(fn: (a: T, b: T) => T): DStream<T> {
+    return this.derive(reduceSpec(this, checkFunction('reduce', fn)));
+  }
+
+  /** [record, how often]. `partitions`: default parallelism. */
+  countByValue(partitions?: number): DStream<[T, number]> {
+    return this.derive(countByValueSpec(this, checkCount('countByValue', 'partitions', partitions)));
+  }
+
+  /**
+   * Any RDD made of this stream's. The function is called once a batch, on the driver, and may depend on its arguments and
+   * broadcast variables alone: workers call it again, to get at the functions that it makes.
+   */
+  transform<U>(fn: (rdd: RDD<T>, time: BatchTime) => Eventually<RDD<U>>): DStream<U> {
+    checkFunction('transform', fn);
+    return this.derive(transformSpec<U>('transform', [this as DStream<unknown>], fn, ([rdd], time) => fn(rdd as RDD<T>, time)));
+  }
+
+  /** Any RDD made of this stream's and another's: as `transform`. */
+  transformWith<U, V>(other: DStream<U>, fn: (rdd: RDD<T>, otherRdd: RDD<U>, time: BatchTime) => Eventually<RDD<V>>): DStream<V> {
+    checkFunction('transformWith', fn);
+    const parents = [this as DStream<unknown>, other as DStream<unknown>];
+    return this.derive(transformSpec<V>('transformWith', parents, fn, ([rdd, otherRdd], time) => fn(rdd as RDD<T>, otherRdd as RDD<U>, time)));
+  }
+
+  // Pairs.
+
+  /** The value changed, the key and the layout kept. */
+  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => W): DStream<[K, W]> {
+    return this.derive(mapValuesSpec(this, checkFunction('mapValues', fn)));
+  }
+
+  /** None, one or many values for each, all under its key. */
+  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => Iterable<W>): DStream<[K, W]> {
+    return this.derive(flatMapValuesSpec(this, checkFunction('flatMapValues', fn)));
+  }
+
+  /** [key, all its values]. */
+  groupByKey<K, V>(this: DStream<readonly [K, V]>, partitions?: number): DStream<[K, V[]]> {
+    return this.derive(groupByKeySpec(this, checkCount('groupByKey', 'partitions', partitions)));
+  }
+
+  /** [key, its values made one by an associative function]; a single value is passed on untouched. */
+  reduceByKey<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, partitions?: number): DStream<[K, V]> {
+    return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions)));
+  }
+
+  /** As `reduceByKey`, into a value of another type. */
+  combineByKey<K, V, C extends RecordHint>(
+    this: DStream<readonly [K, V]>,
+    createCombiner: (value: V) => C,
+    mergeValue: (combiner: C, value: V) => C,
+    mergeCombiners: (a: C, b: C) => C,
+    partitions?: number,
+    mapSideCombine = true,
+  ): DStream<[K, C]> {
+    checkFunction('combineByKey', createCombiner);
+    checkFunction('combineByKey', mergeValue);
+    checkFunction('combineByKey', mergeCombiners);
+    const count = checkCount('combineByKey', 'partitions', partitions);
+    return this.derive(combineByKeySpec(this, createCombiner, mergeValue, mergeCombiners, count, mapSideCombine));
+  }
+
+  /** [key, [value, other value]] for every pair of values of a key that both streams have in the batch. */
+  join<K, V, W>(this: DStream<readonly [K, V]>, other: DStream<readonly [K, W]>, partitions?: number): DStream<[K, [V, W]]> {
+    return this.derive(joinSpec<K, V, W, [V, W]>('join', this, other, checkCount('join', 'partitions', partitions)));
+  }
+
+  /** As `join`, and every record of this stream; null where the other has no such key. */
+  leftOuterJoin<K, V, W>(this: DStream<readonly [K, V]>, other: DStream<readonly [K, W]>, partitions?: number): DStream<[K, [V, W | null]]> {
+    return this.derive(joinSpec<K, V, W, [V, W | null]>('leftOuterJoin', this, other, checkCount('leftOuterJoin', 'partitions', partitions)));
+  }
+
+  /** As `join`, and every record of the other stream; null where this one has no such key. */
+  rightOuterJoin<K, V, W>(this: DStream<readonly [K, V]>, other: DStream<readonly [K, W]>, partitions?: number): DStream<[K, [V | null, W]]> {
+    return this.derive(joinSpec<K, V, W, [V | null, W]>('rightOuterJoin', this, other, checkCount('rightOuterJoin', 'partitions', partitions)));
+  }
+
+  /** As `join`, and every record of both; null where a side has no such key. */
+  fullOuterJoin<K, V, W>(this: DStream<readonly [K, V]>, other: DStream<readonly [K, W]>, partitions?: number): DStream<[K, [V | null, W | null]]> {
+    return this.derive(joinSpec<K, V, W, [V | null, W | null]>('fullOuterJoin', this, other, checkCount('fullOuterJoin', 'partitions', partitions)));
+  }
+
+  /** [key, [its values here, its values there]] for every key that either stream has in the batch. */
+  cogroup<K, V, W>(this: DStream<readonly [K, V]>, other: DStream<readonly [K, W]>, partitions?: number): DStream<[K, [V[], W[]]]> {
+    return this.derive(cogroupSpec(this, other, checkCount('cogroup', 'partitions', partitions)));
+  }
+
+  // Outputs.
+
+  /** Writes the first `num` records of every batch to standard output, under its time. */
+  print(num = 10): void {
+    if (!Number.isSafeInteger(num) || num < 0) throw new MillraceError('InvalidArgument', `print expects a number of records, 0 or more, and got ${previewOf(num)}.`);
+    this.graph.addOutput(this, 'print', { kind: 'print', limit: num });
+  }
+
+  /**
+   * Calls the function with every RDD of this stream, on the app's thread. It may be async, and outputs after it wait for it;
+   * the RDD is valid until its promise settles. Functions for the workers are made beforehand: `ssc.task(fn)`.
+   */
+  foreachRDD<App = Readonly<Record<string, unknown>>>(fn: (rdd: RDD<T>, time: BatchTime, context: OutputContext<App>) => void | Promise<void>): void {
+    checkFunction('foreachRDD', fn);
+    this.graph.addOutput(this, 'foreachRDD', { kind: 'foreachRDD', body: fn as unknown as OutputBody });
+  }
+
+  /** Calls the function with every record, on the workers. */
+  foreach(fn: (record: T) => void): void {
+    checkFunction('foreach', fn);
+    this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false) }));
+  }
+
+  /** Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. */
+  foreachPartition(fn: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): void {
+    checkFunction('foreachPartition', fn);
+    this.graph.addOutput(this, 'foreachPartition', (place) => ({ kind: 'foreachPartition', fn: this.host.registerFunction(fn, 'foreachPartition', place, true) }));
+  }
+
+  /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`. */
+  saveAsTextFiles(prefix: string, suffix?: string): void {
+    this.graph.addOutput(this, 'saveAsTextFiles', { kind: 'saveText', prefix, suffix: suffix ?? null });
+  }
+
+  /** Writes each batch in the record codec: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`. */
+  saveAsObjectFiles(prefix: string, suffix?: string): void {
+    this.graph.addOutput(this, 'saveAsObjectFiles', { kind: 'saveObjects', prefix, suffix: suffix ?? null });
+  }
+
+  /** Brings every batch's records to the app, which reads them from the program's exports. See PublishedStream. */
+  publish(options: PublishOptions = {}): PublishedStream<T> {
+    const published = new PublishedStream<T>(this.graph.outputs.length, options);
+    this.graph.addOutput(this, 'publish', { kind: 'publish', published: published as PublishedStream<unknown> });
+    return published;
+  }
+
+  // Keeping.
+
+  /** Keeps each RDD's records once they are computed, as long as the stream remembers the RDD. Throws CannotChangeAfterStart. */
+  persist(level: StorageLevel = StorageLevel.MEMORY_ONLY_SER): this {
+    this.setStorageLevel(sameLevel(level, StorageLevel.NONE) ? null : level);
+    return this;
+  }
+
+  /** `persist()`: MEMORY_ONLY_SER. */
+  cache(): this {
+    return this.persist();
+  }
+
+  /** The RDDs for the times from..to, both included and floored to the slide. Throws NotInitialized before start. */
+  async slice(from: number, to: number): Promise<RDD<T>[]> {
+    return (await this.graph.slice(this as unknown as DStream<unknown>, from, to)) as RDD<T>[];
+  }
+
+  /** A new stream on top of this one. For operators, not for users. */
+  derive<U>(spec: OperatorSpec<U>): DStream<U> {
+    return new DStream<U>(this.graph, spec);
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * The graph of a program: its operators in the order of making, its inputs and outputs, and what generating a batch means.
+ *
+ * Invariant: after `seal` nothing is added. One batch is generated at a time, in the order of their times; only streams that
+ * an output depends on are computed.
+ *
+ *   building --seal--> sealed --start(zeroTime)--> started --stop--> stopped
+ */
+import type { RDD } from '../rdd/rdd.ts';
+import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import type { Fingerprint } from '../../protocol/host.ts';
+import type { RddId } from '../../protocol/ids.ts';
+import type { OperatorPlace } from '../../protocol/rdd.ts';
+import { floorToGrid } from '../../protocol/time.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import { checkDuration } from './arguments.ts';
+import type { DStream } from './dstream.ts';
+import type { BatchEnvironment, GraphHost } from './environment.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { andThen, inOrder, isPromise } from './generated.ts';
+import type { Eventually } from './generated.ts';
+import { jobOf } from './output.ts';
+import type { GeneratedJob, OutputKind, OutputOperation } from './output.ts';
+import { callerPlace } from './uid.ts';
+
+export type GraphPhase = 'building' | 'sealed' | 'started' | 'stopped';
+
+/** How a `slice` call reaches the driver: given by the runtime on each thread. */
+export type Slicer = (operator: number, from: BatchTime, to: BatchTime) => Promise<RDD<unknown>[]>;
+
+export class DStreamGraph {
+  readonly host: GraphHost;
+  readonly batchIntervalMs: number;
+  readonly operators: DStream<unknown>[] = [];
+  readonly outputs: OutputOperation[] = [];
+  /** Set by the runtime; null before start. */
+  slicer: Slicer | null = null;
+  checkpointDirectory: string | null = null;
+
+  #phase: GraphPhase = 'building';
+  #zeroTime: BatchTime | null = null;
+  #rememberMs: number | null = null;
+  #uids = new Map<string, DStream<unknown>>();
+  #uidChanges = 0;
+  #generating: Promise<unknown> | null = null;
+
+  constructor(host: GraphHost, batchIntervalMs: number) {
+    this.host = host;
+    this.batchIntervalMs = batchIntervalMs;
+  }
+
+  get phase(): GraphPhase {
+    return this.#phase;
+  }
+
+  /** The start of the first batch; null before start. */
+  get zeroTime(): BatchTime | null {
+    return this.#zeroTime;
+  }
+
+  /** Grows with each explicit uid. */
+  get uidChanges(): number {
+    return this.#uidChanges;
+  }
+
+  /** What `remember` was given. */
+  get rememberMs(): number | null {
+    return this.#rememberMs;
+  }
+
+  /** The streams without parents. */
+  get inputs(): readonly DStream<unknown>[] {
+    return this.operators.filter((stream) => stream.parents.length === 0);
+  }
+
+  // Building.
+
+  /** Takes the next place. Called by every DStream's constructor. */
+  addOperator(stream: DStream<unknown>): number {
+    this.checkBuilding(stream.kind);
+    for (const { fn, role, runsOn } of stream.spec.functions ?? []) {
+      if (runsOn !== 'driver') this.host.registerFunction(fn, role, { uid: '', name: stream.kind, place: stream.place }, runsOn === 'workersAsync');
+    }
+    return this.operators.push(stream) - 1;
+  }
+
+  addOutput<T>(stream: DStream<T>, name: string, operation: OutputKind | ((place: OperatorPlace) => OutputKind)): void {
+    this.checkBuilding(name);
+    const place = callerPlace();
+    const kind = typeof operation === 'function' ? operation({ uid: '', name, place }) : operation;
+    const output: OutputOperation = {
+      index: this.outputs.length,
+      stream: stream as unknown as DStream<unknown>,
+      operation: kind,
+      get operator() {
+        return { uid: `${stream.operatorUid}/${name}`, name, place };
+      },
+    };
+    this.outputs.push(output);
+  }
+
+  /** Throws DuplicateUid where another operator has it. */
+  claimUid(id: string, stream: DStream<unknown>): void {
+    this.checkBuilding('uid');
+    const owner = this.#uids.get(id);
+    if (owner !== undefined && owner !== stream) {
+      throw new MillraceError('DuplicateUid', `Two operators have the uid ${JSON.stringify(id)}: ${nameOf(owner)} and ${nameOf(stream)}. Give each a uid of its own.`);
+    }
+    // A stream that is named anew gives its old name free.
+    for (const [other, holder] of this.#uids) if (holder === stream) this.#uids.delete(other);
+    this.#uids.set(id, stream);
+    this.#uidChanges += 1;
+  }
+
+  /** Every stream remembers its RDDs at least that long. Throws RememberAlreadySet. */
+  remember(durationMs: number): void {
+    this.checkBuilding('remember');
+    checkDuration('remember', 'the duration', durationMs);
+    if (this.#rememberMs !== null) {
+      throw new MillraceError('RememberAlreadySet', `The remember duration is already set to ${this.#rememberMs} ms and can't be set again, to ${durationMs} ms. Call remember() once.`);
+    }
+    this.#rememberMs = durationMs;
+  }
+
+  /** The program's function has returned: nothing is added from now on. */
+  seal(): void {
+    if (this.#phase === 'building') this.#phase = 'sealed';
+  }
+
+  fingerprint(): Fingerprint {
+    return fingerprintOf(this);
+  }
+
+  // Life.
+
+  /** What must hold before a start. Throws NoOutputOperation. */
+  validate(): void {
+    if (this.outputs.length === 0) {
+      throw new MillraceError('NoOutputOperation', 'The graph has no output operation, so there is nothing to execute. Add print, foreachRDD, foreach, publish or another output to at least one stream.');
+    }
+  }
+
+  /** Sets the zero time and how long streams remember. Calls `validate`. Throws ContextStopped. */
+  start(zeroTime: BatchTime): void {
+    if (this.#phase === 'stopped') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
+    this.validate();
+    this.#phase = 'started';
+    this.#zeroTime = zeroTime;
+    for (const stream of this.#needed()) stream.initialize();
+    if (this.#rememberMs !== null) for (const { stream } of this.outputs) stream.remember(this.#rememberMs);
+  }
+
+  stop(): void {
+    this.#phase = 'stopped';
+  }
+
+  // Batches: on the driver only.
+
+  /**
+   * The batch's jobs, in the order of the outputs; none for an output whose stream has no RDD at this time. A promise only
+   * where a transform's function or a listing of files was async, or an earlier generation is still under way.
+   * What fails here fails the batch.
+   */
+  generateJobs(time: BatchTime, env: BatchEnvironment): Eventually<readonly GeneratedJob[]> {
+    return this.#oneAtATime(() =>
+      andThen(
+        inOrder(this.outputs, (output) => andThen(output.stream.getOrCompute(time, env), (rdd) => (rdd === null ? null : jobOf(output, rdd, time)))),
+        (jobs) => jobs.filter((job) => job !== null),
+      ),
+    );
+  }
+
+  /** Forgets RDDs that are older than their streams remember. Returns the ids that nobody remembers any more. */
+  clearMetadata(time: BatchTime): readonly RddId[] {
+    const forgotten = new Set<RddId>();
+    for (const stream of this.operators) for (const rdd of stream.forget(time)) forgotten.add(rdd.id);
+    for (const id of this.remembered()) forgotten.delete(id);
+    return [...forgotten].filter((id) => !this.host.isProgramRdd(id));
+  }
+
+  /** The ids of all RDDs that streams remember. */
+  remembered(): readonly RddId[] {
+    return [...new Set(this.operators.flatMap((stream) => stream.remembered()))];
+  }
+
+  /** The roots of the lineage that is still of use: remembered RDDs, and those that wait in queues. */
+  held(): readonly RddId[] {
+    return [...new Set(this.operators.flatMap((stream) => stream.held()))];
+  }
+
+  /** The longest time for which an input must be readable again. */
+  get maxInputRememberMs(): number {
+    return this.inputs.reduce((most, input) => Math.max(most, input.rememberMs), 0);
+  }
+
+  /** The RDDs of a stream for the times from..to, by way of the driver. Throws NotInitialized before start. */
+  slice(stream: DStream<unknown>, from: number, to: number): Promise<RDD<unknown>[]> {
+    if (this.slicer === null || this.#zeroTime === null) {
+      throw new MillraceError('NotInitialized', `The stream ${nameOf(stream)} has not been initialized: call start() before slice().`);
+    }
+    if (!Number.isFinite(from) || !Number.isFinite(to)) throw new MillraceError('InvalidArgument', `slice expects two times in ms, and got ${previewOf(from)} and ${previewOf(to)}.`);
+    return this.slicer(stream.index, from as BatchTime, to as BatchTime);
+  }
+
+  /** What `slice` means, on the driver: both ends included and floored to the slide; times without RDD are left out. */
+  computeSlice(operator: number, from: BatchTime, to: BatchTime, env: BatchEnvironment): Eventually<readonly RDD<unknown>[]> {
+    const stream = this.operators[operator];
+    if (stream === undefined) throw new MillraceError('InvalidArgument', `slice was asked of operator ${operator}, and the graph has ${this.operators.length}.`);
+    const zero = this.#zeroTime;
+    if (zero === null) throw new MillraceError('NotInitialized', `The stream ${nameOf(stream)} has not been initialized: call start() before slice().`);
+    const times: BatchTime[] = [];
+    const last = floorToGrid(to, stream.slideMs, zero);
+    for (let time = Math.max(floorToGrid(from, stream.slideMs, zero), zero + stream.slideMs); time <= last; time += stream.slideMs) times.push(time as BatchTime);
+    return this.#oneAtATime(() => andThen(inOrder(times, (time) => stream.getOrCompute(time, env)), (rdds) => rdds.filter((rdd) => rdd !== null)));
+  }
+
+  /** The streams that an output depends on. */
+  #needed(): Set<DStream<unknown>> {
+    const needed = new Set<DStream<unknown>>();
+    const visit = (stream: DStream<unknown>): void => {
+      if (needed.has(stream)) return;
+      needed.add(stream);
+      stream.parents.forEach(visit);
+    };
+    for (const { stream } of this.outputs) visit(stream);
+    return needed;
+  }
+
+  /** Generations don't overlap, since what a transform's function makes is recorded by who is generating. */
+  #oneAtATime<R>(generate: () => Eventually<R>): Eventually<R> {
+    const result = this.#generating === null ? generate() : this.#generating.then(generate);
+    if (!isPromise(result)) return result;
+    const settled: Promise<unknown> = result.then(() => {}, () => {}).then(() => {
+      if (this.#generating === settled) this.#generating = null;
+    });
+    this.#generating = settled;
+    return result;
+  }
+
+  /** Throws ContextAlreadyStarted or ContextStopped where nothing can be added any more. */
+  checkBuilding(what: string): void {
+    switch (this.#phase) {
+      case 'building':
+        return;
+      case 'sealed':
+      case 'started':
+        throw new MillraceError('ContextAlreadyStarted', `${what} can't be added after the program's function has returned: streams, operations and outputs are made while the graph is built.`);
+      case 'stopped':
+        throw new MillraceError('ContextStopped', `${what} can't be added: the context has been stopped. Make a new one.`);
+    }
+  }
+}
+
+function nameOf(stream: DStream<unknown>): string {
+  return stream.place === '' ? stream.kind : `${stream.kind} at ${stream.place}`;
+}

@@ -1,0 +1,41 @@
+/**
+ * An operator as data: what tells one kind of DStream from another.
+ *
+ * Invariant: two threads that build the same program get equal specs in the same order, functions aside, and these are
+ * compared by a hash of their text. `compute` is called on the driver only.
+ *
+ * A new kind of operator (a window, a state) is a function that returns a spec; a DStream needs no subclass for it.
+ */
+import type { RDD } from '../rdd/rdd.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import type { BatchEnvironment } from './environment.ts';
+import type { DStream } from './dstream.ts';
+import type { Eventually } from './generated.ts';
+
+/** The RDD of one batch; null: none for this time. */
+export type Generated<T> = Eventually<RDD<T> | null>;
+
+export interface OperatorFunction {
+  readonly fn: Function;
+  /** What it is, for messages: `map`, `createCombiner`. */
+  readonly role: string;
+  /** `workers`: on records, by the function table. `workersAsync`: the same, and it may return a promise. `driver`: a transform's, called here. */
+  readonly runsOn: 'workers' | 'workersAsync' | 'driver';
+}
+
+export interface OperatorSpec<T> {
+  /** The method's name in the user's program. */
+  readonly kind: string;
+  readonly parents: readonly DStream<unknown>[];
+  /** Plain data that tells two operators of a kind apart: partitions, hosts, durations. Part of the derived uid. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly functions?: readonly OperatorFunction[];
+  /** Left out: the first parent's, or the batch interval. */
+  readonly slideMs?: number;
+  /** How long parents must remember their RDDs, given how long this stream does. Left out: as long. */
+  readonly parentRememberMs?: (ownMs: number) => number;
+  /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */
+  readonly replay?: (rdds: readonly RDD<unknown>[], time: BatchTime) => Eventually<unknown>;
+  /** Called once for each time at which the stream has an RDD and somebody asks for it. (A method, so that DStream<T> stays covariant.) */
+  compute(time: BatchTime, env: BatchEnvironment, self: DStream<T>): Generated<T>;
+}

@@ -1,0 +1,49 @@
+/**
+ * queueStream: batches out of a queue of RDDs.
+ *
+ * Invariant: RDDs are taken when the stream is computed for a time, never before: behind a window that slides every second
+ * batch, the queue is read every second batch. One at a time: one RDD a batch. All: the union of what is there, in order.
+ *
+ *   queue empty, default RDD     one at a time        all at once
+ *   not given                    1 empty partition    1 empty partition
+ *   null                         no partitions        no partitions
+ *   an RDD                       that RDD             that RDD
+ */
+import type { RDD } from '../rdd/rdd.ts';
+import { emptyRdd, parallelize } from '../rdd/make.ts';
+import type { RddId } from '../../protocol/ids.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import type { DStreamGraph } from './graph.ts';
+import { InputDStream } from './input.ts';
+import type { RddQueue } from './rdd-queue.ts';
+
+export class QueueInputDStream<T> extends InputDStream<T> {
+  readonly #queue: RddQueue<T> | RDD<T>[];
+  readonly #oneAtATime: boolean;
+  readonly #default: RDD<T> | null;
+
+  constructor(graph: DStreamGraph, queue: RddQueue<T> | RDD<T>[], oneAtATime: boolean, defaultRdd: RDD<T> | null | undefined) {
+    super(graph, 'queueStream', { queue: Array.isArray(queue) ? null : queue.index, oneAtATime, default: defaultRdd === undefined ? 'empty' : defaultRdd === null ? 'none' : 'rdd' });
+    this.#queue = queue;
+    this.#oneAtATime = oneAtATime;
+    this.#default = defaultRdd === undefined ? parallelize<T>(graph.host.rdds, [], 1) : defaultRdd;
+  }
+
+  /** RDDs that no batch has taken yet. */
+  get waiting(): readonly RDD<T>[] {
+    return Array.isArray(this.#queue) ? this.#queue : this.#queue.waiting;
+  }
+
+  override held(): RddId[] {
+    return [...super.held(), ...this.waiting.map((rdd) => rdd.id)];
+  }
+
+  protected override compute(_time: BatchTime): RDD<T> {
+    const limit = this.#oneAtATime ? 1 : Number.MAX_SAFE_INTEGER;
+    const [first, ...others] = Array.isArray(this.#queue) ? this.#queue.splice(0, limit) : this.#queue.take(limit);
+    return this.making(() => {
+      if (first === undefined) return this.#default ?? emptyRdd<T>(this.host.rdds);
+      return others.length === 0 ? first : first.union(...others);
+    }) as RDD<T>;
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * A stream's place in the graph: its name, its RDDs by time, and how long it remembers them.
+ *
+ * Invariant: a stream has RDDs at multiples of its slide after the zero time only. The RDD for a time is made once, when
+ * first asked for, and remembered until `forget`, so that all children and outputs share it.
+ *
+ *   time:   zero    +slide   +2 slide  +3 slide        forget(t) drops what is
+ *            |        |         |         |            t - rememberMs or older
+ *   RDDs:   none     rdd       rdd      (asked for next)
+ */
+import type { RDD } from '../rdd/rdd.ts';
+import type { StorageLevel } from '../rdd/storage-level.ts';
+import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { asStreamId } from '../../protocol/ids.ts';
+import type { RddId, StreamId } from '../../protocol/ids.ts';
+import type { OperatorPlace } from '../../protocol/rdd.ts';
+import type { BatchTime, DurationMs } from '../../protocol/time.ts';
+import type { DStream } from './dstream.ts';
+import type { BatchEnvironment, GraphHost } from './environment.ts';
+import { guarded, isPromise } from './generated.ts';
+import type { Eventually } from './generated.ts';
+import type { DStreamGraph } from './graph.ts';
+import { operatorError } from './operator-error.ts';
+import type { Generated, OperatorSpec } from './operator-spec.ts';
+import { callerPlace, derivedUid } from './uid.ts';
+
+export class StreamNode<T> {
+  readonly graph: DStreamGraph;
+  /** Place among the graph's operators, from 0: the same on every thread. */
+  readonly index: number;
+  /** The method that made it. */
+  readonly kind: string;
+  readonly parents: readonly DStream<unknown>[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Between two RDDs of this stream. */
+  readonly slideMs: number;
+  /** `file:line:column` in the user's program, or ''. */
+  readonly place: string;
+  readonly spec: OperatorSpec<T>;
+
+  #explicitUid: string | null = null;
+  /** Kept once nothing can change them: they are asked for in every batch. */
+  #operator: OperatorPlace | null = null;
+  #derived: { readonly uid: string; readonly changes: number } | null = null;
+  #storageLevel: StorageLevel | null = null;
+  #rememberMs: number | null = null;
+  #generated = new Map<BatchTime, RDD<T> | Promise<RDD<T> | null>>();
+
+  constructor(graph: DStreamGraph, spec: OperatorSpec<T>) {
+    this.graph = graph;
+    this.kind = spec.kind;
+    this.parents = spec.parents;
+    this.parameters = spec.parameters ?? {};
+    this.slideMs = spec.slideMs ?? spec.parents[0]?.slideMs ?? graph.batchIntervalMs;
+    this.spec = spec;
+    this.place = callerPlace();
+    this.index = graph.addOperator(this as unknown as DStream<unknown>);
+  }
+
+  // Names.
+
+  /** Gives the operator a name of its own, which a checkpoint keeps it by. Throws DuplicateUid, InvalidArgument. */
+  uid(id: string): this {
+    if (typeof id !== 'string' || id === '') throw new MillraceError('InvalidArgument', `uid expects a text that is not empty, and got ${previewOf(id)}.`);
+    this.graph.claimUid(id, this as unknown as DStream<unknown>);
+    this.#explicitUid = id;
+    return this;
+  }
+
+  /** The explicit uid, or the one derived from the upstream path. */
+  get operatorUid(): string {
+    return this.#explicitUid ?? this.#path();
+  }
+
+  get hasExplicitUid(): boolean {
+    return this.#explicitUid !== null;
+  }
+
+  get operator(): OperatorPlace {
+    if (this.#operator !== null) return this.#operator;
+    const operator = { uid: this.operatorUid, name: this.kind, place: this.place };
+    if (this.graph.phase !== 'building') this.#operator = operator;
+    return operator;
+  }
+
+  /** An input's name for blocks and receivers: the operator's index. */
+  get streamId(): StreamId {
+    return asStreamId(this.index);
+  }
+
+  get host(): GraphHost {
+    return this.graph.host;
+  }
+
+  /** How its RDDs are kept; null: they are computed whenever they are needed. */
+  get storageLevel(): StorageLevel | null {
+    return this.#storageLevel;
+  }
+
+  /** Throws CannotChangeAfterStart. */
+  protected setStorageLevel(level: StorageLevel | null): void {
+    this.#checkNotStarted('storage level');
+    this.#storageLevel = level;
+  }
+
+  // Generating: called by the graph and by operators, not by users.
+
+  /** The RDD for the time: remembered, or made now; null where there is none. On the driver only. */
+  getOrCompute(time: BatchTime, env: BatchEnvironment): Generated<T> {
+    const known = this.#generated.get(time);
+    if (known !== undefined) return known;
+    if (!this.isTimeValid(time)) return null;
+    const made = guarded(
+      () => this.compute(time, env),
+      (thrown) => operatorError(thrown, this.operator, time),
+    );
+    if (!isPromise(made)) return this.#keep(time, made);
+    // Until it settles the promise stands in, so that two children don't compute the same RDD twice.
+    const kept = made.then(
+      (rdd) => this.#keep(time, rdd),
+      (thrown: unknown) => {
+        this.#generated.delete(time);
+        throw thrown;
+      },
+    );
+    this.#generated.set(time, kept);
+    return kept;
+  }
+
+  /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. */
+  isTimeValid(time: BatchTime): boolean {
+    const zero = this.graph.zeroTime;
+    if (zero === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
+    return time > zero && (time - zero) % this.slideMs === 0;
+  }
+
+  /** Makes RDDs that carry this operator's name in errors. */
+  making<R>(make: () => Eventually<R>): Eventually<R> {
+    return this.host.whileMaking(this.operator, make);
+  }
+
+  protected compute(time: BatchTime, env: BatchEnvironment): Generated<T> {
+    return this.spec.compute(time, env, this as unknown as DStream<T>);
+  }
+
+  /** At least `durationMs`; the parents as long as this stream needs them. */
+  remember(durationMs: number): void {
+    // Where nothing grows the parents were told already.
+    if (this.#rememberMs !== null && durationMs <= this.#rememberMs) return;
+    this.#rememberMs = durationMs;
+    const parentMs = this.spec.parentRememberMs?.(this.#rememberMs) ?? this.#rememberMs;
+    for (const parent of this.parents) parent.remember(parentMs);
+  }
+
+  /** How long RDDs are remembered; the slide, unless more was asked for. */
+  get rememberMs(): DurationMs {
+    return (this.#rememberMs ?? this.slideMs) as DurationMs;
+  }
+
+  /** At start, for each stream that an output depends on: how long RDDs must be remembered at least. */
+  initialize(): void {
+    this.remember(this.slideMs);
+  }
+
+  /** Forgets RDDs that are older than the stream remembers, and tells which. */
+  forget(time: BatchTime): RDD<T>[] {
+    const forgotten: RDD<T>[] = [];
+    for (const [madeFor, rdd] of this.#generated) {
+      if (madeFor > time - this.rememberMs || isPromise(rdd)) continue;
+      this.#generated.delete(madeFor);
+      forgotten.push(rdd);
+    }
+    return forgotten;
+  }
+
+  /** The ids of the RDDs that are remembered now. */
+  remembered(): RddId[] {
+    return [...this.#generated.values()].flatMap((rdd) => (isPromise(rdd) ? [] : [rdd.id]));
+  }
+
+  /** What the runtime must not give back: remembered RDDs, and what an input holds for later batches. */
+  held(): RddId[] {
+    return this.remembered();
+  }
+
+  #path(): string {
+    // An explicit uid upstream changes the path: what was derived before it is derived again.
+    if (this.#derived === null || this.#derived.changes !== this.graph.uidChanges) {
+      const uid = derivedUid(this.kind, this.parameters, this.parents.map((parent) => parent.operatorUid));
+      this.#derived = { uid, changes: this.graph.uidChanges };
+    }
+    return this.#derived.uid;
+  }
+
+  #keep(time: BatchTime, rdd: RDD<T> | null): RDD<T> | null {
+    if (rdd === null) {
+      this.#generated.delete(time);
+      return null;
+    }
+    this.#generated.set(time, rdd);
+    if (this.#storageLevel !== null) rdd.persist(this.#storageLevel);
+    return rdd;
+  }
+
+  #checkNotStarted(setting: string): void {
+    if (this.graph.zeroTime !== null || this.graph.phase === 'stopped') {
+      throw new MillraceError('CannotChangeAfterStart', `The ${setting} of a stream can't change after the context has started: set it on ${this.kind} while the graph is built.`);
+    }
+  }
+}

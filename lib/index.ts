@@ -1,0 +1,27 @@
+/** What users import: every public name of Millrace. */
+export { StreamingContext } from './streaming-context.ts';
+export type { StopOptions, StreamClock, StreamingContextState, StreamingProgram } from './streaming-context.ts';
+export { SparkContext } from './spark-context.ts';
+export type { ThreadDeath } from './spark-context.ts';
+export type { SparkContextOptions, StreamingOptions } from './options.ts';
+export type { ListenerErrors } from './listeners.ts';
+export { DStream } from './dstream/dstream.ts';
+export { PublishedStream } from './dstream/published-stream.ts';
+export type { PublishedBatch, PublishOptions } from './dstream/published-stream.ts';
+export type { OutputContext } from './dstream/output.ts';
+export { RddQueue } from './dstream/rdd-queue.ts';
+export { Receiver } from './dstream/receiver.ts';
+export type { StreamDecoder } from './dstream/input.ts';
+export { RDD } from './rdd/rdd.ts';
+export { StorageLevel } from './rdd/storage-level.ts';
+export type { TaskContext } from './rdd/task-context.ts';
+export { Accumulator } from './program/accumulator.ts';
+export { Broadcast } from './program/broadcast.ts';
+export type { ArgsOf, ExportsOf } from './program/exports.ts';
+export type { Logger, LogLevel } from './actor/logger.ts';
+export { encodeRecords as encodeBlock, registerCodec } from '../protocol/codec.ts';
+export { errorTable, MillraceError } from '../protocol/errors.ts';
+export type { ErrorCode } from '../protocol/errors.ts';
+export type { BatchInfo, ListenerEventName, ListenerEvents, OutputInfo } from '../protocol/listener.ts';
+export { Milliseconds, Minutes, Seconds } from '../protocol/time.ts';
+export type { BatchTime, DurationMs } from '../protocol/time.ts';

@@ -1,0 +1,197 @@
+/**
+ * Every option, in one table: its default, what it may be, and where it is used. Options are checked here, at the door.
+ *
+ * Invariant: after `clusterOptions` and `streamingOptions` every value is of the kind and range that the rest relies on.
+ */
+import { availableParallelism } from 'node:os';
+import type { Logger } from './actor/logger.ts';
+import type { SparkContext } from './spark-context.ts';
+import { MillraceError, previewOf } from '../protocol/errors.ts';
+import type { ClusterOptions } from '../protocol/host.ts';
+import type { DurationMs } from '../protocol/time.ts';
+
+/** What a `SparkContext` is made with. */
+export interface SparkContextOptions {
+  /** `local[n]`: n worker threads; `local[*]`: as many as the machine has cores; `inline`: all on the calling thread. Default `local[*]`. */
+  readonly master?: string;
+  readonly appName?: string;
+  /** Partitions of what is made without a number. Default: the number of workers. */
+  readonly defaultParallelism?: number;
+  /** Threads for receivers. Default 1. */
+  readonly ioThreads?: number;
+  /** The pool of shared memory for blocks, shuffles and results, in bytes; touched only as it is used. Default 512 MiB. */
+  readonly blockMemoryBytesMax?: number;
+  /** The unit of that memory, in bytes; bounds a record. Default 1 MiB. */
+  readonly slabBytes?: number;
+  /** The longest record that a receiver takes, in bytes. At most half a slab. Default 256 KiB. */
+  readonly recordBytesMax?: number;
+  /** Attempts of a task before its job fails. Default 4. */
+  readonly taskFailuresMax?: number;
+  /** A task that takes longer has its thread ended, in ms. Default 10 minutes. */
+  readonly taskTimeoutMs?: number;
+  /** An action on an RDD that takes longer fails, in ms. Default 10 minutes. */
+  readonly actionTimeoutMs?: number;
+  /** The old-generation heap of each worker thread, in MiB; 0: Node's own default. */
+  readonly workerHeapMbMax?: number;
+  /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
+  readonly codegen?: boolean;
+  /** Seeds back-off's jitter. Default 1. */
+  readonly seed?: number;
+  /** Default: warnings and errors to stderr. */
+  readonly logger?: Logger;
+}
+
+/** What a `StreamingContext` is made with. */
+export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
+  /** The length of a batch, in ms: `Seconds(1)`. Required. */
+  readonly batchInterval: DurationMs | number;
+  /** Given to the program on every thread: JSON. */
+  readonly args?: Args;
+  /** Objects of the app's thread, given to foreachRDD's function as `context.app`. */
+  readonly app?: Readonly<Record<string, unknown>>;
+  /** `manual`: batches come only by `ssc.clock.advance(n)`. Default `system`. */
+  readonly clock?: 'system' | 'manual';
+  /** How often a receiver's open block is cut, in ms. Default 200, at most the batch interval. */
+  readonly blockIntervalMs?: number;
+  /** An output operation that takes longer fails, in ms. Default 10 minutes. */
+  readonly outputTimeoutMs?: number;
+  /** How long `clock.advance` may take, in ms. Default 30 s. */
+  readonly advanceTimeoutMs?: number;
+  /** The longest back-off before a failed receiver starts again, in ms. Default 2,000, as in Spark. */
+  readonly receiverRestartDelayMs?: number;
+  /** After a batch whose jobs failed: `stop` runs no further batch, `continue` goes on as Spark does, `skip` too, without calling it a failure of the context. Default `stop`. */
+  readonly onBatchFailure?: 'stop' | 'skip' | 'continue';
+  /** Lifts the rule that one context is active in a process. Default false. */
+  readonly allowMultipleContexts?: boolean;
+  /** Threads to share: contexts one after another, or (with allowMultipleContexts) side by side. Default: threads of its own. */
+  readonly sparkContext?: SparkContext;
+  /** Where `print` writes. Default: process.stdout. */
+  readonly print?: (text: string) => void;
+}
+
+interface Rule {
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => ({
+  expected: most === Number.MAX_SAFE_INTEGER ? `a whole number of ${least} or more` : `a whole number from ${least} to ${most}`,
+  accepts: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+});
+const duration: Rule = { expected: 'a positive number of milliseconds', accepts: (value) => typeof value === 'number' && value > 0 };
+const flag: Rule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
+const oneOf = (...values: readonly string[]): Rule => ({ expected: `one of ${values.join(', ')}`, accepts: (value) => values.includes(value as string) });
+const object: Rule = { expected: 'an object', accepts: (value) => typeof value === 'object' && value !== null };
+const callable: Rule = { expected: 'a function', accepts: (value) => typeof value === 'function' };
+const text: Rule = { expected: 'a text', accepts: (value) => typeof value === 'string' && value !== '' };
+const anything: Rule = { expected: 'anything', accepts: () => true };
+
+const sparkRules: Record<keyof SparkContextOptions, Rule> = {
+  master: text,
+  appName: text,
+  defaultParallelism: whole(1, 65_536),
+  ioThreads: whole(1, 64),
+  blockMemoryBytesMax: whole(1_048_576),
+  slabBytes: whole(65_536, 268_435_456),
+  recordBytesMax: whole(1),
+  taskFailuresMax: whole(1, 1_000),
+  taskTimeoutMs: duration,
+  actionTimeoutMs: duration,
+  workerHeapMbMax: whole(0, 1_048_576),
+  codegen: flag,
+  seed: whole(0),
+  logger: object,
+};
+
+const streamingRules: Record<keyof StreamingOptions, Rule> = {
+  ...sparkRules,
+  batchInterval: whole(1),
+  args: anything,
+  app: object,
+  clock: oneOf('system', 'manual'),
+  blockIntervalMs: whole(1),
+  outputTimeoutMs: duration,
+  advanceTimeoutMs: duration,
+  receiverRestartDelayMs: duration,
+  onBatchFailure: oneOf('stop', 'skip', 'continue'),
+  allowMultipleContexts: flag,
+  sparkContext: object,
+  print: callable,
+};
+
+/** Milliseconds in which what normally takes milliseconds must have happened. */
+const tenMinutesMs = 600_000;
+
+/** Throws InvalidOption, UnknownMaster. */
+export function clusterOptions(given: SparkContextOptions): ClusterOptions {
+  check(given, { ...streamingRules });
+  const { inline, workers } = parseMaster(given.master ?? 'local[*]');
+  const slabBytes = given.slabBytes ?? 1_048_576;
+  const options: ClusterOptions = {
+    workers,
+    ioThreads: given.ioThreads ?? 1,
+    defaultParallelism: given.defaultParallelism ?? workers,
+    blockMemoryBytesMax: given.blockMemoryBytesMax ?? 536_870_912,
+    slabBytes,
+    recordBytesMax: given.recordBytesMax ?? Math.min(262_144, slabBytes >> 1),
+    taskFailuresMax: given.taskFailuresMax ?? 4,
+    taskTimeoutMs: given.taskTimeoutMs ?? tenMinutesMs,
+    actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
+    workerHeapMbMax: given.workerHeapMbMax ?? 0,
+    inline,
+    codegen: given.codegen ?? true,
+    seed: given.seed ?? 1,
+  };
+  if (options.recordBytesMax > slabBytes >> 1) refuse('recordBytesMax', `at most half of slabBytes (${slabBytes >> 1})`, options.recordBytesMax);
+  if (options.blockMemoryBytesMax < slabBytes * 4) refuse('blockMemoryBytesMax', `at least four slabs (${slabBytes * 4})`, options.blockMemoryBytesMax);
+  return options;
+}
+
+/** The checked options of a context, defaults filled in. Throws InvalidOption. */
+export function streamingOptions<Args>(given: StreamingOptions<Args>) {
+  if (typeof given !== 'object' || given === null) refuse('options', 'an object of options', given);
+  check(given, streamingRules);
+  const batchIntervalMs = given.batchInterval;
+  if (!(batchIntervalMs > 0)) refuse('batchInterval', streamingRules.batchInterval.expected, batchIntervalMs);
+  const blockIntervalMs = Math.min(given.blockIntervalMs ?? 200, batchIntervalMs);
+  return {
+    batchIntervalMs,
+    blockIntervalMs,
+    appName: given.appName ?? 'millrace',
+    args: given.args,
+    app: given.app ?? {},
+    clock: given.clock ?? 'system',
+    outputTimeoutMs: given.outputTimeoutMs ?? tenMinutesMs,
+    advanceTimeoutMs: given.advanceTimeoutMs ?? 30_000,
+    receiverRestartDelayMs: given.receiverRestartDelayMs ?? 2_000,
+    onBatchFailure: given.onBatchFailure ?? 'stop',
+    allowMultipleContexts: given.allowMultipleContexts ?? false,
+    print: given.print ?? null,
+  } as const;
+}
+
+export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
+
+function parseMaster(master: string): { readonly inline: boolean; readonly workers: number } {
+  if (master === 'inline') return { inline: true, workers: 1 };
+  if (master === 'local') return { inline: false, workers: 1 };
+  const [, count] = /^local\[(\*|[1-9]\d*)\]$/.exec(master) ?? [];
+  const workers = count === '*' ? availableParallelism() : Number(count);
+  if (count === undefined || workers > 1_024) {
+    throw new MillraceError('UnknownMaster', `Expected master to be local[n] (n worker threads, 1 to 1024), local[*] or inline; got ${previewOf(master)}.`, { details: { master } });
+  }
+  return { inline: false, workers };
+}
+
+function check(given: object, rules: Readonly<Record<string, Rule>>): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const rule = rules[name];
+    if (rule === undefined) refuse(name, `one of the options ${Object.keys(rules).join(', ')}`, name);
+    if (!rule.accepts(value)) refuse(name, rule.expected, value);
+  }
+}
+
+function refuse(option: string, expected: string, value: unknown): never {
+  throw new MillraceError('InvalidOption', `Expected ${option} to be ${expected}; got ${previewOf(value)}.`, { details: { option } });
+}

@@ -1,0 +1,42 @@
+/**
+ * coGrouped: for each key, the values that each parent has for it.
+ *
+ *   parent 0: [a, 1] [b, 2] [a, 3]      ->   [a, [[1, 3], [9]]]   [b, [[2], []]]   [c, [[], [8]]]
+ *   parent 1: [c, 8] [a, 9]
+ *
+ * Invariant: keys come in the order in which they are first seen, parent after parent; so do a key's values.
+ */
+import type { RddNode } from '../../protocol/rdd.ts';
+import { KeyTable } from '../base/key.ts';
+import type { Piece } from './piece.ts';
+import { pairsPiece } from './piece.ts';
+import { bucketPieces } from './shuffle-read.ts';
+import type { TaskRun } from './task-run.ts';
+
+type CoGroupedNode = Extract<RddNode, { kind: 'coGrouped' }>;
+
+/** `parent`: the pieces of a parent's same partition, where it is read directly. */
+export function coGroupedPieces(run: TaskRun, node: CoGroupedNode, partition: number, parent: (index: number) => readonly Piece[]): readonly Piece[] {
+  return [
+    pairsPiece(() => {
+      const table = new KeyTable<unknown[][]>();
+      const sides = node.parents.length;
+      node.shuffles.forEach((shuffle, side) => {
+        const pieces = shuffle === null ? parent(side) : bucketPieces(run, run.shuffle(shuffle, partition));
+        const state = run.state('putPair', [], node.operator);
+        state.putPair = (key, value) => {
+          const slot = table.slotOf(key);
+          let groups = table.values[slot];
+          if (groups === undefined) {
+            groups = [];
+            for (let count = 0; count < sides; count += 1) groups.push([]);
+            table.values[slot] = groups;
+          }
+          groups[side]!.push(value);
+        };
+        run.run(pieces, state, []);
+      });
+      return { keys: table.keys, values: table.values };
+    }),
+  ];
+}

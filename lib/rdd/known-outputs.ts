@@ -1,0 +1,165 @@
+/**
+ * What the cluster has already computed: map outputs of shuffles, persisted partitions, record counts, range bounds. Kept by
+ * the caller over the jobs of a batch (and, for persisted RDDs, beyond); read when a job is planned and a task is made.
+ *
+ * Invariant: an entry names bytes that can be read, as far as anyone knows; the first result for a place stays, a later equal
+ * one is refused and its bytes are the caller's to give back. Bounds and counts of an RDD never change once they are known,
+ * so that each computation of it lays records out alike.
+ *
+ *   shuffles:  ShuffleId -> [map partition] -> [reducer] -> bucket
+ *   blocks:    RddId     -> [partition]     -> block
+ */
+import type { BlockRef, BucketRef } from '../../protocol/rdd.ts';
+import type { RddId, ShuffleId } from '../../protocol/ids.ts';
+
+/** Where bytes lie: memory or a file. What is given back is named by this. */
+export type Place = NonNullable<BucketRef>;
+
+interface MapOutput {
+  readonly buckets: readonly BucketRef[];
+  readonly version: number;
+}
+
+interface StoredBlock {
+  readonly block: BlockRef;
+  readonly version: number;
+}
+
+export class KnownOutputs {
+  readonly #shuffles = new Map<ShuffleId, (MapOutput | undefined)[]>();
+  readonly #blocks = new Map<RddId, (StoredBlock | undefined)[]>();
+  readonly #counts = new Map<RddId, (number | undefined)[]>();
+  readonly #bounds = new Map<RddId, Uint8Array>();
+  /** Places of lost outputs that other tasks may still be reading: given back with the RDD. */
+  readonly #superseded = new Map<RddId, Place[]>();
+  #version = 0;
+
+  /** Grows with each entry: an input named as missing by a task made before the entry is not this entry. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The buckets that one map task wrote, by reducer; null where it has to run. */
+  mapOutput(shuffle: ShuffleId, mapPartition: number): readonly BucketRef[] | null {
+    return this.#shuffles.get(shuffle)?.[mapPartition]?.buckets ?? null;
+  }
+
+  /** False: there is one already, and these buckets are nobody's. */
+  addMapOutput(shuffle: ShuffleId, mapPartition: number, buckets: readonly BucketRef[]): boolean {
+    const outputs = listOf(this.#shuffles, shuffle);
+    if (outputs[mapPartition] !== undefined) return false;
+    outputs[mapPartition] = { buckets, version: (this.#version += 1) };
+    return true;
+  }
+
+  /** Forgets a lost map output, unless it is newer than `seenAt`. */
+  dropMapOutput(shuffle: ShuffleId, mapPartition: number, seenAt: number): void {
+    const outputs = this.#shuffles.get(shuffle);
+    const lost = outputs?.[mapPartition];
+    if (outputs === undefined || lost === undefined || lost.version > seenAt) return;
+    outputs[mapPartition] = undefined;
+    const places = listOf(this.#superseded, rddOfShuffle(shuffle));
+    for (const bucket of lost.buckets) if (bucket !== null) places.push(bucket);
+  }
+
+  /** A persisted partition. */
+  block(rdd: RddId, partition: number): BlockRef | null {
+    return this.#blocks.get(rdd)?.[partition]?.block ?? null;
+  }
+
+  addBlock(rdd: RddId, partition: number, block: BlockRef): boolean {
+    const blocks = listOf(this.#blocks, rdd);
+    if (blocks[partition] !== undefined) return false;
+    blocks[partition] = { block, version: (this.#version += 1) };
+    return true;
+  }
+
+  /** Forgets a lost block, unless it is newer than `seenAt`. False: there was none, so nothing can be made again. */
+  dropBlock(rdd: RddId, partition: number, seenAt: number): boolean {
+    const blocks = this.#blocks.get(rdd);
+    const lost = blocks?.[partition];
+    if (blocks === undefined || lost === undefined) return false;
+    if (lost.version > seenAt) return true;
+    blocks[partition] = undefined;
+    if (lost.block.place !== null) listOf(this.#superseded, rdd).push(lost.block.place);
+    return true;
+  }
+
+  /** The number of records of a partition, where a `zipWithIndex` above has had it counted. */
+  count(rdd: RddId, partition: number): number | null {
+    return this.#counts.get(rdd)?.[partition] ?? null;
+  }
+
+  addCount(rdd: RddId, partition: number, count: number): void {
+    const counts = listOf(this.#counts, rdd);
+    counts[partition] ??= count;
+  }
+
+  /** Encoded bounds of the range partitioner that `owner` owns. */
+  bounds(owner: RddId): Uint8Array | null {
+    return this.#bounds.get(owner) ?? null;
+  }
+
+  addBounds(owner: RddId, bounds: Uint8Array): void {
+    if (!this.#bounds.has(owner)) this.#bounds.set(owner, bounds);
+  }
+
+  /** Forgets the stored partitions of an RDD that is no longer persisted. The places are to be given back. */
+  forgetBlocks(rdd: RddId): Place[] {
+    const places: Place[] = [];
+    for (const stored of this.#blocks.get(rdd) ?? []) if (stored !== undefined && stored.block.place !== null) places.push(stored.block.place);
+    this.#blocks.delete(rdd);
+    return places;
+  }
+
+  /** Forgets all about RDDs whose time is over. The places are to be given back, once no task reads them. */
+  forgetRdds(rdds: readonly RddId[]): Place[] {
+    const places: Place[] = [];
+    for (const rdd of rdds) {
+      for (const place of this.forgetBlocks(rdd)) places.push(place);
+      for (const place of this.#superseded.get(rdd) ?? []) places.push(place);
+      this.#superseded.delete(rdd);
+      this.#counts.delete(rdd);
+      this.#bounds.delete(rdd);
+      for (let parent = 0; parent < shuffleParentsMax; parent += 1) {
+        const shuffle = (rdd * shuffleParentsMax + parent) as ShuffleId;
+        for (const output of this.#shuffles.get(shuffle) ?? []) {
+          for (const bucket of output?.buckets ?? []) if (bucket !== null) places.push(bucket);
+        }
+        this.#shuffles.delete(shuffle);
+      }
+    }
+    return places;
+  }
+
+  /** All places named here: what a dead host's memory must keep. */
+  places(): Place[] {
+    const places: Place[] = [...this.#superseded.values()].flat();
+    for (const outputs of this.#shuffles.values()) {
+      for (const output of outputs) for (const bucket of output?.buckets ?? []) if (bucket !== null) places.push(bucket);
+    }
+    for (const blocks of this.#blocks.values()) {
+      for (const stored of blocks) if (stored !== undefined && stored.block.place !== null) places.push(stored.block.place);
+    }
+    return places;
+  }
+}
+
+/** Parents of one RDD that can be shuffled: `shuffleIdOf` leaves this much room. */
+const shuffleParentsMax = 16;
+
+/** The RDD that reads the shuffle. */
+export function rddOfShuffle(shuffle: ShuffleId): RddId {
+  return Math.floor(shuffle / shuffleParentsMax) as RddId;
+}
+
+/** Which of its parents is written. */
+export function parentOfShuffle(shuffle: ShuffleId): number {
+  return shuffle % shuffleParentsMax;
+}
+
+function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
+  let list = map.get(key);
+  if (list === undefined) map.set(key, (list = []));
+  return list;
+}

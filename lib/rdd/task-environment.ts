@@ -1,0 +1,53 @@
+/**
+ * All that a task needs of the thread it runs on: functions, memory, files, the clock. The worker's actor gives the real
+ * one, tests give one of maps.
+ *
+ * Invariant: a task reaches nothing of the outside but through this interface, so the same task can run on a worker, on the
+ * calling thread and in the simulator.
+ */
+import type { BlockRef, BucketRef, FunctionRef, StorageLevel } from '../../protocol/rdd.ts';
+import type { AccumulatorUpdate } from '../../protocol/task.ts';
+import type { LoopCache } from './fuse.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Where bytes lie: shared memory, or a range of a file. */
+export type BytesPlace = NonNullable<BlockRef['place']>;
+
+export interface TaskEnvironment {
+  /** The closure of this thread that the reference names. */
+  resolve(ref: FunctionRef): (...args: never[]) => unknown;
+  /** Throws `StaleHandle` or `BlockMissing` where the bytes are gone. */
+  read(place: BytesPlace): Uint8Array;
+  /**
+   * Memory for `bytes` bytes of a bucket, a result or (with `storage`) a persisted partition. Throws `BlockMemoryExhausted`.
+   * What a task has written when it fails belongs to nobody: the environment gives it back.
+   */
+  write(bytes: number, storage?: StorageLevel | null): { readonly view: Uint8Array; done(): NonNullable<BucketRef> };
+  /** Calls `each` with the text of a utf8 block in chunks that are cut at line ends. */
+  textChunks(bytes: Uint8Array, each: (text: string) => void): void;
+  readonly files: TaskFiles;
+  /** Called every 1,024 source records with the number of records since the last call. Throws `TaskCancelled`. */
+  alive(records: number): void;
+  /** Milliseconds, for `runMs` only. */
+  now(): number;
+  /** Given to user functions in place of the context that `runTask` would make of stage and task. */
+  readonly taskContext?: TaskContext;
+  /** What user functions have added to accumulators since the last call. */
+  takeAccumulators?(): readonly AccumulatorUpdate[];
+  /** The thread's compiled loops. Without it all environments of a thread share one cache. */
+  readonly loops?: LoopCache;
+  /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */
+  readonly recordBytesMax?: number;
+}
+
+export interface TaskFiles {
+  /** The bytes [start, end) of the file, fewer where it ends before. */
+  readRange(file: string, start: number, end: number): Uint8Array;
+  /** In bytes. */
+  size(file: string): number;
+  /** All or nothing: a temporary name, then a rename. */
+  writeAtomically(path: string, bytes: Uint8Array): void;
+}
+
+/** The longest line of a text file, in bytes, where the environment sets no bound. */
+export const recordBytesMaxDefault = 16 * 1024 * 1024;

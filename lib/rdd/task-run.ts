@@ -1,0 +1,178 @@
+/**
+ * One attempt at one task: what its parts share while it runs.
+ *
+ * Invariant: a persisted partition is computed at most once in a task, however many operators read it; what was stored is
+ * reported. Nothing here outlives the attempt.
+ */
+import type { BlockRef, BucketRef, FunctionRef, OperatorPlace, RddNode, StorageLevel } from '../../protocol/rdd.ts';
+import type { BlockId, RddId, ShuffleId } from '../../protocol/ids.ts';
+import type { ShuffleInput, StageSpec, TaskReport, TaskSpec } from '../../protocol/task.ts';
+import { decodeRecords, encodePairs, encodeRecords } from '../../protocol/codec.ts';
+import type { Allocate } from '../../protocol/codec.ts';
+import { MillraceError } from '../../protocol/errors.ts';
+import { asBlockId } from '../../protocol/ids.ts';
+import type { LoopCache, SinkForm, UserFunction } from './fuse.ts';
+import { sharedLoops } from './fuse.ts';
+import { LoopState } from './loop-state.ts';
+import type { Piece } from './piece.ts';
+import type { TaskContext } from './task-context.ts';
+import { taskContextOf } from './task-context.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+import { noRecord, orMissing, taskFailure } from './task-failure.ts';
+
+export class TaskRun {
+  readonly stage: StageSpec;
+  readonly task: TaskSpec;
+  readonly env: TaskEnvironment;
+  readonly context: TaskContext;
+  readonly stored: TaskReport['stored'][number][] = [];
+  readonly #nodes = new Map<RddId, RddNode>();
+  readonly #shuffles = new Map<string, ShuffleInput>();
+  readonly #loops: LoopCache;
+  /** Persisted partitions that this task has made or read, by `rdd:partition`. */
+  readonly #partitions = new Map<string, readonly unknown[]>();
+
+  constructor(stage: StageSpec, task: TaskSpec, env: TaskEnvironment) {
+    this.stage = stage;
+    this.task = task;
+    this.env = env;
+    this.context = env.taskContext ?? taskContextOf(stage, task);
+    this.#loops = env.loops ?? sharedLoops;
+    for (const node of stage.nodes) this.#nodes.set(node.id, node);
+    for (const input of task.shuffles) this.#shuffles.set(`${input.shuffle}:${input.partition}`, input);
+  }
+
+  node(id: RddId): RddNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`Stage ${this.stage.stage} of job ${this.stage.job} lacks the node of RDD ${id}, which its tasks walk.`);
+    return node;
+  }
+
+  /** What the maps wrote for one reduce partition. */
+  shuffle(id: ShuffleId, partition: number): ShuffleInput {
+    const input = this.#shuffles.get(`${id}:${partition}`);
+    if (input === undefined) throw new Error(`Task ${this.task.task} was given no buckets for partition ${partition} of shuffle ${id}, which it reads.`);
+    return input;
+  }
+
+  resolve(ref: FunctionRef): UserFunction {
+    return this.env.resolve(ref) as UserFunction;
+  }
+
+  /** Where the sink's function was given; else the last operator that a user has made. */
+  sinkOperator(): OperatorPlace | null {
+    const own = this.stage.sink.operator;
+    if (own !== undefined && own !== null) return own;
+    for (let index = this.stage.nodes.length - 1; index >= 0; index -= 1) {
+      const operator = this.stage.nodes[index]!.operator;
+      if (operator !== null) return operator;
+    }
+    return null;
+  }
+
+  /** A state for one run of a sink whose functions are `refs`. */
+  state(sink: SinkForm, refs: readonly FunctionRef[], operator: OperatorPlace | null): LoopState {
+    return new LoopState({
+      context: this.context,
+      alive: (records) => this.env.alive(records),
+      sink,
+      sinkOperator: operator,
+      sinkFns: refs.map((ref) => this.resolve(ref)),
+    });
+  }
+
+  /** Runs the pieces, one after another, into the state's sink. Ends early where the sink wants no more. */
+  run(pieces: readonly Piece[], state: LoopState, refs: readonly FunctionRef[]): void {
+    for (const piece of pieces) {
+      if (state.done) return;
+      const loop = this.#loops.loopOf({ source: piece.form, ops: piece.ops, sink: state.sink, refs });
+      state.enter(piece.ops);
+      piece.feed((feed) => loop(feed, state));
+    }
+  }
+
+  /** The records of the pieces as an array. */
+  collect(pieces: readonly Piece[]): unknown[] {
+    const state = this.state('collect', [], null);
+    this.run(pieces, state, []);
+    return state.out;
+  }
+
+  /**
+   * The partition of a persisted RDD: from what this task has, from a cached block, or by `compute`, which is then stored.
+   * A full pool of memory is no failure here, as in Spark: the partition is not stored, and computed again by the next one who asks.
+   */
+  persisted(node: RddNode, partition: number, compute: () => unknown[]): readonly unknown[] {
+    const name = `${node.id}:${partition}`;
+    const known = this.#partitions.get(name);
+    if (known !== undefined) return known;
+    let records = this.#cached(node.id, partition);
+    if (records === null) {
+      records = compute();
+      this.#store(node, partition, records);
+    }
+    this.#partitions.set(name, records);
+    return records;
+  }
+
+  isCached(rdd: RddId, partition: number): boolean {
+    return this.task.cached.some((cached) => cached.rdd === rdd && cached.partition === partition);
+  }
+
+  #cached(rdd: RddId, partition: number): readonly unknown[] | null {
+    const cached = this.task.cached.find((entry) => entry.rdd === rdd && entry.partition === partition);
+    if (cached === undefined) return null;
+    const { place } = cached.block;
+    return place === null ? [] : orMissing(() => ({ rdd, partition }), () => decodeRecords(this.env.read(place)));
+  }
+
+  #store(node: RddNode, partition: number, records: readonly unknown[]): void {
+    const id = asBlockId(`rdd-${node.id}-${partition}`);
+    try {
+      this.stored.push({ rdd: node.id, partition, block: this.writeRecords(id, records, node.operator, node.storage) });
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'BlockMemoryExhausted') return;
+      throw error;
+    }
+  }
+
+  /** Records as a block; no bytes for none. */
+  writeRecords(id: BlockId, records: readonly unknown[], operator: OperatorPlace | null, storage: StorageLevel | null = null): BlockRef {
+    const place = records.length === 0 ? null : this.#write(operator, storage, (allocate) => encodeRecords(records, allocate));
+    return { id, codec: 'records', place, records: records.length };
+  }
+
+  /** Pairs as a block of [key, value] records. */
+  writePairsBlock(id: BlockId, keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null): BlockRef {
+    return { id, codec: 'records', place: this.writePairs(keys, values, operator), records: keys.length };
+  }
+
+  /** Pairs as a bucket; null for none. */
+  writePairs(keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null): BucketRef {
+    return keys.length === 0 ? null : this.#write(operator, null, (allocate) => encodePairs(keys, values, allocate));
+  }
+
+  /** Records as a bucket; null for none. */
+  writeBucket(records: readonly unknown[], operator: OperatorPlace | null): BucketRef {
+    return records.length === 0 ? null : this.#write(operator, null, (allocate) => encodeRecords(records, allocate));
+  }
+
+  #write(operator: OperatorPlace | null, storage: StorageLevel | null, encode: (allocate: Allocate) => Uint8Array): NonNullable<BucketRef> {
+    let written: ReturnType<TaskEnvironment['write']> | null = null;
+    try {
+      encode((bytes) => {
+        written = this.env.write(bytes, storage);
+        return written.view;
+      });
+    } catch (error) {
+      // The codec knows the path inside the records, but not whose records they are.
+      throw taskFailureOfCodec(error, operator, this.context);
+    }
+    if (written === null) throw new Error('The codec has encoded records without asking for memory.');
+    return (written as ReturnType<TaskEnvironment['write']>).done();
+  }
+}
+
+function taskFailureOfCodec(error: unknown, operator: OperatorPlace | null, context: TaskContext): unknown {
+  return error instanceof MillraceError ? taskFailure(error, operator, noRecord, context) : error;
+}

@@ -1,0 +1,80 @@
+/**
+ * A user's receiver as a source.
+ *
+ * Invariant: the receiver is made when the source starts, stopped when it ends, and never called after that; what it
+ * stores lies in an open block until the block is cut. A stored batch settles when its block has been handed over.
+ */
+import type { Receiver } from '../dstream/receiver.ts';
+import type { StreamId } from '../../protocol/ids.ts';
+import { toWireError } from '../../protocol/errors.ts';
+import { RecordBlockBuilder } from './record-block-builder.ts';
+import type { RecordBlockBuilderOptions } from './record-block-builder.ts';
+import type { Emit, Source, SourceBlock } from './source.ts';
+
+export interface ReceiverSourceOptions extends RecordBlockBuilderOptions {
+  readonly stream: StreamId;
+  readonly make: () => Receiver<unknown>;
+  readonly emit: Emit;
+}
+
+export class ReceiverSource implements Source {
+  readonly #options: ReceiverSourceOptions;
+  readonly #builder: RecordBlockBuilder;
+  #receiver: Receiver<unknown> | null = null;
+  #stopped = false;
+  /** Who waits for the open block to be handed over. */
+  #waiting: (() => void)[] = [];
+
+  constructor(options: ReceiverSourceOptions) {
+    this.#options = options;
+    this.#builder = new RecordBlockBuilder(options);
+  }
+
+  start(): void {
+    const { stream, make, emit } = this.#options;
+    const receiver = make();
+    this.#receiver = receiver;
+    receiver.attach({
+      stream,
+      store: (record) => this.#store([record]),
+      storeBatch: (records) => this.#store(records) ?? this.#nextCut(),
+      reportError: (message, cause) => emit({ type: 'reported', message, error: cause === undefined ? null : toWireError(cause) }),
+      restart: (message, cause, delayMs) => emit({ type: 'restart', message, error: cause === undefined ? null : toWireError(cause), delayMs: delayMs ?? null }),
+      stop: (message) => emit({ type: 'stopped', message }),
+      isStarted: () => this.#receiver !== null && !this.#stopped,
+      isStopped: () => this.#stopped,
+    });
+    receiver.onStart();
+  }
+
+  cut(): readonly SourceBlock[] {
+    const blocks = this.#builder.cut();
+    if (!this.#builder.exhausted) {
+      for (const settle of this.#waiting.splice(0)) settle();
+    }
+    return blocks;
+  }
+
+  end(): readonly SourceBlock[] {
+    this.#stopped = true;
+    try {
+      this.#receiver?.onStop();
+    } catch (thrown) {
+      this.#options.emit({ type: 'reported', message: 'onStop threw', error: toWireError(thrown) });
+    }
+    return this.cut();
+  }
+
+  #store(records: readonly unknown[]): Promise<void> | undefined {
+    if (this.#stopped) return undefined;
+    let room = true;
+    for (const record of records) room = this.#builder.add(record) && room;
+    if (room && !this.#builder.exhausted) return undefined;
+    this.#options.emit({ type: 'blockFull' });
+    return this.#nextCut();
+  }
+
+  #nextCut(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

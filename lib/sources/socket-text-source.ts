@@ -1,0 +1,112 @@
+/**
+ * Lines of utf8 text from a TCP server, as blocks.
+ *
+ * Invariant: no string is made on this thread. Where shared memory runs out, nothing is read, so that the sender feels it
+ * (TCP holds it back); nothing that was read is lost. A character or a line may be cut anywhere between two reads.
+ */
+import { toWireError, MillraceError } from '../../protocol/errors.ts';
+import type { Emit, NetPort, Source, SourceBlock } from './source.ts';
+import { TextBlockBuilder } from './text-block-builder.ts';
+import type { CutBlock, OpenMemory } from './text-block-builder.ts';
+
+export interface SocketTextOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly recordBytesMax: number;
+  readonly blockBytesMax: number;
+  readonly net: NetPort;
+  readonly open: () => OpenMemory | null;
+  readonly emit: Emit;
+}
+
+export class SocketTextSource implements Source {
+  readonly #options: SocketTextOptions;
+  readonly #builder: TextBlockBuilder;
+  #connection: ReturnType<NetPort['connect']> | null = null;
+  /** Takes the one read that may come after the pool ran out; its bytes wait in `#waiting`. */
+  readonly #overflow = new Uint8Array(65_536);
+  #waiting: Uint8Array | null = null;
+  #paused = false;
+  /** One `blockFull` for each filled block, however many reads come before it is cut. */
+  #fullSaid = false;
+
+  constructor(options: SocketTextOptions) {
+    this.#options = options;
+    this.#builder = new TextBlockBuilder({
+      open: options.open,
+      recordBytesMax: options.recordBytesMax,
+      onRecordTooLarge: (bytes) => options.emit({ type: 'recordTooLarge', bytes }),
+    });
+  }
+
+  start(): void {
+    const { host, port, net, emit } = this.#options;
+    this.#connection = net.connect({
+      host,
+      port,
+      buffer: () => this.#builder.space() ?? this.#overflow,
+      onRead: (bytes, buffer) => this.#onRead(bytes, buffer),
+      onConnect: () => emit({ type: 'connected', peer: `${host}:${port}` }),
+      onClose: (error) => this.#onClose(error),
+    });
+  }
+
+  cut(): readonly SourceBlock[] {
+    this.#fullSaid = false;
+    const blocks = this.#builder.cut().map(asTextBlock);
+    if (this.#paused) this.#tryAgain();
+    return blocks;
+  }
+
+  end(): readonly SourceBlock[] {
+    this.#connection?.destroy();
+    this.#connection = null;
+    if (this.#waiting !== null && this.#builder.copyIn(this.#waiting)) this.#waiting = null;
+    return this.#builder.finish().map(asTextBlock);
+  }
+
+  #onRead(bytes: number, buffer: Uint8Array): boolean {
+    if (buffer === this.#overflow) {
+      const read = this.#overflow.slice(0, bytes);
+      if (!this.#builder.copyIn(read)) {
+        this.#waiting = read;
+        this.#paused = true;
+        return false;
+      }
+    } else {
+      this.#builder.received(bytes);
+    }
+    if (!this.#fullSaid && this.#builder.openBytes >= this.#options.blockBytesMax) {
+      this.#fullSaid = true;
+      this.#options.emit({ type: 'blockFull' });
+    }
+    return true;
+  }
+
+  #tryAgain(): void {
+    if (this.#waiting !== null) {
+      if (!this.#builder.copyIn(this.#waiting)) return;
+      this.#waiting = null;
+    }
+    this.#paused = false;
+    this.#connection?.resume();
+  }
+
+  #onClose(error: Error | null): void {
+    this.#connection = null;
+    const { host, port, emit } = this.#options;
+    if (error === null) {
+      emit({ type: 'closed', message: `${host}:${port} has closed the connection` });
+      return;
+    }
+    const failure = new MillraceError('ConnectionFailed', `Expected a connection to ${host}:${port}; got ${error.message}. It is tried again with back-off.`, {
+      cause: error,
+      details: { host, port },
+    });
+    emit({ type: 'failed', message: failure.message, error: toWireError(failure) });
+  }
+}
+
+function asTextBlock(block: CutBlock): SourceBlock {
+  return { codec: 'text', place: block.handle, records: block.records };
+}

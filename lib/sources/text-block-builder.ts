@@ -1,0 +1,182 @@
+/**
+ * The open block of a text receiver: bytes as they came, in shared memory, cut only at a line's end.
+ *
+ * Invariant: `start <= lineEnd <= end`; everything before `lineEnd` is whole lines, none longer than `recordBytesMax`;
+ * the memory at `end` and after it is the source's to read into, and moves only in `space()`. No string is ever made here.
+ *
+ *   a slab:  | blocks cut before | open block: whole lines \n | partial line | free, read into |
+ *            0                 start                       lineEnd          end              size
+ */
+import type { SharedHandle } from '../../protocol/rdd.ts';
+
+/** A whole slab of shared memory, as `SlabPool.openSlab` gives it. */
+export interface OpenMemory {
+  readonly view: Uint8Array;
+  commit(offset: number, bytes: number): SharedHandle;
+  close(): void;
+}
+
+export interface CutBlock {
+  readonly handle: SharedHandle;
+  readonly records: number;
+}
+
+export interface TextBlockBuilderOptions {
+  /** Null: the pool is exhausted for now. */
+  readonly open: () => OpenMemory | null;
+  readonly recordBytesMax: number;
+  readonly onRecordTooLarge: (bytes: number) => void;
+}
+
+const newline = 10;
+/** A slab with less room than this is closed rather than read into in crumbs. */
+const roomBytesMin = 4_096;
+/** What one read may bring at most: libuv reads no more at a time. */
+const readBytesMax = 65_536;
+
+export class TextBlockBuilder {
+  readonly #options: TextBlockBuilderOptions;
+  #memory: OpenMemory | null = null;
+  #start = 0;
+  #lineEnd = 0;
+  #end = 0;
+  #records = 0;
+  /** In a line that is over the bound: bytes are dropped up to its end. */
+  #skipping = false;
+  #skippedBytes = 0;
+  #cut: CutBlock[] = [];
+
+  constructor(options: TextBlockBuilderOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of whole lines that wait to be cut. */
+  get openBytes(): number {
+    return this.#lineEnd - this.#start;
+  }
+
+  /** Where the next bytes go: null where no memory is to be had now (ask again after a while, and read nothing meanwhile). */
+  space(): Uint8Array | null {
+    const memory = this.#memory;
+    if (memory === null || memory.view.length - this.#end < roomBytesMin) {
+      if (!this.#roll()) return null;
+    }
+    const view = this.#memory?.view;
+    return view === undefined ? null : view.subarray(this.#end, Math.min(this.#end + readBytesMax, view.length));
+  }
+
+  /** `bytes` bytes have come into the memory that `space()` gave. */
+  received(bytes: number): void {
+    const memory = this.#memory;
+    if (memory === null) return;
+    const { recordBytesMax } = this.#options;
+    const view = memory.view;
+    let at = this.#end;
+    let end = at + bytes;
+    if (this.#skipping) {
+      const found = view.subarray(at, end).indexOf(newline);
+      if (found < 0) {
+        this.#skippedBytes += bytes;
+        return;
+      }
+      this.#options.onRecordTooLarge(this.#skippedBytes + found);
+      this.#skipping = false;
+      // The rest takes the place of the end of the line that was dropped.
+      view.copyWithin(at, at + found + 1, end);
+      end -= found + 1;
+    }
+    let lineEnd = this.#lineEnd;
+    let records = this.#records;
+    while (at < end) {
+      if (view[at] !== newline) {
+        at += 1;
+        continue;
+      }
+      if (at - lineEnd > recordBytesMax) {
+        this.#options.onRecordTooLarge(at - lineEnd);
+        view.copyWithin(lineEnd, at + 1, end);
+        end -= at + 1 - lineEnd;
+        at = lineEnd;
+        continue;
+      }
+      at += 1;
+      lineEnd = at;
+      records += 1;
+    }
+    if (end - lineEnd > recordBytesMax) {
+      this.#skipping = true;
+      this.#skippedBytes = end - lineEnd;
+      end = lineEnd;
+    }
+    this.#lineEnd = lineEnd;
+    this.#end = end;
+    this.#records = records;
+  }
+
+  /** Bytes that lie elsewhere (read while no memory was to be had). False: still none; nothing was taken. */
+  copyIn(bytes: Uint8Array): boolean {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const space = this.space();
+      if (space === null) return rest.length < bytes.length ? this.#refuseHalf() : false;
+      const part = rest.subarray(0, space.length);
+      space.set(part);
+      this.received(part.length);
+      rest = rest.subarray(part.length);
+    }
+    return true;
+  }
+
+  /** The blocks that are ready: at most one more than the slabs that were filled since the last call. */
+  cut(): readonly CutBlock[] {
+    this.#cutOpen();
+    const blocks = this.#cut;
+    this.#cut = [];
+    return blocks;
+  }
+
+  /** The source has ended: a last line without an end counts as a line. */
+  finish(): readonly CutBlock[] {
+    const memory = this.#memory;
+    if (memory !== null && this.#end > this.#lineEnd && this.#end < memory.view.length) {
+      memory.view[this.#end] = newline;
+      this.#end += 1;
+      this.#lineEnd = this.#end;
+      this.#records += 1;
+    }
+    if (this.#skipping) this.#options.onRecordTooLarge(this.#skippedBytes);
+    this.#skipping = false;
+    const blocks = this.cut();
+    memory?.close();
+    this.#memory = null;
+    this.#start = this.#lineEnd = this.#end = 0;
+    return blocks;
+  }
+
+  #cutOpen(): void {
+    if (this.#memory === null || this.#lineEnd === this.#start) return;
+    this.#cut.push({ handle: this.#memory.commit(this.#start, this.#lineEnd - this.#start), records: this.#records });
+    this.#start = this.#lineEnd;
+    this.#records = 0;
+  }
+
+  /** A new slab; the partial line moves over, so that no line lies in two slabs. */
+  #roll(): boolean {
+    const next = this.#options.open();
+    if (next === null) return false;
+    const old = this.#memory;
+    if (old !== null) {
+      this.#cutOpen();
+      next.view.set(old.view.subarray(this.#lineEnd, this.#end));
+      old.close();
+    }
+    this.#end -= this.#lineEnd;
+    this.#start = this.#lineEnd = 0;
+    this.#memory = next;
+    return true;
+  }
+
+  #refuseHalf(): never {
+    throw new Error('A copy larger than the free memory was begun: offer at most one read at a time.');
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * A cluster of threads on this machine: what one or several streaming contexts run on, in Spark's words the SparkContext.
+ *
+ * Owns: the driver's thread (and by it all others), the pool of shared memory, the app's end of the actor system.
+ * Invariant: after `stop` no thread, port or timer of it is left; if the driver's thread dies, every context on it is told,
+ * once, and the rest of the threads die with it.
+ */
+import { startAppHost } from '../actors/host.ts';
+import type { Host } from '../actors/host.ts';
+import { appListeners } from '../actors/app-listeners.ts';
+import { appLog } from '../actors/app-log.ts';
+import { inlineLauncher } from '../actors/inline-launcher.ts';
+import { isInsideHost } from '../actors/inside-host.ts';
+import type { HostLauncher, LaunchedHost } from '../actors/launcher.ts';
+import { places } from '../actors/places.ts';
+import { loadFromTable } from '../actors/program-loader.ts';
+import { threadLauncher } from '../actors/thread-launcher.ts';
+import type { ThreadLauncher } from '../actors/thread-launcher.ts';
+import type { ListenerEvent } from '../protocol/listener.ts';
+import type { BlockStats } from '../protocol/block.ts';
+import type { ToBlockManagerMaster } from '../protocol/block.ts';
+import type { ClusterOptions, HostInfo, HostInit, ToHostManager } from '../protocol/host.ts';
+import { appHost, driverHost } from '../protocol/ref.ts';
+import { asHostId, asProgramId } from '../protocol/ids.ts';
+import type { ProgramId } from '../protocol/ids.ts';
+import { fromWireError, MillraceError } from '../protocol/errors.ts';
+import type { WireError } from '../protocol/errors.ts';
+import type { Logger } from './actor/logger.ts';
+import { SystemClock } from './base/clock.ts';
+import { clusterOptions } from './options.ts';
+import type { SparkContextOptions } from './options.ts';
+import { LocalFunctions } from './program/local-functions.ts';
+import type { ProgramBuilder } from './program/program-builder.ts';
+import { SlabPool } from './storage/slab-pool.ts';
+
+/** What a context on the cluster hears of it. */
+export interface ClusterMember {
+  onEvent(event: ListenerEvent): void;
+  /** The cluster is gone. */
+  onClusterFailed(error: MillraceError): void;
+}
+
+/** How the end of a thread is brought about: ended from outside, or by itself in one of the ways in which threads die. */
+export type ThreadDeath = 'terminate' | 'throw' | 'exit' | 'rejection' | 'outOfMemory';
+
+const askTimeoutMs = 30_000;
+
+/** Warnings and errors to stderr. */
+export const stderrLogger: Logger = {
+  log(level, text) {
+    if (level === 'warn' || level === 'error') process.stderr.write(`millrace ${level}: ${text}\n`);
+  },
+};
+
+export class SparkContext {
+  readonly master: string;
+  readonly appName: string;
+  readonly defaultParallelism: number;
+  /** For contexts on it. */
+  readonly internals: ClusterInternals;
+  #stopped: Promise<void> | null = null;
+
+  /** Starts the threads at once; they are ready some 100 ms later. Throws InvalidOption, UnknownMaster, ContextInsideProgram. */
+  constructor(options: SparkContextOptions = {}) {
+    if (isInsideHost()) {
+      throw new MillraceError('ContextInsideProgram', 'A context was made on a thread of the runtime, which only builds programs. Put the program into a module of its own, without the code that creates the context.');
+    }
+    const checked = clusterOptions(options);
+    this.master = options.master ?? 'local[*]';
+    this.appName = options.appName ?? 'millrace';
+    this.defaultParallelism = checked.defaultParallelism;
+    this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger);
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped !== null || this.internals.failure !== null;
+  }
+
+  /** The threads that run now (inline: the logical ones), without the app's own. */
+  async hosts(): Promise<readonly HostInfo[]> {
+    const others = await this.internals.host.system.ask<ToHostManager, readonly HostInfo[]>(places.hostManager, (replyTo) => ({ type: 'whichHosts', replyTo }), askTimeoutMs);
+    return [{ host: driverHost, role: 'driver', index: 0, up: true }, ...others];
+  }
+
+  /** Use of shared memory. */
+  blockStats(): Promise<BlockStats> {
+    return this.internals.host.system.ask<ToBlockManagerMaster, BlockStats>(places.blockManagerMaster, (replyTo) => ({ type: 'blockStats', replyTo }), askTimeoutMs);
+  }
+
+  /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. */
+  async killHost(host: number, how: ThreadDeath = 'terminate'): Promise<void> {
+    if (host === driverHost) this.internals.killDriver(how);
+    else this.internals.host.system.tell(places.hostManager, { type: 'killHost', host: asHostId(host), how });
+  }
+
+  /** Ends all threads. Contexts on it must have been stopped, or are failed. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.internals.close();
+    return this.#stopped;
+  }
+
+  /** Lets the process end although the threads run; `ref` takes it back. */
+  unref(): void {
+    this.internals.setRef(false);
+  }
+
+  ref(): void {
+    this.internals.setRef(true);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** The working parts, apart from what users see. */
+export class ClusterInternals {
+  readonly options: ClusterOptions;
+  readonly logger: Logger;
+  readonly host: Host;
+  readonly local: LocalFunctions | null;
+  /** Inline: programs that the app has built, for the other hosts. */
+  readonly built = new Map<ProgramId, ProgramBuilder>();
+  failure: MillraceError | null = null;
+  readonly #members = new Map<ProgramId, ClusterMember>();
+  readonly #launcher: HostLauncher;
+  readonly #threads: ThreadLauncher | null;
+  readonly #driver: LaunchedHost;
+  #programs = 0;
+  #closing = false;
+
+  constructor(options: ClusterOptions, logger: Logger) {
+    this.options = options;
+    this.logger = logger;
+    const clock = new SystemClock();
+    const pool = SlabPool.create({ slabBytes: options.slabBytes, poolBytes: options.blockMemoryBytesMax, host: appHost }).share;
+    const control = (): Int32Array => new Int32Array(new SharedArrayBuffer(8));
+    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: control() }, { clock, logger }, []);
+    const { system } = this.host;
+    system.spawn('/app/log', appLog(logger), undefined, { cell: places.appLog.cell });
+    system.spawn('/app/listeners', appListeners((program, event) => this.#emit(program, event)), undefined, { cell: places.appListeners.cell });
+    if (options.inline) {
+      this.local = new LocalFunctions();
+      this.#threads = null;
+      this.#launcher = inlineLauncher({ clock, logger, load: loadFromTable(this.built, this.local) });
+    } else {
+      this.local = null;
+      this.#launcher = this.#threads = threadLauncher();
+    }
+    const init: HostInit = { host: driverHost, role: 'driver', index: 0, options, pool, control: control() };
+    this.#driver = this.#launcher.launch(init);
+    system.connect(this.#driver.port, { hosts: [driverHost], isDefault: true });
+    void this.#driver.exited.then((error) => {
+      if (this.#closing) return;
+      const cause = error === null ? undefined : fromWireError(error);
+      const failure = new MillraceError('ContextFailed', `The driver's thread is gone, and the cluster with it: ${error?.message ?? 'its tree has ended'}. Make a new context.`, cause === undefined ? {} : { cause });
+      this.#onFailed(failure, error ?? { name: 'Error', message: failure.message, stack: '', code: null, cause: null, fields: {} });
+    });
+  }
+
+  get inline(): boolean {
+    return this.options.inline;
+  }
+
+  /** A number for a new program, and the ear for its events. */
+  join(member: ClusterMember): ProgramId {
+    const program = asProgramId(this.#programs);
+    this.#programs += 1;
+    this.#members.set(program, member);
+    return program;
+  }
+
+  leave(program: ProgramId): void {
+    this.#members.delete(program);
+    this.built.delete(program);
+  }
+
+  killDriver(how: ThreadDeath): void {
+    if (how === 'terminate') this.#driver.kill();
+    else this.host.system.tell(places.agent(driverHost), { type: 'die', how });
+  }
+
+  setRef(ref: boolean): void {
+    this.#threads?.setRef(ref);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#launcher.close();
+    this.host.system.vanish();
+  }
+
+  #emit(program: ProgramId | null, event: ListenerEvent): void {
+    for (const [id, member] of this.#members) {
+      if (program === null || program === id) member.onEvent(event);
+    }
+  }
+
+  #onFailed(failure: MillraceError, error: WireError): void {
+    if (this.failure !== null) return;
+    this.failure = failure;
+    this.host.system.hostDown(driverHost, error);
+    for (const member of [...this.#members.values()]) member.onClusterFailed(failure);
+    void this.close();
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The few synchronous calls on files that tasks make, on Node's own file system.
+ *
+ * Invariant: `writeAtomically` leaves either no file of that name or the whole of it, whatever ends the process meanwhile:
+ * it writes under a temporary name in the same directory, syncs, and renames.
+ */
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MillraceError } from '../../protocol/errors.ts';
+
+export interface SyncFiles {
+  /** The bytes [start, end) of the file, fewer where it ends before. */
+  readRange(file: string, start: number, end: number): Uint8Array;
+  size(file: string): number;
+  writeAtomically(path: string, bytes: Uint8Array): void;
+}
+
+export const nodeFiles: SyncFiles = {
+  readRange(file, start, end) {
+    return attempt('read', file, () => {
+      const descriptor = openSync(file, 'r');
+      try {
+        const length = Math.max(0, Math.min(end, fstatSync(descriptor).size) - start);
+        const bytes = new Uint8Array(length);
+        let done = 0;
+        while (done < length) {
+          const read = readSync(descriptor, bytes, done, length - done, start + done);
+          if (read === 0) break;
+          done += read;
+        }
+        return done === length ? bytes : bytes.subarray(0, done);
+      } finally {
+        closeSync(descriptor);
+      }
+    });
+  },
+  size(file) {
+    return attempt('look at', file, () => statSync(file).size);
+  },
+  writeAtomically(path, bytes) {
+    attempt('write', path, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      const temporary = `${path}.writing`;
+      try {
+        const descriptor = openSync(temporary, 'w');
+        try {
+          let done = 0;
+          while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
+          fsyncSync(descriptor);
+        } finally {
+          closeSync(descriptor);
+        }
+        renameSync(temporary, path);
+      } catch (thrown) {
+        rmSync(temporary, { force: true });
+        throw thrown;
+      }
+    });
+  },
+};
+
+function attempt<R>(verb: string, file: string, action: () => R): R {
+  try {
+    return action();
+  } catch (thrown) {
+    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that it exists and that this user may.`, {
+      cause: thrown,
+      details: { file },
+    });
+  }
+}
+
+/** The files that a path means, with their sizes: one file, or the plain files of a directory in the order of their names. */
+export function fileSizes(path: string): readonly { readonly file: string; readonly bytes: number }[] {
+  return attempt('look at', path, () => {
+    const found = statSync(path);
+    if (!found.isDirectory()) return [{ file: path, bytes: found.size }];
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.startsWith('_'))
+      .map((entry) => join(path, entry.name))
+      .sort()
+      .map((file) => ({ file, bytes: statSync(file).size }));
+  });
+}
+
+export interface ListedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly modifiedMs: number;
+  readonly bytes: number;
+}
+
+/** The plain files directly in a directory; none where it does not exist. A file that goes away meanwhile is left out. */
+export async function listFiles(directory: string): Promise<readonly ListedFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const files: ListedFile[] = [];
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    const path = join(directory, entry.name);
+    const found = await stat(path).catch(() => null);
+    if (found !== null) files.push({ name: entry.name, path, modifiedMs: found.mtimeMs, bytes: found.size });
+  }
+  return files;
+}
+
+/** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
+export async function claimDirectory(directory: string, overwrite: boolean): Promise<void> {
+  const held = await readdir(directory).catch(() => []);
+  if (held.length > 0 && !overwrite) {
+    throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
+  }
+  await mkdir(directory, { recursive: true });
+}

@@ -1,0 +1,248 @@
+/**
+ * Shared memory for blocks, buckets and results: a fixed set of slabs in a few SharedArrayBuffers, each sent to each thread
+ * once. What travels afterwards is handles, which are numbers.
+ *
+ *   buffer 0 (<= 256 MiB)                          buffer 1
+ *   | slab 0     | slab 1     | slab 2     | ... | | slab 256 ...
+ *   | h0 |h1|h2..|            |<- one large handle ->|
+ *      `- handle: slab, offset, bytes, generation (the slab's, times 65,536, plus the handle's entry in the slab)
+ *
+ * Invariants: the bytes of a live handle change no more once it was handed on; `view` of a handle that was released, or whose
+ * slab has been used again, throws `StaleHandle`. All bookkeeping is in lib/storage/slab-book.ts, shared by all threads.
+ * Where the pool was made with `poison`, a handle's bytes are 0xdb from its release on.
+ */
+import type { SharedHandle } from '../../protocol/rdd.ts';
+import { MillraceError } from '../../protocol/errors.ts';
+import { SlabBook } from './slab-book.ts';
+
+/** Goes to each thread once. */
+export interface SlabPoolShare {
+  readonly book: SharedArrayBuffer;
+  readonly memory: readonly SharedArrayBuffer[];
+}
+
+/** A whole slab for one writer, such as a receiver that reads into it. Its handles may begin at any byte. */
+export interface OpenSlab {
+  readonly view: Uint8Array;
+  /** Makes a handle of bytes that are written and change no more. Throws `BlockMemoryExhausted` past 64 Ki live handles (fewer in small slabs). */
+  commit(offset: number, bytes: number): SharedHandle;
+  /** No further commits: the slab is free once its handles are released. */
+  close(): void;
+}
+
+export interface SlabPoolOptions {
+  /** Default 1 MiB; rounded up to a multiple of 64. */
+  readonly slabBytes?: number;
+  /** Rounded down to whole slabs, one at least. */
+  readonly poolBytes: number;
+  /** The host that makes the pool. Default 0. */
+  readonly host?: number;
+  /** Fills the bytes of each handle with 0xdb at its release. Default false. */
+  readonly poison?: boolean;
+}
+
+/** Handles begin at multiples of this: a cache line, and enough for every typed array. */
+const alignmentBytes = 64;
+const bufferBytesMax = 256 * 1024 * 1024;
+const entriesMaxMax = 65_536;
+
+export class SlabPool {
+  readonly share: SlabPoolShare;
+  readonly #host: number;
+  readonly #book: SlabBook;
+  readonly #slabBytes: number;
+  /** The slab that small handles are cut from, -1 for none; the next free byte and entry in it. */
+  #open = -1;
+  #nextByte = 0;
+  #nextEntry = 0;
+
+  /** Reserves the memory; the system gives it page by page, when it is first written. */
+  static create(options: SlabPoolOptions): SlabPool {
+    const slabBytes = roundUp(options.slabBytes ?? 1024 * 1024);
+    if (!(slabBytes > 0 && slabBytes <= bufferBytesMax)) {
+      throw invalidOption(`Expected slabBytes of 1 to ${bufferBytesMax}, got ${options.slabBytes}. Give a size such as ${1024 * 1024}.`);
+    }
+    if (!(options.poolBytes > 0 && options.poolBytes / slabBytes <= 0x7fff_ffff)) {
+      throw invalidOption(`Expected poolBytes above 0, got ${options.poolBytes}. Give the size of the pool in bytes.`);
+    }
+    const slabs = Math.max(1, Math.floor(options.poolBytes / slabBytes));
+    const slabsPerBuffer = Math.min(slabs, Math.max(1, Math.floor(bufferBytesMax / slabBytes)));
+    const memory: SharedArrayBuffer[] = [];
+    for (let first = 0; first < slabs; first += slabsPerBuffer) {
+      memory.push(new SharedArrayBuffer(Math.min(slabsPerBuffer, slabs - first) * slabBytes));
+    }
+    const entriesMax = Math.min(entriesMaxMax, Math.max(32, Math.ceil(slabBytes / alignmentBytes / 32) * 32));
+    const book = SlabBook.create({ slabBytes, slabs, slabsPerBuffer, entriesMax, poison: options.poison === true });
+    return new SlabPool({ book: book.memory, memory }, options.host ?? 0);
+  }
+
+  /** The same pool on another thread (or for another host of this thread). A host attaches once. */
+  static attach(share: SlabPoolShare, host: number): SlabPool {
+    return new SlabPool(share, host);
+  }
+
+  private constructor(share: SlabPoolShare, host: number) {
+    this.share = share;
+    this.#host = host;
+    this.#book = new SlabBook(share.book);
+    this.#slabBytes = this.#book.shape.slabBytes;
+  }
+
+  /** Memory for one writer; write it before the handle goes anywhere. Null where the pool has no room (or never can have). */
+  allocate(bytes: number): { handle: SharedHandle; view: Uint8Array } | null {
+    const room = Math.max(alignmentBytes, roundUp(bytes));
+    if (room > this.#slabBytes) return this.#allocateRun(bytes, Math.ceil(room / this.#slabBytes));
+    if (!this.#fits(room)) {
+      // A large handle does not end an open slab that has more than half of its room left.
+      if (this.#open >= 0 && this.#nextByte < this.#slabBytes / 2 && room > this.#slabBytes / 2) return this.#allocateRun(bytes, 1);
+      if (!this.#openAnother()) return null;
+    }
+    const offset = this.#nextByte;
+    const entry = this.#nextEntry;
+    this.#nextByte += room;
+    this.#nextEntry += 1;
+    this.#book.add(this.#open, entry, this.#nextByte);
+    return this.#allocated(this.#open, offset, bytes, entry);
+  }
+
+  /** Null where no slab is free. */
+  openSlab(): OpenSlab | null {
+    const book = this.#book;
+    const host = this.#host;
+    const slab = book.take(host);
+    if (slab < 0) return null;
+    const view = this.#bytes(slab, 0, this.#slabBytes);
+    let nextEntry = 0;
+    let usedBytes = 0;
+    let closed = false;
+    return {
+      view,
+      commit: (offset, bytes) => {
+        if (closed) throw new Error('Expected an open slab, got one that was closed. Open another.');
+        if (!(offset >= 0 && bytes >= 0 && offset + bytes <= view.length)) {
+          throw new Error(`Expected a range within the slab's ${view.length} bytes, got ${offset} + ${bytes}.`);
+        }
+        const entry = book.clearEntry(slab, nextEntry);
+        if (entry < 0) {
+          const text = `Expected at most ${book.shape.entriesMax} live blocks in a slab, got one more. Close the slab and open another.`;
+          throw new MillraceError('BlockMemoryExhausted', text);
+        }
+        nextEntry = entry + 1;
+        usedBytes = Math.max(usedBytes, offset + bytes);
+        book.add(slab, entry, usedBytes);
+        return { slab, offset, bytes, generation: generationOf(book.generation(slab), entry) };
+      },
+      close: () => {
+        if (closed) return;
+        closed = true;
+        book.seal(slab, host);
+      },
+    };
+  }
+
+  /** Throws `StaleHandle` where the handle was released or its slab is used for something else. */
+  view(handle: SharedHandle): Uint8Array {
+    this.#check(handle);
+    return this.#bytes(handle.slab, handle.offset, handle.bytes);
+  }
+
+  /** On any thread, once for each handle: a second time throws `StaleHandle`. */
+  release(handle: SharedHandle): void {
+    const entry = this.#check(handle);
+    const poison = this.#book.shape.poison ? this.#bytes(handle.slab, handle.offset, handle.bytes) : null;
+    if (!this.#book.release(handle.slab, entry, this.#host, poison)) throw stale(handle, 'another thread released it at the same time');
+  }
+
+  /**
+   * After the thread of `host` has ended, by the driver: of the dead host's slabs only the handles named stay. Others may
+   * release such handles at the same time. Handles of other hosts' slabs that the dead host held are the caller's to release.
+   */
+  reclaim(host: number, live: readonly SharedHandle[]): void {
+    const named = new Set<number>();
+    for (const handle of live) {
+      if (generationPart(handle) === this.#book.generation(handle.slab)) named.add(handle.slab * entriesMaxMax + entryPart(handle));
+    }
+    this.#book.reclaim(host, this.#host, (slab, entry) => named.has(slab * entriesMaxMax + entry));
+  }
+
+  /** Seals this host's open slab, so that it is free once its handles are released. The pool can be used on. */
+  close(): void {
+    if (this.#open >= 0) this.#book.seal(this.#open, this.#host);
+    this.#open = -1;
+  }
+
+  /** `usedBytes`: what has been cut from slabs that aren't free. Exact only while no thread changes anything. */
+  stats(): { slabs: number; free: number; liveHandles: number; usedBytes: number } {
+    return { slabs: this.#book.shape.slabs, ...this.#book.count() };
+  }
+
+  #fits(room: number): boolean {
+    return this.#open >= 0 && this.#nextByte + room <= this.#slabBytes && this.#nextEntry < this.#book.shape.entriesMax;
+  }
+
+  #openAnother(): boolean {
+    if (this.#open < 0 || !this.#book.rewind(this.#open)) {
+      const slab = this.#book.take(this.#host);
+      if (slab < 0) return false;
+      if (this.#open >= 0) this.#book.seal(this.#open, this.#host);
+      this.#open = slab;
+    }
+    this.#nextByte = 0;
+    this.#nextEntry = 0;
+    return true;
+  }
+
+  #allocateRun(bytes: number, run: number): { handle: SharedHandle; view: Uint8Array } | null {
+    const slab = this.#book.takeRun(this.#host, run, bytes);
+    return slab < 0 ? null : this.#allocated(slab, 0, bytes, 0);
+  }
+
+  #allocated(slab: number, offset: number, bytes: number, entry: number): { handle: SharedHandle; view: Uint8Array } {
+    const generation = generationOf(this.#book.generation(slab), entry);
+    return { handle: { slab, offset, bytes, generation }, view: this.#bytes(slab, offset, bytes) };
+  }
+
+  /** The handle's entry. */
+  #check(handle: SharedHandle): number {
+    if (!(handle.slab >= 0 && handle.slab < this.#book.shape.slabs)) throw stale(handle, 'the pool has no such slab');
+    const entry = entryPart(handle);
+    // The bit first: while it is set the slab can't be freed, so the generation read after it is that of the bit.
+    if (!this.#book.isAlive(handle.slab, entry)) throw stale(handle, 'it was released');
+    if (this.#book.generation(handle.slab) !== generationPart(handle)) throw stale(handle, 'its slab has been used again');
+    return entry;
+  }
+
+  #bytes(slab: number, offset: number, bytes: number): Uint8Array {
+    const { slabsPerBuffer } = this.#book.shape;
+    const buffer = Math.floor(slab / slabsPerBuffer);
+    return new Uint8Array(this.share.memory[buffer]!, (slab - buffer * slabsPerBuffer) * this.#slabBytes + offset, bytes);
+  }
+}
+
+function generationOf(slabGeneration: number, entry: number): number {
+  return slabGeneration * entriesMaxMax + entry;
+}
+
+function generationPart(handle: SharedHandle): number {
+  return Math.floor(handle.generation / entriesMaxMax);
+}
+
+function entryPart(handle: SharedHandle): number {
+  return handle.generation % entriesMaxMax;
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / alignmentBytes) * alignmentBytes;
+}
+
+function invalidOption(text: string): MillraceError {
+  return new MillraceError('InvalidOption', text);
+}
+
+function stale(handle: SharedHandle, why: string): MillraceError {
+  return new MillraceError(
+    'StaleHandle',
+    `Expected a live handle, got ${JSON.stringify(handle)}: ${why}. A handle is read before it is released, and released once.`,
+    { details: { handle } },
+  );
+}

@@ -1,0 +1,445 @@
+/**
+ * The StreamingContext: builds a program's graph on the app's thread, starts it on a cluster, and is its face to the app.
+ *
+ * Invariant: a context is `INITIALIZED`, `ACTIVE`, `STOPPED`, in this order and never back. A failure reaches
+ * `awaitTermination` (each time), `on('failed')`, and where nobody listens to either, the logger; never an unhandled
+ * rejection.
+ */
+import { places, programPlaces } from '../actors/places.ts';
+import { appOutputs } from '../actors/app-outputs.ts';
+import { RuntimeRdds } from '../actors/runtime-rdds.ts';
+import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
+import type { SlicedRdds } from '../protocol/batch.ts';
+import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
+import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
+import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
+import type { ListenerEvent, ListenerEventName, ListenerEvents } from '../protocol/listener.ts';
+import type { ToProgramManager } from '../protocol/program.ts';
+import type { RddNode } from '../protocol/rdd.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import { asBatchTime } from '../protocol/time.ts';
+import type { BatchTime } from '../protocol/time.ts';
+import { fromWireError, MillraceError, previewOf } from '../protocol/errors.ts';
+import { RDD } from './rdd/rdd.ts';
+import { printedBatch } from './dstream/print-text.ts';
+import { buildProgram } from './program/build-program.ts';
+import type { ArgsOf, ExportsOf } from './program/exports.ts';
+import { loadProgram } from './program/load-program.ts';
+import { ProgramBuilder } from './program/program-builder.ts';
+import { wire } from './program/wiring.ts';
+import { fileSizes } from './storage/node-files.ts';
+import { ContributionLedger } from './contribution-ledger.ts';
+import type { ListenerErrors } from './listeners.ts';
+import { Listeners } from './listeners.ts';
+import { streamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
+import { printTo } from './print-sink.ts';
+import { SparkContext } from './spark-context.ts';
+import type { ClusterMember } from './spark-context.ts';
+
+export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
+
+/** A program: the function that builds the graph, as a module's default export or (inline) as it is. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments: their type is inferred from the program.
+export type StreamingProgram = (ssc: StreamingContext, args: any) => unknown;
+
+export interface StopOptions {
+  /** Also ends the threads. Default true, as in Spark; a `sparkContext` given in the options is then stopped, too. */
+  readonly stopSparkContext?: boolean;
+  /** Ends intake first, processes everything received, then stops. Default false. */
+  readonly graceful?: boolean;
+  /** How long the graceful part may take, in ms. Default 60,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Stream time under a manual clock. */
+export interface StreamClock {
+  /** Runs the next `batches` batches; resolves with the last one's time when all are complete and their outputs settled. */
+  advance(batches?: number): Promise<BatchTime>;
+}
+
+const startTimeoutMs = 120_000;
+const askTimeoutMs = 30_000;
+const stopGraceMs = 30_000;
+
+/** The context that is active in this process: see `allowMultipleContexts`. */
+let active: StreamingContext | null = null;
+
+export class StreamingContext<Exports = unknown> extends ProgramBuilder {
+  readonly sparkContext: SparkContext;
+  readonly appName: string;
+  readonly #options: CheckedStreamingOptions;
+  readonly #listeners: Listeners;
+  readonly #contributions = new ContributionLedger();
+  readonly #runtime: RuntimeRdds | null;
+  #url: string | null = null;
+  #exports: Exports | null = null;
+  #state: StreamingContextState = 'INITIALIZED';
+  #failure: Error | null = null;
+  #failureSeen = false;
+  #terminated: Promise<void>;
+  #terminate: () => void = () => {};
+  #stopping: Promise<void> | null = null;
+  #bodyTime: BatchTime | null = null;
+
+  /**
+   * A context whose graph is built by calls on it, before `start`. For `master: 'inline'`, where every function can be
+   * used as it is; with threads of its own, give `create` a program module.
+   * Throws InvalidOption, UnknownMaster, ContextInsideProgram.
+   */
+  constructor(options: StreamingOptions) {
+    const checked = streamingOptions(options);
+    const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
+    const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterFailed: (error) => this.#onClusterFailed(error) };
+    const { internals } = sparkContext;
+    if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
+    const program = internals.join(member);
+    super({ program, batchIntervalMs: checked.batchIntervalMs, defaultParallelism: options.defaultParallelism ?? sparkContext.defaultParallelism, local: internals.local, fileSizes });
+    this.sparkContext = sparkContext;
+    this.appName = checked.appName;
+    this.#options = checked;
+    this.#listeners = new Listeners(internals.logger);
+    this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
+    // Inline, the driver's context serves the app too: it is attached when the program starts there.
+    this.#runtime = internals.inline ? null : new RuntimeRdds(internals.host.services, program, (request) => this.#runAppJob(request));
+    if (this.#runtime !== null) this.rdds.attach(this.#runtime, { stores: false });
+    else internals.built.set(program, this);
+  }
+
+  /**
+   * Loads a program and builds it here; `start` then builds it on every thread and runs it.
+   * `program`: the URL of a module whose default export is the program, or (inline only) the function itself.
+   * Throws ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
+   */
+  static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: StreamingOptions<ArgsOf<P>>): Promise<StreamingContext<ExportsOf<P>>> {
+    const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions);
+    try {
+      await ssc.#build(program, options.args);
+      return ssc;
+    } catch (thrown) {
+      await ssc.#abandon(options.sparkContext === undefined);
+      throw thrown;
+    }
+  }
+
+  /** The active context of this process, or null. */
+  static getActive(): StreamingContext | null {
+    return active;
+  }
+
+  /** The active context; where there is none, a new one by `create`, not yet started. */
+  static async getActiveOrCreate(create: () => StreamingContext | Promise<StreamingContext>): Promise<StreamingContext> {
+    return active ?? (await create());
+  }
+
+  /** What the program returned: published streams, queues, broadcast variables, accumulators. */
+  get exports(): Exports {
+    if (this.#exports === null) throw new MillraceError('NotInitialized', 'The context has no exports: its graph was built by calls, not by a program. Give create() a program that returns them.');
+    return this.#exports;
+  }
+
+  getState(): StreamingContextState {
+    return this.#state;
+  }
+
+  /** Stream time under `clock: 'manual'`. */
+  readonly clock: StreamClock = {
+    advance: (batches = 1) => this.#advance(batches),
+  };
+
+  /** Is told of an event from now on. Returns a function that ends that. A listener that throws is logged. */
+  on<Name extends ListenerEventName>(name: Name, listener: (info: ListenerErrors<ListenerEvents[Name]>) => void): () => void {
+    if (name === 'failed') this.#failureSeen = true;
+    return this.#listeners.on(name, listener);
+  }
+
+  /**
+   * Starts the program on all threads. Does nothing, with a warning, where it runs already.
+   * Throws ContextStopped, ContextActive, NoOutputOperation, ProgramDiverged, ProgramNotAModule, ContextFailed; after a failed
+   * start the context is stopped.
+   */
+  async start(): Promise<void> {
+    if (this.#state === 'ACTIVE') {
+      this.sparkContext.internals.logger.log('warn', 'start() was called on a context that is active already.');
+      return;
+    }
+    if (this.#state === 'STOPPED') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
+    try {
+      await this.#start();
+    } catch (thrown) {
+      this.#end();
+      throw thrown;
+    }
+  }
+
+  /**
+   * Stops the context; resolves when nothing of it runs any more. A context that was never started just becomes stopped.
+   * Throws StopTimeout where a graceful stop took longer than `timeoutMs`: the context is stopped all the same.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options);
+    const { stopSparkContext = true } = options;
+    return this.#stopping.then(() => (stopSparkContext ? this.sparkContext.stop() : undefined));
+  }
+
+  /**
+   * Resolves when the context has stopped: with true; with false, where `timeoutMs` passes before. Rejects with the first
+   * failure of a batch or of the runtime, each time it is called.
+   */
+  async awaitTermination(timeoutMs?: number): Promise<boolean> {
+    this.#failureSeen = true;
+    if (this.#failure !== null) throw this.#failure;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = timeoutMs === undefined ? null : new Promise<false>((resolve) => (timer = setTimeout(resolve, timeoutMs, false)));
+    const ended = Promise.race([this.#terminated, this.#failed]).then(() => true);
+    const result = await (timeout === null ? ended : Promise.race([ended, timeout])).finally(() => clearTimeout(timer));
+    if (this.#failure !== null) throw this.#failure;
+    return result;
+  }
+
+  /** Lets the process end although the context is active. */
+  unref(): void {
+    this.sparkContext.unref();
+  }
+
+  ref(): void {
+    this.sparkContext.ref();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // Building and starting.
+
+  async #build(program: URL | string | StreamingProgram, args: unknown): Promise<void> {
+    const { inline } = this.sparkContext.internals;
+    if (typeof program === 'function' && !inline) {
+      throw new MillraceError('ProgramNotAModule', `Expected the URL of a program module, since master ${this.sparkContext.master} has threads of its own; got a function. Put it into a module and give new URL('./program.js', import.meta.url), or use master inline.`);
+    }
+    if (typeof program !== 'function') this.#url = String(program);
+    const build = typeof program === 'function' ? program : await loadProgram(program);
+    this.#exports = buildProgram(build, this, this, args) as Exports;
+  }
+
+  async #start(): Promise<void> {
+    const { internals } = this.sparkContext;
+    if (internals.failure !== null) throw internals.failure;
+    if (this.sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one.');
+    if (!this.#options.allowMultipleContexts && active !== null) {
+      throw new MillraceError('ContextActive', `Another context is active in this process (${active.appName}). Stop it first, or set allowMultipleContexts.`);
+    }
+    if (!internals.inline && this.#url === null) {
+      throw new MillraceError('ProgramNotAModule', `The graph was built by calls on the context, and master ${this.sparkContext.master} has threads of its own, which can't see it. Use StreamingContext.create with a program module, or master inline.`);
+    }
+    this.seal();
+    this.graph.validate();
+    this.#state = 'ACTIVE';
+    active = this;
+    const { system } = internals.host;
+    system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
+    const spec = this.#spec();
+    const { zeroTime } = await system.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
+    if (!internals.inline) this.graph.start(asBatchTime(zeroTime));
+    wire(this, {
+      pushQueue: (queue, partitions) => this.#ask({ kind: 'queue', queue, partitions }),
+      setBroadcast: (broadcast, value) => this.#ask({ kind: 'broadcast', broadcast, value }),
+      slice: (operator, from, to) => this.#slice(operator, from, to),
+    });
+    this.#listeners.emit('streamingStarted', { time: Date.now() });
+  }
+
+  #spec(): StreamingSpec {
+    const { batchIntervalMs, appName, args, ...rest } = this.#options;
+    const descriptor: ProgramDescriptor = { program: this.program, url: this.#url, args: args ?? null, batchIntervalMs, appName };
+    return {
+      descriptor,
+      fingerprint: this.fingerprint(),
+      clock: rest.clock,
+      blockIntervalMs: rest.blockIntervalMs,
+      outputTimeoutMs: rest.outputTimeoutMs,
+      advanceTimeoutMs: rest.advanceTimeoutMs,
+      receiverRestartDelayMs: rest.receiverRestartDelayMs,
+      onBatchFailure: rest.onBatchFailure,
+      outputNames: this.graph.outputs.map(({ operator }) => operator.name),
+      receivers: this.receiverInputs.map(({ stream, source }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0 })),
+    };
+  }
+
+  // Stopping.
+
+  async #stop({ graceful = false, timeoutMs = 60_000 }: StopOptions): Promise<void> {
+    if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
+      const { system } = this.sparkContext.internals.host;
+      await system
+        .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
+        .catch((thrown: unknown) => {
+          throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+        })
+        .finally(() => this.#flush())
+        .finally(() => this.#end());
+      return;
+    }
+    this.#end();
+  }
+
+  /** Everything that was sent to the outputs before has been printed and delivered. */
+  async #flush(): Promise<void> {
+    const { system } = this.sparkContext.internals.host;
+    await system.ask<ToAppOutputs, null>(programPlaces(this.program).outputs, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs).catch(() => {});
+  }
+
+  #end(): void {
+    if (this.#state === 'STOPPED') return;
+    this.#state = 'STOPPED';
+    if (active === this) active = null;
+    this.graph.stop();
+    wire(this, null);
+    for (const { operation } of this.graph.outputs) {
+      if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
+    }
+    const { internals } = this.sparkContext;
+    internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
+    internals.leave(this.program);
+    this.#terminate();
+  }
+
+  async #abandon(stopCluster: boolean): Promise<void> {
+    this.#end();
+    if (stopCluster) await this.sparkContext.stop();
+  }
+
+  // What comes from the driver.
+
+  #onEvent(event: ListenerEvent): void {
+    if (event.type === 'failed') this.#fail(fromWireError(event.info.error));
+    if (event.type === 'programEnded') {
+      this.#fail(fromWireError(event.info.error));
+      this.#end();
+    }
+    if (event.type === 'batchCompleted') this.#contributions.forgetBefore(event.info.batchTime);
+    this.#listeners.emitWire(event);
+  }
+
+  #onClusterFailed(error: MillraceError): void {
+    this.#fail(error);
+    this.#listeners.emit('failed', { error, time: null });
+    this.#end();
+  }
+
+  #announceFailure: () => void = () => {};
+  readonly #failed = new Promise<void>((resolve) => (this.#announceFailure = resolve));
+
+  #fail(error: Error): void {
+    const first = this.#failure === null;
+    this.#failure ??= error;
+    this.#announceFailure();
+    if (first && !this.#failureSeen) this.sparkContext.internals.logger.log('error', `${this.appName} has failed: ${error.message}`);
+  }
+
+  #outputsBehavior() {
+    const { services } = this.sparkContext.internals.host;
+    return appOutputs({
+      runBody: (output, time, node) => this.#runBody(output, time, node),
+      print: (output, time, limit, records) => {
+        const text = printedBatch(time, records, limit);
+        if (this.#options.print !== null) this.#options.print(text);
+        else printTo(process.stdout, text, this.sparkContext.internals.logger);
+      },
+      publish: (output, time, records) => {
+        const operation = this.graph.outputs[output]?.operation;
+        if (operation?.kind !== 'publish') return;
+        const taken = (): void => services.tell(programPlaces(this.program).jobScheduler, { type: 'publishedTaken', output });
+        void operation.published.deliver({ time, records }, taken);
+      },
+      accumulated: (updates) => {
+        for (const update of updates) {
+          if (this.#contributions.take(update)) this.sc.accumulators[update.accumulator]?.absorb(decodeRecord(update.value));
+        }
+      },
+      read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
+    });
+  }
+
+  /** One body at a time: the job scheduler runs outputs one after another. */
+  async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
+    const operation = this.graph.outputs[output]?.operation;
+    if (operation?.kind !== 'foreachRDD') return;
+    this.#runtime?.define(node);
+    this.#bodyTime = time;
+    try {
+      await operation.body(new RDD<unknown>(this.rdds, node.id), time, { app: this.#options.app, time });
+    } catch (thrown) {
+      if (thrown instanceof MillraceError && thrown.code !== 'OutputFailed') throw thrown;
+      const said = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : previewOf(thrown);
+      const { place } = this.graph.outputs[output]?.operator ?? { place: '' };
+      throw new MillraceError('OutputFailed', `The function of foreachRDD${place === '' ? '' : ` at ${place}`} failed for the batch at ${time} ms: ${said}`, { cause: thrown, details: { output, batchTime: time, place } });
+    } finally {
+      this.#bodyTime = null;
+      this.#forgetBody(node);
+    }
+  }
+
+  /** What the body made: gone with it. */
+  #forgetBody(node: RddNode): void {
+    const { services } = this.sparkContext.internals.host;
+    // Inline the driver owns all RDDs, and sweeps them with the batch.
+    if (this.#runtime === null) return;
+    const dropped = this.rdds.release(this.rdds.made);
+    const handles = this.#runtime.drop([...dropped]);
+    this.#runtime.drop([node.id]);
+    if (handles.length > 0) services.tell(places.blockManagerMaster, { type: 'release', scope: `program/${this.program}`, handles });
+    if (dropped.length > 0) services.tell(places.taskScheduler, { type: 'forgetRdds', program: this.program, rdds: dropped });
+  }
+
+  // Questions to the driver.
+
+  #runAppJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
+    const nodes = this.rdds.lineage([request.target], { madeHere: true });
+    return this.#driver<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.#bodyTime }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
+  }
+
+  async #ask(what: { kind: 'queue'; queue: number; partitions: readonly (readonly unknown[])[] } | { kind: 'broadcast'; broadcast: number; value: unknown }): Promise<void> {
+    if (what.kind === 'broadcast') {
+      const value = encodeRecord(what.value);
+      await this.#driver<null>((replyTo) => ({ type: 'broadcastSet', broadcast: what.broadcast, value, replyTo }), askTimeoutMs);
+      return;
+    }
+    const partitions = what.partitions.map((records) => ({ bytes: encodeRecords(records), records: records.length }));
+    await this.#driver<null>((replyTo) => ({ type: 'queuePushed', queue: what.queue, partitions, replyTo }), askTimeoutMs);
+  }
+
+  async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
+    const sliced = await this.#driver<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
+    const nodes = new Map(sliced.nodes.map((node) => [node.id, node]));
+    return sliced.rdds.map((id) => {
+      const node = nodes.get(id);
+      if (node !== undefined) this.#runtime?.define(node);
+      return new RDD<unknown>(this.rdds, id);
+    });
+  }
+
+  #driver<R>(make: (replyTo: ReplyTo<R>) => ToJobGenerator, timeoutMs: number): Promise<R> {
+    return this.sparkContext.internals.host.system.ask<ToJobGenerator, R>(programPlaces(this.program).jobGenerator, make, timeoutMs);
+  }
+
+  async #advance(batches: number): Promise<BatchTime> {
+    if (this.#options.clock !== 'manual') throw new MillraceError('InvalidOption', 'Expected clock to be manual for advance; it is system. Create the context with clock: \'manual\'.');
+    if (!Number.isSafeInteger(batches) || batches < 1) throw new MillraceError('InvalidArgument', `advance expects a whole number of batches, 1 or more; got ${previewOf(batches)}.`);
+    const { advanceTimeoutMs } = this.#options;
+    const { system } = this.sparkContext.internals.host;
+    const time = await system
+      .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
+      .catch((thrown: unknown) => {
+        if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') throw thrown;
+        throw new MillraceError('AdvanceTimeout', `Expected ${batches} batches to be complete within ${advanceTimeoutMs} ms; they are not. Raise advanceTimeoutMs, or see which output still runs.`, { cause: thrown });
+      });
+    await this.#flush();
+    return time;
+  }
+}
+
+function sparkOptionsOf(options: StreamingOptions) {
+  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
+  return rest;
+}

@@ -1,0 +1,58 @@
+/**
+ * Batch timer -> job generator -> job scheduler, and what the outside asks of them.
+ *
+ * Invariant: batch times are multiples of the batch interval and are generated one after another, none twice and none
+ * left out; the jobs of a batch run in the order in which the outputs were defined, batches in the order of their times.
+ */
+import type { ReplyTo } from './ref.ts';
+import type { BatchTime } from './time.ts';
+import type { WireError } from './errors.ts';
+import type { JobRequest, JobResult, JobSet } from './job.ts';
+import type { RddId } from './ids.ts';
+import type { BroadcastVersion, RddNode, ReplayRecord } from './rdd.ts';
+import type { StreamBlocks } from './receiver.ts';
+
+export type ToBatchTimer =
+  /** The grid's next point has come (own timer). */
+  | { readonly type: 'tick' }
+  /** Manual clock: generate the next `batches` batches now. Answered when the last of them is complete. */
+  | { readonly type: 'advance'; readonly batches: number; readonly replyTo: ReplyTo<BatchTime> }
+  | { readonly type: 'advanced'; readonly replyTo: ReplyTo<BatchTime>; readonly time: BatchTime; readonly error: WireError | null }
+  /** No more batches after those already due. Answered with the last batch time generated. */
+  | { readonly type: 'stopTimer'; readonly replyTo: ReplyTo<BatchTime> }
+  /** One batch more, at the next grid point, now (graceful stop: for what was received last). Answered with its time. */
+  | { readonly type: 'lastBatch'; readonly replyTo: ReplyTo<BatchTime> };
+
+export type ToJobGenerator =
+  | { readonly type: 'generateJobs'; readonly time: BatchTime }
+  /** The driver's own work on a batch has come back. */
+  | { readonly type: 'jobsGenerated'; readonly jobSet: JobSet }
+  | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
+  | { readonly type: 'blocksAllocated'; readonly time: BatchTime; readonly blocks: readonly StreamBlocks[] }
+  /** From the job scheduler: everything of this batch has run. */
+  | { readonly type: 'batchCompleted'; readonly time: BatchTime }
+  /** Between batches, on the driver: the stream's RDDs for the batch times within [from, to], oldest first. */
+  | { readonly type: 'slice'; readonly operator: number; readonly from: number; readonly to: number; readonly replyTo: ReplyTo<SlicedRdds> }
+  | { readonly type: 'sliced'; readonly replyTo: ReplyTo<SlicedRdds>; readonly rdds: SlicedRdds | null; readonly error: WireError | null }
+  /** From the app: one RDD more in a queue. Batches generated from now on can take it. */
+  | { readonly type: 'queuePushed'; readonly queue: number; readonly partitions: readonly EncodedPartition[]; readonly replyTo: ReplyTo<null> }
+  /** From the app: a new value of a broadcast variable. */
+  | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly value: Uint8Array; readonly replyTo: ReplyTo<null> }
+  /** From a foreachRDD body: an action. `nodes` are those that the app's thread made; the rest is known here. */
+  | { readonly type: 'appJob'; readonly request: AppJob; readonly replyTo: ReplyTo<JobResult> };
+
+export type AppJob = Pick<JobRequest, 'target' | 'partitions' | 'sink' | 'nodes' | 'batchTime' | 'scope' | 'resultScope'>;
+
+/** Records of one partition in the record codec. */
+export interface EncodedPartition {
+  readonly bytes: Uint8Array;
+  readonly records: number;
+}
+
+/** RDDs and what a job on them needs to know. */
+export interface SlicedRdds {
+  readonly rdds: readonly RddId[];
+  readonly nodes: readonly RddNode[];
+  readonly replays: readonly ReplayRecord[];
+  readonly broadcasts: readonly BroadcastVersion[];
+}

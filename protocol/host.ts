@@ -1,0 +1,118 @@
+/**
+ * Threads: what a host is told when it starts, and what the host manager and the hosts' agents say to each other.
+ *
+ * Invariant: a host id is given to one thread for its life and never again; a host is announced as up only after its
+ * programs are built, and as down exactly once.
+ */
+import type { ReplyTo } from './ref.ts';
+import type { HostId, ProgramId, StreamId } from './ids.ts';
+import type { WireError } from './errors.ts';
+
+export type HostRole = 'driver' | 'io' | 'worker';
+
+/** Options that every thread needs: plain data, made from the user's options at the door. */
+export interface ClusterOptions {
+  readonly workers: number;
+  readonly ioThreads: number;
+  readonly defaultParallelism: number;
+  readonly blockMemoryBytesMax: number;
+  readonly slabBytes: number;
+  readonly recordBytesMax: number;
+  readonly taskFailuresMax: number;
+  readonly taskTimeoutMs: number;
+  /** How long an action (a job asked for by the app or a transform) may take. */
+  readonly actionTimeoutMs: number;
+  readonly workerHeapMbMax: number;
+  readonly inline: boolean;
+  readonly codegen: boolean;
+  readonly seed: number;
+}
+
+/** What a thread is started with (beside its port). `pool` holds SharedArrayBuffers. */
+export interface HostInit {
+  readonly host: HostId;
+  readonly role: HostRole;
+  /** Place among the threads of its role: `worker-1`. A replacement takes the place of the one that died. */
+  readonly index: number;
+  readonly options: ClusterOptions;
+  readonly pool: unknown;
+  /** Word 0: the task to cancel on this host; word 1: records of the running task so far, in units of 1,024. */
+  readonly control: Int32Array;
+}
+
+/** How a program is found: by module, or (inline only) as a function in the cluster's table. */
+export interface ProgramDescriptor {
+  readonly program: ProgramId;
+  /** The module's URL; null for a plain function of this thread. */
+  readonly url: string | null;
+  readonly args: unknown;
+  readonly batchIntervalMs: number;
+  readonly appName: string;
+}
+
+/** One operator of a fingerprint, as `ProgramDiverged` shows it. */
+export interface OperatorPrint {
+  readonly uid: string;
+  readonly kind: string;
+  readonly parameters: string;
+  readonly functionHash: string;
+}
+
+export interface Fingerprint {
+  readonly operators: readonly OperatorPrint[];
+  readonly hash: string;
+}
+
+/** To the agent that every host runs at `/<host>/agent`: the host's programs. */
+export type ToHostAgent =
+  | { readonly type: 'loadProgram'; readonly descriptor: ProgramDescriptor; readonly replyTo: ReplyTo<{ readonly fingerprint: Fingerprint }> }
+  | { readonly type: 'forgetProgram'; readonly program: ProgramId }
+  | { readonly type: 'loaded'; readonly replyTo: ReplyTo<{ readonly fingerprint: Fingerprint }>; readonly fingerprint: Fingerprint | null; readonly error: WireError | null }
+  | { readonly type: 'ping'; readonly replyTo: ReplyTo<null> }
+  /** Fault injection: throw outside of any actor, exit, or fill the heap. */
+  | { readonly type: 'die'; readonly how: 'throw' | 'exit' | 'rejection' | 'outOfMemory' };
+
+/** To the host manager on the driver, which owns the pools. */
+export type ToHostManager =
+  /** The thread's agent has answered. */
+  | { readonly type: 'hostReady'; readonly host: HostId; readonly error: WireError | null }
+  /** From the launcher, exactly once for each host. */
+  | { readonly type: 'hostExited'; readonly host: HostId; readonly error: WireError }
+  /** Build it on every host, also on those that are still starting; answered when all have, and all alike. */
+  | { readonly type: 'loadEverywhere'; readonly descriptor: ProgramDescriptor; readonly expected: Fingerprint; readonly replyTo: ReplyTo<{ readonly io: readonly HostId[] }> }
+  | { readonly type: 'programLoaded'; readonly host: HostId; readonly program: ProgramId; readonly fingerprint: Fingerprint | null; readonly error: WireError | null }
+  | { readonly type: 'forgetProgram'; readonly program: ProgramId }
+  | { readonly type: 'whichHosts'; readonly replyTo: ReplyTo<readonly HostInfo[]> }
+  /** Ends a thread: a task over its time, and fault injection. */
+  | { readonly type: 'killHost'; readonly host: HostId; readonly how: 'terminate' | 'throw' | 'exit' | 'rejection' | 'outOfMemory' }
+  | { readonly type: 'childStarted'; readonly host: HostId; readonly error: WireError | null };
+
+export interface HostInfo {
+  readonly host: HostId;
+  readonly role: HostRole;
+  readonly index: number;
+  readonly up: boolean;
+}
+
+/** All that the driver must know of a streaming context: plain data, made from the user's options and the built graph. */
+export interface StreamingSpec {
+  readonly descriptor: ProgramDescriptor;
+  readonly fingerprint: Fingerprint;
+  readonly clock: 'system' | 'manual';
+  readonly blockIntervalMs: number;
+  readonly outputTimeoutMs: number;
+  readonly advanceTimeoutMs: number;
+  readonly receiverRestartDelayMs: number;
+  readonly onBatchFailure: 'stop' | 'skip' | 'continue';
+  /** By output number, for events. */
+  readonly outputNames: readonly string[];
+  readonly receivers: readonly ReceiverSource[];
+}
+
+/** Where an input stream's records come from; a user's factory is found in the program by stream id. */
+export interface ReceiverSource {
+  readonly stream: StreamId;
+  readonly kind: 'socketText' | 'rawSocket' | 'socketDecoder' | 'custom';
+  readonly host: string;
+  readonly port: number;
+}

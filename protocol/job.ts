@@ -1,0 +1,99 @@
+/**
+ * Job generator -> job scheduler -> task scheduler, and the outputs on the app's thread.
+ *
+ * Invariant: a job set holds every output of one batch; it is completed exactly once, whether its jobs succeeded or not.
+ */
+import type { ActorRef, ReplyTo } from './ref.ts';
+import type { BatchTime } from './time.ts';
+import type { HostId, JobId, ProgramId, RddId } from './ids.ts';
+import type { BlockRef, BroadcastVersion, RddNode, ReplayRecord, Sink } from './rdd.ts';
+import type { AccumulatorContribution, FromTaskWorker, TaskOutput, ToTaskWorker } from './task.ts';
+import type { Scope } from './block.ts';
+import type { WireError } from './errors.ts';
+
+/** What an output operation does with its batch's RDD. */
+export type OutputAction =
+  /** The body runs on the app's thread. */
+  | { readonly kind: 'foreachRDD' }
+  /** The first `limit` records, and one more where there is one, go to the app's thread, which prints them. */
+  | { readonly kind: 'print'; readonly limit: number }
+  /** All records go to the app's thread. `outstandingMax` batches may be under way to a reader before the output waits. */
+  | { readonly kind: 'publish'; readonly outstandingMax: number; readonly mode: 'hold' | 'latest' }
+  /** Runs on the workers alone. */
+  | { readonly kind: 'run'; readonly sink: Sink };
+
+export interface OutputJob {
+  /** Place among the program's outputs. */
+  readonly output: number;
+  readonly action: OutputAction;
+  readonly rdd: RddId;
+}
+
+export interface JobSet {
+  readonly time: BatchTime;
+  readonly jobs: readonly OutputJob[];
+  /** All lineage that the jobs can reach. */
+  readonly nodes: readonly RddNode[];
+  readonly replays: readonly ReplayRecord[];
+  readonly broadcasts: readonly BroadcastVersion[];
+  readonly inputRecords: number;
+  readonly submittedAt: number;
+}
+
+export type ToJobScheduler =
+  | { readonly type: 'submitJobSet'; readonly jobSet: JobSet }
+  /** The batch could not be generated: it counts as a batch whose every output failed. */
+  | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
+  | { readonly type: 'jobEnded'; readonly time: BatchTime; readonly output: number; readonly error: WireError | null }
+  /** The records of a printed or published output. */
+  | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
+  /** A reader on the app's thread has taken a published batch. */
+  | { readonly type: 'publishedTaken'; readonly output: number }
+  /** Answered when every batch up to `time` is complete. */
+  | { readonly type: 'awaitBatch'; readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> };
+
+/** A job: one action on one RDD. */
+export interface JobRequest {
+  readonly target: RddId;
+  readonly partitions: readonly number[] | null;
+  readonly sink: Sink;
+  readonly nodes: readonly RddNode[];
+  readonly program: ProgramId | null;
+  readonly batchTime: BatchTime | null;
+  /** Where shuffle buckets and persisted partitions are entered in the ledger. */
+  readonly scope: Scope;
+  /** Where its results are, until whoever asked has read them. */
+  readonly resultScope: Scope;
+  readonly replays: readonly ReplayRecord[];
+  readonly broadcasts: readonly BroadcastVersion[];
+}
+
+export type JobResult = { readonly ok: true; readonly outputs: readonly TaskOutput[] } | { readonly ok: false; readonly error: WireError };
+
+export type ToTaskScheduler =
+  | { readonly type: 'runJob'; readonly request: JobRequest; readonly replyTo: ReplyTo<JobResult> }
+  /** A worker can take tasks. */
+  | { readonly type: 'workerUp'; readonly host: HostId; readonly worker: ActorRef<ToTaskWorker> }
+  | { readonly type: 'workerDown'; readonly host: HostId; readonly error: WireError }
+  /** Nothing leads to these RDDs any more: their shuffle outputs and persisted partitions are given back. */
+  | { readonly type: 'forgetRdds'; readonly program: ProgramId; readonly rdds: readonly RddId[] }
+  /** `unpersist`: the stored partitions go, the RDD stays. */
+  | { readonly type: 'forgetStored'; readonly program: ProgramId; readonly rdd: RddId }
+  /** The program has ended: all its jobs end, and what is known of it is forgotten. */
+  | { readonly type: 'forgetProgram'; readonly program: ProgramId }
+  /** Own timer: a task has passed taskTimeoutMs. */
+  | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
+  /** All jobs of a program end with this error. */
+  | { readonly type: 'cancelProgram'; readonly program: ProgramId; readonly error: WireError }
+  | FromTaskWorker;
+
+/** To the app's outputs actor. */
+export type ToAppOutputs =
+  /** Answered when the body's promise has settled. `lineage`: the RDD alone; its parents stay on the driver. */
+  | { readonly type: 'runBody'; readonly output: number; readonly time: BatchTime; readonly rdd: RddNode; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> }
+  | { readonly type: 'printBatch'; readonly output: number; readonly time: BatchTime; readonly limit: number; readonly records: readonly BlockRef[]; readonly scope: Scope }
+  | { readonly type: 'publishBatch'; readonly output: number; readonly time: BatchTime; readonly records: readonly BlockRef[]; readonly scope: Scope }
+  | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorContribution[] }
+  /** A marker: answered when everything sent before it has been handled. */
+  | { readonly type: 'flush'; readonly replyTo: ReplyTo<null> }
+  | { readonly type: 'bodyEnded'; readonly replyTo: ReplyTo<{ readonly error: WireError | null }>; readonly error: WireError | null };

@@ -1,0 +1,55 @@
+/**
+ * What the runtime tells the outside: events for `ssc.on(...)`.
+ *
+ * Invariant: events of one batch come in the order submitted, started, completed; none comes after the context stopped.
+ * They are news, not part of a batch's path: a slow listener delays no batch, and a lost event loses nothing else.
+ */
+import type { BatchTime } from './time.ts';
+import type { HostId, ProgramId, StreamId } from './ids.ts';
+import type { WireError } from './errors.ts';
+
+/** Times are wall-clock milliseconds, as Spark's BatchInfo. */
+export interface BatchInfo {
+  readonly batchTime: BatchTime;
+  readonly submissionTime: number;
+  readonly processingStartTime: number | null;
+  readonly processingEndTime: number | null;
+  readonly schedulingDelayMs: number | null;
+  readonly processingDelayMs: number | null;
+  readonly totalDelayMs: number | null;
+  /** Records received for it; -1 where a source doesn't count. */
+  readonly records: number;
+  readonly outputs: readonly OutputInfo[];
+}
+
+export interface OutputInfo {
+  readonly output: number;
+  readonly name: string;
+  readonly durationMs: number;
+  readonly error: WireError | null;
+}
+
+export interface ListenerEvents {
+  readonly streamingStarted: { readonly time: number };
+  readonly batchSubmitted: BatchInfo;
+  readonly batchStarted: BatchInfo;
+  readonly batchCompleted: BatchInfo;
+  readonly receiverStarted: { readonly stream: StreamId; readonly host: HostId };
+  readonly receiverError: { readonly stream: StreamId; readonly message: string; readonly error: WireError | null; readonly willRestart: boolean };
+  readonly receiverStopped: { readonly stream: StreamId; readonly message: string };
+  /** A thread of the runtime has died and another is being started in its place. */
+  readonly threadLost: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver'; readonly error: WireError };
+  readonly threadStarted: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver' };
+  /** Records that had been received but not handed over when a thread died. -1: nobody knows how many. */
+  readonly recordsLost: { readonly stream: StreamId; readonly host: HostId; readonly records: number };
+  /** The driver has given the program up: nothing of it runs any more. */
+  readonly programEnded: { readonly error: WireError };
+  /** The first failure of a batch or of the runtime: what `awaitTermination` throws. */
+  readonly failed: { readonly error: WireError; readonly time: BatchTime | null };
+}
+
+export type ListenerEventName = keyof ListenerEvents;
+export type ListenerEvent = { [Name in ListenerEventName]: { readonly type: Name; readonly info: ListenerEvents[Name] } }[ListenerEventName];
+
+/** To the listener bus on the driver, and from it to the app's thread. No program: it concerns them all. */
+export type ToListenerBus = { readonly type: 'emit'; readonly program: ProgramId | null; readonly event: ListenerEvent };

@@ -1,0 +1,53 @@
+/** What may be asked of the benchmark command, and how it says no. */
+import t from 'tap';
+import type { Bench } from '../../bench/bench.ts';
+import { UsageError, parseCommand } from '../../bench/command-line.ts';
+
+const bench = (name: string, peers: Bench['peers']): Bench => ({
+  name,
+  summary: '',
+  unit: 'u',
+  better: 'higher',
+  definition: '',
+  peers,
+  defaults: { seconds: 30, runs: 3 },
+  run: async () => ({ figures: [], settings: {} }),
+});
+const benches = [bench('socket', ['spark']), bench('messages', ['limit'])];
+const parse = (...args: string[]) => parseCommand(args, benches);
+
+t.test('a name alone runs that benchmark with its own defaults', async (t) => {
+  const command = parse('socket');
+  t.match(command, { type: 'run', bench: { name: 'socket' }, seconds: 30, runs: 3, peers: [], json: false });
+});
+
+t.test('options go to the run', async (t) => {
+  const command = parse('socket', '--seconds', '2.5', '--runs', '1', '--json', '--peer', 'spark', '--rate', '100000', '--intervals', '1000,5');
+  t.match(command, { seconds: 2.5, runs: 1, json: true, peers: ['spark'], options: { rate: 100_000, intervals: [1_000, 5] } });
+});
+
+t.test('list and help are commands of their own', async (t) => {
+  t.same(parse('list'), { type: 'list' });
+  t.same(parse('--help'), { type: 'help' });
+});
+
+t.test('each mistake is a usage error that says what was expected', async (t) => {
+  const mistakes: [string[], RegExp][] = [
+    [[], /Name a benchmark: one of socket, messages/],
+    [['nothing'], /There is no benchmark named nothing. There are: socket, messages/],
+    [['socket', 'messages'], /One benchmark at a time/],
+    [['socket', '--peer', 'limit'], /socket has no peer named limit. It has: spark/],
+    [['socket', '--seconds', 'ten'], /--seconds must be a number above 0, got "ten"/],
+    [['socket', '--seconds', '0'], /--seconds must be a number above 0/],
+    [['socket', '--runs', '1.5'], /--runs must be a whole number/],
+    [['socket', '--fast'], /--fast/],
+  ];
+  for (const [args, message] of mistakes) {
+    t.throws(() => parse(...args), message, args.join(' '));
+    try {
+      parse(...args);
+    } catch (error) {
+      t.ok(error instanceof UsageError, 'a usage error');
+    }
+  }
+});

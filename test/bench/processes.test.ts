@@ -1,0 +1,71 @@
+/** The benchmark's processes: the generator over TCP, the bare loop on its threads, the command itself. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { startLoadSource } from '../../bench/load/source.ts';
+import { makeLines } from '../../bench/load/zipf-lines.ts';
+import { runBareLoop } from '../../bench/peers/limit/word-count-loop.ts';
+
+const runScript = fileURLToPath(new URL('../../bench/run.js', import.meta.url));
+
+function runBench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [runScript, ...args], (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }));
+  });
+}
+
+t.test('the generator serves exactly its lines to whoever connects, then closes', async (t) => {
+  const source = await startLoadSource({ lines: 500 });
+  t.teardown(() => source.stop());
+  t.equal(source.openedMs, null, 'nobody has connected');
+  const chunks: Buffer[] = [];
+  const socket = connect(source.port, '127.0.0.1').on('data', (chunk) => chunks.push(chunk));
+  await once(socket, 'close');
+  t.ok(Buffer.concat(chunks).equals(makeLines(500)), 'the first 500 lines of the pool');
+  t.ok((source.openedMs ?? 0) > 0);
+  t.match(source.ticks.find((tick) => tick.event === 'written'), { lines: 500, bytes: 30_000, lag: 0, connection: 1 });
+});
+
+t.test('a reader that connects a second time gets the same lines from the first on', async (t) => {
+  const source = await startLoadSource({ lines: 10 });
+  t.teardown(() => source.stop());
+  for (const connection of [1, 2]) {
+    const chunks: Buffer[] = [];
+    const socket = connect(source.port, '127.0.0.1').on('data', (chunk) => chunks.push(chunk));
+    await once(socket, 'close');
+    t.ok(Buffer.concat(chunks).equals(makeLines(10)), `connection ${connection}`);
+  }
+});
+
+t.test('the bare loop counts every word, or fails', async (t) => {
+  const times = await runBareLoop({ lines: 1_001, batches: 3, threads: 2 });
+  t.equal(times.length, 3);
+  t.ok(times.every((time) => time > 0));
+});
+
+t.test('bench list names every benchmark', async (t) => {
+  const { code, stdout } = await runBench('list');
+  t.equal(code, 0);
+  for (const name of ['word-count-socket', 'word-count-engine', 'batch-overhead', 'messages', 'startup']) t.match(stdout, new RegExp(`^${name} `, 'm'));
+});
+
+t.test('an unknown name is exit code 2, with the names there are, and nothing on stdout', async (t) => {
+  const { code, stdout, stderr } = await runBench('nothing', '--json');
+  t.equal(code, 2);
+  t.equal(stdout, '');
+  t.match(stderr, /There is no benchmark named nothing. There are: word-count-socket/);
+});
+
+t.test('with --json the last line of stdout is the result, against its peer', async (t) => {
+  const { code, stdout } = await runBench('messages', '--json', '--seconds', '0.05', '--runs', '1', '--peer', 'limit');
+  t.equal(code, 0);
+  const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+  t.match(result, { bench: 'messages', unit: 'messages/s', better: 'higher', value: Number, runs: [Number], peers: { limit: { value: Number, ratio: Number } } });
+  t.ok(result.value > 0);
+  t.same(result.figures[0].value, result.value);
+  t.ok(result.figures.every((figure: { name: unknown }) => typeof figure.name === 'string'));
+  t.equal(result.versions.node, process.versions.node);
+  t.type(result.machine.cores, 'number');
+});
