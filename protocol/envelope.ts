@@ -41,9 +41,9 @@ export const EnvelopeKind = {
   kill: 10,
   /** A host is dead. Body: `HostDownBody`. Passed on by each system that hears it for the first time. */
   hostDown: 11,
-  /** `from` wants to know how many messages `to` will take. Answered by `credit`, again whenever its mailbox has been emptied by half. */
+  /** `from`'s host wants to know how many messages `to` will take. Answered by `credit`, and again whenever half of that was used and there is room. */
   creditAsk: 12,
-  /** Body: a number, the messages that any one host may send from now on. */
+  /** Body: the count of messages that the host may send in all, since it asked. A lost one is made good by the next. */
   credit: 13,
 } as const;
 

@@ -21,12 +21,12 @@ export class Mailbox {
   readonly messagesMax: number;
   readonly overflow: MailboxSpec['overflow'];
   readonly stashMax: number;
-  /** Called after a take from a credit mailbox that has room for half of its bound: other hosts are to be told. Set by the system. */
+  /** Called when the mailbox has become empty, or half of its bound was taken: senders on other hosts may be told. Set by the system for `credit`. */
   onRoom: (() => void) | null = null;
   readonly #messages = new RingQueue<unknown>();
   readonly #times = new RingQueue<number>({ vacant: 0 });
   readonly #hardMax: number;
-  #toldRoom = true;
+  #takenSinceRoom = 0;
 
   constructor(spec: MailboxSpec = defaultMailbox) {
     this.messagesMax = spec.messagesMax;
@@ -60,7 +60,6 @@ export class Mailbox {
     if (this.#messages.length >= this.#hardMax) return this.overflow === 'fail' ? 'fail' : 'deadLetter';
     this.#messages.push(message);
     this.#times.push(nowMs);
-    if (this.onRoom !== null && this.#toldRoom && this.#messages.length > this.messagesMax / 2) this.#toldRoom = false;
     return 'taken';
   }
 
@@ -81,9 +80,9 @@ export class Mailbox {
     if (this.#messages.length === 0) return nothing;
     this.#times.shift();
     const message = this.#messages.shift();
-    if (!this.#toldRoom && this.#messages.length <= this.messagesMax / 2) {
-      this.#toldRoom = true;
-      this.onRoom?.();
+    if (this.onRoom !== null && ((this.#takenSinceRoom += 1) * 2 >= this.messagesMax || this.#messages.length === 0)) {
+      this.#takenSinceRoom = 0;
+      this.onRoom();
     }
     return message;
   }

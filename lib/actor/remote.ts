@@ -28,10 +28,10 @@ export class Remote {
   readonly #links = new Set<Link>();
   readonly #hostWatchers = new Map<number, Set<Cell>>();
   readonly #outsideWatchers = new Map<string, { readonly ref: ActorRef<never>; readonly tell: ((reason: ExitReason) => void)[] }>();
-  /** What credit mailboxes on other hosts were last said to take, less what was sent since. */
-  readonly #credits = new Map<string, number>();
-  /** By own cell: the hosts that have asked for its credit. */
-  readonly #creditHosts = new Map<number, Set<number>>();
+  /** Credit mailboxes on other hosts: how many messages they take from this host in all, and how many were sent, since it first asked. */
+  readonly #credits = new Map<string, { limit: number; sent: number }>();
+  /** By own cell and asking host: how many came, and up to which number it was told to send. */
+  readonly #creditHosts = new Map<number, Map<number, { received: number; limit: number; share: number }>>();
 
   constructor(system: ActorSystem) {
     this.#system = system;
@@ -112,6 +112,7 @@ export class Remote {
     const cell = system.cell(toCell);
     switch (kind) {
       case EnvelopeKind.tell:
+        if (this.#creditHosts.size > 0) this.#countReceived(fromHost, toCell);
         if (cell === undefined) system.deadLetter(refAt(system.host, toCell), body, 'noActor');
         else system.put(cell, body);
         return;
@@ -140,7 +141,7 @@ export class Remote {
       case EnvelopeKind.creditAsk:
         return cell === undefined ? undefined : this.#onCreditAsk(cell, fromHost);
       case EnvelopeKind.credit:
-        return void this.#credits.set(`${fromHost}:${fromCell}`, body as number);
+        return this.#onCredit(`${fromHost}:${fromCell}`, body as number);
       case EnvelopeKind.hostDown:
         return;
       default:
@@ -244,32 +245,49 @@ export class Remote {
   creditOf(ref: ActorRef<never>, from: Cell): number {
     const key = refKey(ref);
     const known = this.#credits.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return Math.max(0, known.limit - known.sent);
     if (this.router.to(ref.host) === null) return 0;
-    this.#credits.set(key, firstCredit);
+    this.#credits.set(key, { limit: firstCredit, sent: 0 });
     this.send(EnvelopeKind.creditAsk, from.ref.cell, ref.host, ref.cell, null, ref);
     return firstCredit;
   }
 
-  /** The mailbox has room again: each host that sends to it is told its share. */
+  /** The mailbox has room again: each host that has used half of its last share gets a new one. */
   grantCredit(cell: Cell): void {
     const hosts = this.#creditHosts.get(cell.ref.cell);
     if (hosts === undefined) return;
-    const share = Math.floor(cell.mailbox.room / Math.max(1, hosts.size));
-    for (const host of hosts) this.send(EnvelopeKind.credit, cell.ref.cell, host, 0, share);
+    for (const [host, state] of hosts) if ((state.limit - state.received) * 2 <= state.share) this.#grant(cell, host, state, hosts.size);
+  }
+
+  /** Credit is a limit on the count of all messages, not on those to come: what is under way needs no guess. */
+  #grant(cell: Cell, host: number, state: { received: number; limit: number; share: number }, hosts: number): void {
+    state.share = Math.max(1, Math.floor(cell.mailbox.room / hosts));
+    state.limit = state.received + state.share;
+    this.send(EnvelopeKind.credit, cell.ref.cell, host, 0, state.limit);
   }
 
   #onCreditAsk(cell: Cell, host: number): void {
-    const hosts = this.#creditHosts.get(cell.ref.cell);
-    if (hosts === undefined) this.#creditHosts.set(cell.ref.cell, new Set([host]));
-    else hosts.add(host);
-    this.send(EnvelopeKind.credit, cell.ref.cell, host, 0, cell.mailbox.overflow === 'credit' ? Math.floor(cell.mailbox.room / this.#creditHosts.get(cell.ref.cell)!.size) : cell.mailbox.room);
+    let hosts = this.#creditHosts.get(cell.ref.cell);
+    if (hosts === undefined) this.#creditHosts.set(cell.ref.cell, (hosts = new Map()));
+    const state = { received: 0, limit: 0, share: 0 };
+    hosts.set(host, state);
+    cell.mailbox.onRoom = () => this.grantCredit(cell);
+    this.#grant(cell, host, state, hosts.size);
+  }
+
+  #onCredit(key: string, limit: number): void {
+    const known = this.#credits.get(key);
+    if (known !== undefined) known.limit = limit;
+  }
+
+  #countReceived(host: number, number: number): void {
+    const state = this.#creditHosts.get(number)?.get(host);
+    if (state !== undefined) state.received += 1;
   }
 
   #spendCredit(host: number, cell: number): void {
-    const key = `${host}:${cell}`;
-    const known = this.#credits.get(key);
-    if (known !== undefined) this.#credits.set(key, Math.max(0, known - 1));
+    const known = this.#credits.get(`${host}:${cell}`);
+    if (known !== undefined) known.sent += 1;
   }
 }
 

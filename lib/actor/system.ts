@@ -272,7 +272,6 @@ export class ActorSystem {
     const cell = new Cell(this, start);
     this.#cells.set(start.ref.cell, cell);
     this.#exitReasons.delete(start.ref.cell);
-    if (cell.mailbox.overflow === 'credit') cell.mailbox.onRoom = () => this.remote.grantCredit(cell);
     this.schedule(cell);
   }
 

@@ -49,10 +49,19 @@ export function callerPlace(): string {
 /** The place of the first frame of `stack` that lies in none of the folders, nor in Node itself. */
 export function placeIn(stack: string, folders: readonly string[]): string {
   for (const line of stack.split('\n').slice(1)) {
-    const found = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(line.trim());
+    const found = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:\\).*:\d+:\d+)\)?$/.exec(line.trim());
     const frame = found?.[1];
     if (frame === undefined) continue;
-    if (!folders.some((folder) => frame.startsWith(folder) || `file://${frame}`.startsWith(folder))) return frame.replace(/^file:\/\//, '');
+    if (!folders.some((folder) => frame.startsWith(folder) || `file://${frame}`.startsWith(folder))) return pathOf(frame);
   }
   return '';
+}
+
+function pathOf(frame: string): string {
+  if (!frame.startsWith('file://')) return frame;
+  try {
+    return decodeURIComponent(frame.slice('file://'.length));
+  } catch {
+    return frame;
+  }
 }

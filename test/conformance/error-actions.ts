@@ -21,7 +21,7 @@ export interface Running {
   /** What the program's outputs have logged. */
   readonly lines: readonly string[];
   /** How many lines the program's functions have appended to their file. */
-  sideEffects(): number;
+  sideEffects(): Promise<number>;
   /** What the build left for the app's thread. */
   readonly built: Built;
 }
@@ -157,7 +157,8 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   'no-job-without-output-consuming-stream': async (kit) => {
     const running = await started(kit, 'twoInputs');
     await running.advance(2);
-    return running.sideEffects() === 0 ? running.lines : `the other stream was computed ${running.sideEffects()} times`;
+    const computed = await running.sideEffects();
+    return computed === 0 ? running.lines : `the other stream was computed ${computed} times`;
   },
   'transform-function-runs-once-per-batch-for-two-outputs': (kit) => sideEffectsOf(kit, 'transformTwoOutputs', 2),
   'lazy-no-action-no-map-calls': (kit) => sideEffectsOf(kit, 'noAction', 2),

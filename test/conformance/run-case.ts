@@ -23,12 +23,18 @@ export interface CaseContext {
   start(): Promise<void>;
   /** Runs one batch to its end. */
   advance(): Promise<void>;
-  /** What has failed so far; null while nothing has. */
-  failure(): unknown;
+  /** The first failure of a batch so far; null while nothing has failed. */
+  failure(): CaseFailure | null;
   /** All that `print` wrote. */
   printed(): string;
   /** Not gracefully; the threads stay for the next case. */
   stop(): Promise<void>;
+}
+
+/** What awaitTermination throws, and the batch that it came from, where that is known. */
+export interface CaseFailure {
+  readonly error: unknown;
+  readonly atMs: number | null;
 }
 
 /** Makes contexts: on threads or inline. */
@@ -113,8 +119,8 @@ async function observeIn(kit: CaseKit, testCase: ConformanceCase, folder: string
     return { calls, callsBefore, failure: null, text, ...(slice === null ? {} : { slice }), ...(files === null ? {} : { files }) };
   } catch (error) {
     // What was said by awaitTermination tells more than what the call that waited for the batch said.
-    const reported = context?.failure() ?? null;
-    return { calls, callsBefore, failure: { when, atMs: when === 'batch' ? atMs : null, error: reported ?? error } };
+    const reported = when === 'batch' ? (context?.failure() ?? null) : null;
+    return { calls, callsBefore, failure: { when, atMs: when === 'batch' ? (reported?.atMs ?? atMs) : null, error: reported?.error ?? error } };
   } finally {
     await context?.stop();
   }
@@ -130,7 +136,7 @@ async function runBatch(context: CaseContext, testCase: ConformanceCase, batch: 
   }
   await context.advance();
   const failure = context.failure();
-  if (failure !== null) throw failure;
+  if (failure !== null) throw failure.error;
 }
 
 async function sliceOf(context: CaseContext, { of, fromMs, toMs }: NonNullable<ConformanceCase['slice']>): Promise<Value[][]> {

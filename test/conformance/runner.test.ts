@@ -34,7 +34,7 @@ function modelCluster(behaviour: Behaviour): Cluster {
           if (run.error?.atMs === timeMs) failure = Object.assign(new Error('no RDD'), { code: args.case.name.includes('throws') ? 'UserFunctionFailed' : 'NoRddFromParent' });
           else if (rdd !== null && rdd !== undefined) app.record({ timeMs, partitions: how === 'lies' ? [['a lie']] : rdd.partitions.map((partition) => [...partition]) });
         },
-        failure: () => failure,
+        failure: () => (failure === null ? null : { error: failure, atMs: null }),
         printed: () => '',
         stop: async () => {},
       };

@@ -1,0 +1,166 @@
+/**
+ * The real runtime under the runner: one SparkContext of a master, and on it one context after another.
+ *
+ * Invariant: contexts run under a manual clock and go on after a failed batch, as Spark does; default parallelism is 2, as
+ * where the cases were recorded. A SparkContext that a case has stopped is replaced; nothing else is started twice.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '../../lib/actor/logger.ts';
+import { SparkContext } from '../../lib/spark-context.ts';
+import { StreamingContext } from '../../lib/streaming-context.ts';
+import type { StreamingOptions } from '../../lib/options.ts';
+import type { ErrorKit, Running } from './error-actions.ts';
+import { built } from './error-programs.ts';
+import type { Built, ErrorArgs } from './error-programs.ts';
+import type { CaseApp, CaseArgs, CaseExports } from './program.ts';
+import type { CaseContext, CaseFailure } from './run-case.ts';
+import type { Cluster } from './runner.ts';
+
+// The build puts the programs beside this file.
+const caseProgram = new URL('./program.js', import.meta.url);
+const errorProgram = new URL('./error-programs.js', import.meta.url);
+
+const defaultParallelism = 2;
+const advanceTimeoutMs = 20_000;
+// Failures are what many cases are about: they are compared, not logged.
+const silent: Logger = { log: () => {} };
+
+/** Opens the cluster; its threads start with the first case. */
+export async function openCluster(master: string): Promise<Cluster> {
+  const threads = new Threads(master);
+  const errors = new RealErrorKit(threads);
+  return {
+    cases: { create: (args, app) => createCase(threads, args, app), recover: null },
+    errors,
+    async reset() {
+      await threads.stopContexts();
+      await errors.removeFiles();
+    },
+    async close() {
+      await threads.stopContexts();
+      await errors.removeFiles();
+      await threads.close();
+    },
+  };
+}
+
+/** The SparkContext of a master, and what runs on it. */
+class Threads {
+  readonly #master: string;
+  #spark: SparkContext | null = null;
+  readonly #contexts = new Set<StreamingContext>();
+
+  constructor(master: string) {
+    this.#master = master;
+  }
+
+  async create(program: URL, options: Omit<StreamingOptions<object>, 'batchInterval'> & { readonly batchMs: number; readonly on?: SparkContext | undefined }): Promise<StreamingContext> {
+    const { batchMs, on, ...rest } = options;
+    const ssc = await StreamingContext.create<(ssc: StreamingContext, args: object) => unknown>(program, {
+      ...rest, batchInterval: batchMs, sparkContext: on ?? this.#running(), clock: 'manual', onBatchFailure: 'continue', advanceTimeoutMs,
+    });
+    this.#contexts.add(ssc);
+    return ssc;
+  }
+
+  async stopContexts(): Promise<void> {
+    const contexts = [...this.#contexts];
+    this.#contexts.clear();
+    for (const ssc of contexts) await ssc.stop({ stopSparkContext: false });
+  }
+
+  async close(): Promise<void> {
+    await this.#spark?.stop();
+    this.#spark = null;
+  }
+
+  #running(): SparkContext {
+    if (this.#spark === null || this.#spark.isStopped) this.#spark = new SparkContext({ master: this.#master, appName: 'conformance', defaultParallelism, logger: silent });
+    return this.#spark;
+  }
+}
+
+async function createCase(threads: Threads, args: CaseArgs, app: CaseApp): Promise<CaseContext> {
+  let printed = '';
+  let failure: CaseFailure | null = null;
+  const ssc = await threads.create(caseProgram, { batchMs: args.case.batchMs, args, app: { ...app }, print: (text) => void (printed += text) });
+  ssc.on('failed', ({ error, time }) => {
+    failure ??= { error, atMs: time };
+  });
+  return {
+    exports: ssc.exports as CaseExports,
+    start: () => ssc.start(),
+    async advance() {
+      await ssc.clock.advance(1);
+      // A failure is news of its own, which may come after the batch's end: it is waited for where one is expected.
+      if (args.case.expectError === true) await ssc.awaitTermination(5).catch(() => {});
+    },
+    failure: () => failure,
+    printed: () => printed,
+    stop: () => ssc.stop({ stopSparkContext: false }),
+  };
+}
+
+/** Contexts of the programs of error-programs.ts. */
+class RealErrorKit implements ErrorKit {
+  readonly #threads: Threads;
+  readonly #folders: string[] = [];
+  readonly #running = new Map<StreamingContext, Running>();
+  #opened = 0;
+
+  constructor(threads: Threads) {
+    this.#threads = threads;
+  }
+
+  async open(program: string, { on, key = `program-${(this.#opened += 1)}` }: { readonly on?: Running; readonly key?: string } = {}): Promise<Running> {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-conformance-'));
+    this.#folders.push(folder);
+    const args: ErrorArgs = { program, key, file: join(folder, 'side-effects') };
+    const lines: string[] = [];
+    const spark = on === undefined ? undefined : [...this.#running].find(([, running]) => running === on)?.[0].sparkContext;
+    const ssc = await this.#threads.create(errorProgram, { batchMs: 1_000, args, app: { log: (line: string) => void lines.push(line) }, on: spark });
+    const running = runningOf(ssc, args, lines);
+    this.#running.set(ssc, running);
+    return running;
+  }
+
+  active(): unknown {
+    return StreamingContext.getActive();
+  }
+
+  async getActiveOrCreate(make: () => Promise<Running>): Promise<Running> {
+    const contextOf = (wanted: Running): StreamingContext => [...this.#running].find(([, running]) => running === wanted)?.[0] as StreamingContext;
+    const ssc = await StreamingContext.getActiveOrCreate(async () => contextOf(await make()));
+    return this.#running.get(ssc) as Running;
+  }
+
+  async removeFiles(): Promise<void> {
+    this.#running.clear();
+    for (const folder of this.#folders.splice(0)) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function runningOf(ssc: StreamingContext, args: ErrorArgs, lines: readonly string[]): Running {
+  return {
+    start: () => ssc.start(),
+    stop: (options) => ssc.stop(options),
+    state: () => ssc.getState(),
+    async advance(batches) {
+      await ssc.clock.advance(batches);
+    },
+    awaitTermination: (timeoutMs) => ssc.awaitTermination(timeoutMs),
+    sparkContextStopped: () => ssc.sparkContext.isStopped,
+    lines,
+    async sideEffects() {
+      const text = await readFile(args.file, 'utf8').catch(() => '');
+      return text.split('\n').length - 1;
+    },
+    get built(): Built {
+      const left = built.get(args.key);
+      if (left === undefined) throw new Error(`The program ${args.program} was not built on this thread.`);
+      return left;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * `npm run --silent conformance -- FILE... [--master local[2]|inline|both] [--only NAME]`
+ *
+ * Runs conformance files on the real runtime. The result goes to standard output (see runner.ts), progress to standard
+ * error; exit code 1 where a case failed, 2 where the arguments are wrong.
+ */
+import { parseArgs } from 'node:util';
+import { openCluster } from './cluster.ts';
+import { runFiles } from './runner.ts';
+
+const usage = 'usage: npm run --silent conformance -- FILE... [--master local[N]|inline|both] [--only NAME]';
+
+function parse(): { files: string[]; masters: string[]; only: string | null } {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { master: { type: 'string', default: 'both' }, only: { type: 'string' } } });
+  if (positionals.length === 0) throw new Error('Expected at least one file of cases.');
+  return { files: positionals, masters: values.master === 'both' ? ['local[2]', 'inline'] : [values.master], only: values.only ?? null };
+}
+
+let options: ReturnType<typeof parse> | null = null;
+try {
+  options = parse();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
+  process.exitCode = 2;
+}
+
+if (options !== null) {
+  const code = await runFiles(options, {
+    openCluster,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    progress: (line) => void process.stderr.write(`${line}\n`),
+  });
+  // Threads that a hanging case has left would keep the process: the result is out when the write is.
+  process.stdout.write('', () => process.exit(code));
+}

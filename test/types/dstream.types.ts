@@ -1,0 +1,134 @@
+/**
+ * What the compiler must infer, and what it must refuse, for every method of DStreams. Compiled with the rest; never run.
+ */
+import type { BatchTime } from '../../protocol/time.ts';
+import type { DStream } from '../../lib/dstream/dstream.ts';
+import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
+import type { RddQueue } from '../../lib/dstream/rdd-queue.ts';
+import type { Accumulator } from '../../lib/program/accumulator.ts';
+import type { Broadcast } from '../../lib/program/broadcast.ts';
+import type { ArgsOf, ExportsOf } from '../../lib/program/exports.ts';
+import type { ProgramBuilder } from '../../lib/program/program-builder.ts';
+import type { RDD } from '../../lib/rdd/rdd.ts';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function is<Expected>() {
+  return <Given>(given: Given, equal: Equal<Given, Expected>): void => void [given, equal];
+}
+
+export function inferred(ssc: ProgramBuilder): void {
+  const lines = ssc.socketTextStream('localhost', 9_999);
+  const numbers = ssc.batchesStream([[1, 2], null]);
+  const words = lines.flatMap((line) => line.split(' '));
+  is<DStream<string>>()(words, true);
+  is<DStream<number>>()(words.map((word) => word.length), true);
+  is<DStream<boolean>>()(numbers.map((n) => n > 1), true);
+  is<DStream<{ word: string }>>()(words.map((word) => ({ word })), true);
+  is<DStream<number[]>>()(numbers.map((n) => [n, n, n]), true);
+
+  // A pair needs no annotation.
+  const ones = words.map((word) => [word, 1]);
+  is<DStream<[string, number]>>()(ones, true);
+  is<DStream<[string, number]>>()(lines.flatMap((line) => line.split(' ').map((word) => [word, 1])), true);
+  is<DStream<[string, [number, string]]>>()(words.map((word) => [word, [1, word]]), true);
+  is<DStream<[string, number]>>()(words.mapPartitions(function* (records) {
+    for (const record of records) yield [record, 1];
+  }), true);
+
+  is<DStream<string>>()(words.filter((word) => word !== ''), true);
+  is<DStream<'a'>>()(words.filter((word): word is 'a' => word === 'a'), true);
+  is<DStream<string[]>>()(words.glom(), true);
+  is<DStream<number>>()(words.mapPartitions((records, context) => [[...records].length + context.partition]), true);
+  is<DStream<string>>()(words.repartition(4), true);
+  is<DStream<string>>()(words.union(lines), true);
+  is<DStream<number>>()(words.count(), true);
+  is<DStream<number>>()(numbers.reduce((a, b) => a + b), true);
+  is<DStream<[string, number]>>()(words.countByValue(3), true);
+  is<DStream<string>>()(words.cache().persist(), true);
+  is<DStream<number>>()(words.transform((rdd, time: BatchTime) => rdd.map((word) => word.length + time)), true);
+  is<DStream<[string, number]>>()(words.transform(async (rdd) => rdd.map((word) => [word, 1])), true);
+  is<DStream<[string, number]>>()(words.transformWith(numbers, (rdd, other) => rdd.cartesian(other)), true);
+  is<Promise<RDD<string>[]>>()(words.slice(0, 1_000), true);
+  is<PublishedStream<[string, number]>>()(ones.publish({ mode: 'latest' }), true);
+
+  const names = words.map((word) => [word, new Date(0)]);
+  is<DStream<[string, string]>>()(ones.mapValues((n) => `${n}`), true);
+  is<DStream<[string, [number, number]]>>()(ones.mapValues((n) => [n, n]), true);
+  is<DStream<[string, string]>>()(ones.flatMapValues((n) => [`${n}`]), true);
+  is<DStream<[string, number[]]>>()(ones.groupByKey(), true);
+  is<DStream<[string, number]>>()(ones.reduceByKey((a, b) => a + b, 8), true);
+  is<DStream<[string, [number, number]]>>()(ones.combineByKey((n) => [n, 1], ([s, c], n) => [s + n, c + 1], (a, b) => [a[0] + b[0], a[1] + b[1]]), true);
+  is<DStream<[string, [number, Date]]>>()(ones.join(names), true);
+  is<DStream<[string, [number, Date | null]]>>()(ones.leftOuterJoin(names), true);
+  is<DStream<[string, [number | null, Date]]>>()(ones.rightOuterJoin(names), true);
+  is<DStream<[string, [number | null, Date | null]]>>()(ones.fullOuterJoin(names), true);
+  is<DStream<[string, [number[], Date[]]]>>()(ones.cogroup(names), true);
+
+  is<DStream<number>>()(ssc.union([numbers, numbers]), true);
+  is<DStream<number>>()(ssc.transform([numbers, numbers], (rdds) => rdds[0] ?? ssc.sc.emptyRDD()), true);
+  is<(x: number) => string>()(ssc.task((x: number) => `${x}`), true);
+  is<RDD<[string, number]>>()(ssc.sc.parallelize([['a', 1]]), true);
+  is<Broadcast<Map<string, number>>>()(ssc.sc.broadcast(() => new Map<string, number>()), true);
+  is<Accumulator<number>>()(ssc.sc.accumulator(0), true);
+
+  words.foreachRDD(async (rdd, time, { app }) => void [await rdd.count(), time + 1, app['database']]);
+  words.foreachRDD<{ lines: string[] }>(async (rdd, _time, { app }) => void app.lines.push(...(await rdd.collect())));
+  words.foreach((word) => void word.length);
+  words.foreachPartition(async (records, { batchTime, partition, attempt }) => void [[...records].length, batchTime, partition, attempt]);
+}
+
+export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStream<[string, number]>, byNumber: DStream<[number, number]>): void {
+  // Pair operations are there on pairs only.
+  // @ts-expect-error
+  words.reduceByKey((a: number, b: number) => a + b);
+  // @ts-expect-error
+  words.groupByKey();
+  // @ts-expect-error
+  words.mapValues((x: number) => x);
+  // @ts-expect-error
+  words.flatMapValues((x: number) => [x]);
+  // @ts-expect-error
+  words.combineByKey((x: number) => x, (a: number) => a, (a: number) => a);
+  // @ts-expect-error
+  words.join(pairs);
+  // @ts-expect-error
+  words.cogroup(pairs);
+  // @ts-expect-error
+  words.map((word) => [word, 1, 2]).groupByKey();
+  // @ts-expect-error: another type of key
+  pairs.join(byNumber);
+  // @ts-expect-error
+  pairs.leftOuterJoin(words);
+  // @ts-expect-error: another type of record
+  words.union(pairs);
+  // @ts-expect-error
+  pairs.reduceByKey((a, b) => `${a}${b}`);
+  // @ts-expect-error
+  words.flatMap((word) => word.length);
+  // @ts-expect-error: an RDD is wanted
+  words.transform((rdd) => rdd.collect());
+  // @ts-expect-error
+  words.publish({ mode: 'newest' });
+  // @ts-expect-error
+  ssc.queueStream(ssc.queue<number>(), 'yes');
+  // @ts-expect-error: nothing but numbers are merged by themselves
+  ssc.sc.accumulator('');
+}
+
+export function wordCount(ssc: ProgramBuilder, args: { readonly host: string; readonly port: number }) {
+  const counts = ssc.socketTextStream(args.host, args.port).flatMap((line) => line.split(' ')).map((word) => [word, 1]).reduceByKey((a, b) => a + b);
+  counts.print();
+  return { counts: counts.publish(), queue: ssc.queue<string>() };
+}
+
+export function silent(ssc: ProgramBuilder): void {
+  ssc.batchesStream([[1]]).print();
+}
+
+export function exported(exports: ExportsOf<typeof wordCount>, args: ArgsOf<typeof wordCount>, none: ExportsOf<typeof silent>): void {
+  is<PublishedStream<[string, number]>>()(exports.counts, true);
+  is<RddQueue<string>>()(exports.queue, true);
+  is<{ readonly host: string; readonly port: number }>()(args, true);
+  // @ts-expect-error
+  void none['counts'];
+}

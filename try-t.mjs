@@ -1,0 +1,14 @@
+import { StreamingContext, Seconds } from 'millrace';
+import net from 'node:net';
+const server = net.createServer((s) => { let n = 0; const t = setInterval(() => { s.write('hello world hello\n'); if (++n > 200) clearInterval(t); }, 10); s.on('error',()=>{}); s.on('close',()=>clearInterval(t)); });
+await new Promise((r) => server.listen(0, r));
+const t0 = performance.now();
+const ssc = await StreamingContext.create(new URL('./dist/examples/word-count.js', import.meta.url), { master: 'local[2]', batchInterval: 200, args: { port: server.address().port } });
+ssc.on('batchCompleted', (i) => console.log('completed', i.batchTime, i.records, i.processingDelayMs, Math.round(performance.now() - t0)));
+for (const e of ['receiverStarted','receiverError','threadLost','threadStarted','failed','recordsLost']) ssc.on(e, (i) => console.log(e, JSON.stringify(i)));
+await ssc.start();
+console.log('started', Math.round(performance.now() - t0), await ssc.sparkContext.hosts());
+setTimeout(async () => { console.log('kill worker'); const h = await ssc.sparkContext.hosts(); await ssc.sparkContext.killHost(h.find(x=>x.role==='worker').host); }, 1000);
+setTimeout(async () => { console.log('kill io'); const h = await ssc.sparkContext.hosts(); await ssc.sparkContext.killHost(h.find(x=>x.role==='io').host, 'throw'); }, 1500);
+setTimeout(async () => { console.log('stopping'); await ssc.stop({ graceful: true }); console.log('stopped', ssc.getState()); server.close(); }, 3000);
+console.log('await', await ssc.awaitTermination());
