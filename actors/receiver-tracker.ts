@@ -36,11 +36,16 @@ interface State {
   readonly program: ProgramId;
   readonly streams: Map<StreamId, Stream>;
   readonly batches: Map<BatchTime, readonly StreamBlocks[]>;
+  /** Batches that wait for their receivers' open blocks. */
+  readonly flushing: Map<BatchTime, { left: number; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }>;
   /** Receivers that have still to hand over their last block, and who waits for them. */
   ending: { left: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> } | null;
 }
 
 type Turning = Turn<ToReceiverTracker>;
+
+/** A batch waits no longer for an io thread that is busy; its block then goes into the next batch. */
+const flushTimeoutMs = 25;
 
 export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
   return {
@@ -50,6 +55,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
       program,
       streams: new Map(streams.map((stream) => [stream, { waiting: [], receiver: null, host: null }])),
       batches: new Map(),
+      flushing: new Map(),
       ending: null,
     }),
     receive(state, message, turn) {
@@ -75,8 +81,9 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           return state;
         }
         case 'allocate':
-          turn.reply(message.replyTo, allocate(state, message.time, turn));
-          return state;
+          return onAllocate(state, message, turn);
+        case 'flushed':
+          return onFlushed(state, message.time, turn);
         case 'forgetBatches':
           return forget(state, message.upTo, turn);
         case 'ioHostDown':
@@ -103,6 +110,30 @@ function onAddBlock(state: State, message: Extract<ToReceiverTracker, { type: 'a
     turn.tell(places.blockManagerMaster, { type: 'hold', scope: receivedScope(state.program), handles: [place] });
   }
   stream.waiting.push({ block: message.block, records: message.records });
+  return state;
+}
+
+/** A batch holds what had come when it was due: so every receiver hands over its open block first, or is not waited for. */
+function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, { type: 'allocate' }>, turn: Turning): State {
+  const live = [...state.streams.values()].flatMap(({ receiver }) => (receiver === null ? [] : [receiver]));
+  if (live.length === 0 || state.batches.has(time)) {
+    turn.reply(replyTo, allocate(state, time, turn));
+    return state;
+  }
+  state.flushing.set(time, { left: live.length, replyTo });
+  for (const receiver of live) {
+    turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), flushTimeoutMs, () => ({ type: 'flushed', time }));
+  }
+  return state;
+}
+
+function onFlushed(state: State, time: BatchTime, turn: Turning): State {
+  const flushing = state.flushing.get(time);
+  if (flushing === undefined) return state;
+  flushing.left -= 1;
+  if (flushing.left > 0) return state;
+  state.flushing.delete(time);
+  turn.reply(flushing.replyTo, allocate(state, time, turn));
   return state;
 }
 

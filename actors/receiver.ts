@@ -44,6 +44,10 @@ export function receiver(services: HostServices): Behavior<State, ToReceiver, Re
         case 'cutBlock':
           if (!state.ended) handOver(state, guardedCut(state, turn), turn);
           return state;
+        case 'flushBlock':
+          if (!state.ended) handOver(state, guardedCut(state, turn), turn);
+          turn.tell(state.generator, { type: 'drained', replyTo: message.replyTo });
+          return state;
         case 'endIntake':
           if (!state.ended) handOver(state, state.source.end(), turn);
           turn.tell(state.generator, { type: 'drained', replyTo: message.replyTo });

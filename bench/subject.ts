@@ -8,6 +8,8 @@
  */
 import { Milliseconds, StreamingContext } from '../lib/index.ts';
 import { describeVersions, usageOf } from './machine.ts';
+import type memoryWordCount from './programs/memory-word-count.ts';
+import type socketWordCount from './programs/socket-word-count.ts';
 import type { WordCountApp } from './programs/socket-word-count.ts';
 import { isStamp, topWords } from './programs/word-count-functions.ts';
 import { blockIntervalFor } from './subject-settings.ts';
@@ -29,15 +31,7 @@ try {
 say({ event: 'end', epochMs: epochMs(), batches, rssPeakMib: Math.round(usageOf(process.pid)?.rssPeakMib ?? process.memoryUsage.rss() / 2 ** 20) });
 
 async function run(): Promise<void> {
-  const app: WordCountApp = { onCounts };
-  const ssc = await StreamingContext.create(new URL(`./programs/${settings.program}-word-count.js`, import.meta.url), {
-    appName: 'millrace-bench',
-    master: settings.master,
-    batchInterval: Milliseconds(settings.batchMs),
-    blockIntervalMs: blockIntervalFor(settings.batchMs),
-    args: argumentsOf(),
-    app: { ...app },
-  });
+  const ssc = await createContext();
   const ended = new Promise<void>((resolve) => {
     process.stdin.resume().once('end', resolve).once('error', () => resolve());
     ssc.on('batchCompleted', (batch) => {
@@ -74,10 +68,22 @@ function onCounts(batchTime: number, counts: Parameters<WordCountApp['onCounts']
   say({ event: 'output', batchTime, doneUs, words, keys: counts.length, top: top.length, stamps });
 }
 
-function argumentsOf(): { host: string; port: number } | { lines: number; batches: number } {
-  return settings.program === 'socket'
-    ? { host: '127.0.0.1', port: settings.port ?? 0 }
-    : { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
+/** As an app does it: a program's URL, its type, its arguments. */
+async function createContext() {
+  const app: WordCountApp = { onCounts };
+  const options = {
+    appName: 'millrace-bench',
+    master: settings.master,
+    batchInterval: Milliseconds(settings.batchMs),
+    blockIntervalMs: blockIntervalFor(settings.batchMs),
+    app: { ...app },
+  };
+  if (settings.program === 'socket') {
+    const args = { host: '127.0.0.1', port: settings.port ?? 0 };
+    return StreamingContext.create<typeof socketWordCount>(new URL('./programs/socket-word-count.js', import.meta.url), { ...options, args });
+  }
+  const args = { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
+  return StreamingContext.create<typeof memoryWordCount>(new URL('./programs/memory-word-count.js', import.meta.url), { ...options, args });
 }
 
 function say(event: SubjectEvent): void {

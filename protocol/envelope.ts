@@ -43,7 +43,7 @@ export const EnvelopeKind = {
   hostDown: 11,
   /** `from`'s host wants to know how many messages `to` will take. Answered by `credit`, and again whenever half of that was used and there is room. */
   creditAsk: 12,
-  /** Body: the count of messages that the host may send in all, since it asked. A lost one is made good by the next. */
+  /** Body: the count of messages that the host may send in all, since it asked; -1 where the mailbox is gone. A lost one is made good by the next. */
   credit: 13,
 } as const;
 

@@ -30,6 +30,8 @@ export type ToReceiverTracker =
   | { readonly type: 'receiverStopped'; readonly stream: StreamId; readonly message: string }
   /** From the job generator: gives everything received so far to the batch. Answered with the batch's blocks, also when asked twice for one batch. */
   | { readonly type: 'allocate'; readonly time: BatchTime; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }
+  /** A receiver has handed over what it had for the batch, or could not in time. */
+  | { readonly type: 'flushed'; readonly time: BatchTime }
   /** The batch and all before it are done with. */
   | { readonly type: 'forgetBatches'; readonly upTo: BatchTime }
   /** From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. */
@@ -48,6 +50,8 @@ export interface StreamBlocks {
 export type ToReceiver =
   /** From its block generator, at each block interval. */
   | { readonly type: 'cutBlock' }
+  /** From the tracker, for a batch that is due: hand over what is there, and answer when it is known. */
+  | { readonly type: 'flushBlock'; readonly replyTo: ReplyTo<null> }
   /** From the tracker: take no more, hand over what is there, answer, end. */
   | { readonly type: 'endIntake'; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'sourceEvent'; readonly event: SourceEvent };

@@ -21,6 +21,8 @@ import type { ActorSystem } from './system.ts';
 
 /** What a sender may send to a credit mailbox on another host before that has said anything. */
 const firstCredit = 16;
+/** Instead of a count: the mailbox is gone. */
+const creditOver = -1;
 
 export class Remote {
   readonly router = new Router();
@@ -139,7 +141,9 @@ export class Remote {
       case EnvelopeKind.kill:
         return cell?.end(body as ExitReason);
       case EnvelopeKind.creditAsk:
-        return cell === undefined ? undefined : this.#onCreditAsk(cell, fromHost);
+        if (cell === undefined) this.send(EnvelopeKind.credit, toCell, fromHost, fromCell, creditOver);
+        else this.#onCreditAsk(cell, fromHost);
+        return;
       case EnvelopeKind.credit:
         return this.#onCredit(`${fromHost}:${fromCell}`, body as number);
       case EnvelopeKind.hostDown:
@@ -217,6 +221,8 @@ export class Remote {
   forget(cell: Cell): void {
     for (const ref of cell.watching.values()) this.send(EnvelopeKind.unwatch, cell.ref.cell, ref.host, ref.cell, null);
     cell.watching.clear();
+    // Its next life starts to count anew: the hosts are to ask again.
+    for (const host of this.#creditHosts.get(cell.ref.cell)?.keys() ?? []) this.send(EnvelopeKind.credit, cell.ref.cell, host, 0, creditOver);
     this.#creditHosts.delete(cell.ref.cell);
     for (const watchers of this.#hostWatchers.values()) watchers.delete(cell);
   }
@@ -277,7 +283,8 @@ export class Remote {
 
   #onCredit(key: string, limit: number): void {
     const known = this.#credits.get(key);
-    if (known !== undefined) known.limit = limit;
+    if (limit === creditOver) this.#credits.delete(key);
+    else if (known !== undefined) known.limit = limit;
   }
 
   #countReceived(host: number, number: number): void {

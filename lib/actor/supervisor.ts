@@ -115,6 +115,10 @@ export const supervisor: Behavior<State, Message, SupervisorSpec> = {
       case 'backoffOver':
         state.todo.push(message);
         break;
+      case 'replaceHost':
+        moveSpecs(state, message.from, message.to, turn as SupTurn);
+        state.todo.push({ type: 'request', request: message });
+        break;
       default:
         state.todo.push({ type: 'request', request: message });
     }
@@ -164,6 +168,12 @@ function advance(state: State, plan: Plan, turn: SupTurn): boolean {
   for (const child of plan.removes) remove(state, child);
   for (let child = plan.starts.shift(); child !== undefined; child = plan.starts.shift()) {
     if (child.alive) continue;
+    if (plan.then === onAllStarted && turn.deadHost(hostOf(child, turn)) !== null) {
+      // The very first start waits for `replaceHost`: to give up instead would end the parents, too, one after another.
+      child.state = 'restarting';
+      plan.starts.unshift(child);
+      return false;
+    }
     plan.waiting = child;
     startChild(child, turn);
     return false;
@@ -196,7 +206,9 @@ function doNext(state: State, next: Todo, turn: SupTurn): void {
 
 function onAllStarted(state: State, failed: FailedStart | null, turn: SupTurn): void {
   if (failed === null) turn.confirmStart();
-  else endWith(state, { type: 'shutdown', error: failedToStart(failed) });
+  else if (failed.reason.type === 'hostDown' && turn.deadHost(failed.child.ref!.host) !== null) {
+    state.plan = { stops: [], starts: [...state.children], removes: [], then: onAllStarted, waiting: null };
+  } else endWith(state, { type: 'shutdown', error: failedToStart(failed) });
 }
 
 function onChildStarted(state: State, ref: ActorRef<never>, incarnation: number, turn: SupTurn): void {
@@ -243,7 +255,7 @@ function onExited(state: State, child: Child, reason: ExitReason, turn: SupTurn)
 
 /** Counts a failure; ends the supervisor where there were too many, else restarts what the strategy says. */
 function restart(state: State, child: Child, reason: ExitReason, turn: SupTurn): void {
-  const host = reason.type === 'hostDown' ? hostOf(child, turn) : null;
+  const host = reason.type === 'hostDown' ? child.ref!.host : null;
   if (host === null || !state.countedHosts.has(host)) {
     if (host !== null) state.countedHosts.add(host);
     const { history, allowed } = addRestart(state.history, turn.now, state.intensity, state.periodMs);
@@ -291,7 +303,7 @@ function onRequest(state: State, request: ToSupervisor, turn: SupTurn): void {
     case 'restartChild': return onRestartChild(state, request.id, request.replyTo, turn);
     case 'deleteChild': return onDeleteChild(state, request.id, request.replyTo, turn);
     case 'whichChildren': return turn.reply(request.replyTo, state.children.map(infoOf));
-    case 'replaceHost': return onReplaceHost(state, request.from, request.to, turn);
+    case 'replaceHost': return onReplaceHost(state, request.from, turn);
     default: unreachable(request);
   }
 }
@@ -347,15 +359,18 @@ function onDeleteChild(state: State, id: string, replyTo: ReplyTo<null>, turn: S
   turn.reply(replyTo, null);
 }
 
-/** The children's specs move; those that the old host's death ended start on the new one. */
-function onReplaceHost(state: State, from: HostId, to: HostId, turn: SupTurn): void {
-  const waiting: Child[] = [];
+/** At once, also while a plan waits for something on that host. */
+function moveSpecs(state: State, from: HostId, to: HostId, turn: SupTurn): void {
   for (const child of state.children) {
-    const there = child.spec.host === from;
     child.spec = moveSpec(child.spec, from, to);
-    if (there && child.state === 'restarting') waiting.push(child);
-    if (childType(child.spec) === 'supervisor' && child.alive && child.ref !== null && child.ref.host !== from) turn.tell(child.ref as ActorRef<ToSupervisor>, { type: 'replaceHost', from, to });
+    const runsElsewhere = child.alive && child.ref !== null && child.ref.host !== from;
+    if (runsElsewhere && childType(child.spec) === 'supervisor') turn.tell(child.ref as ActorRef<ToSupervisor>, { type: 'replaceHost', from, to });
   }
+}
+
+/** The children that the old host's death ended start on the new one. */
+function onReplaceHost(state: State, from: HostId, turn: SupTurn): void {
+  const waiting = state.children.filter((child) => child.state === 'restarting' && child.ref?.host === from);
   const first = waiting[0];
   if (first === undefined) return;
   for (const child of waiting) turn.cancelTimer(`backoff ${child.spec.id}`);

@@ -252,7 +252,7 @@ async function failureOf(kit: ErrorKit, program: string): Promise<boolean> {
 }
 
 async function ofTwoContexts(kit: ErrorKit, program: string): Promise<void> {
-  const first = await kit.open('logged', { key: 'two/other' });
+  const first = await kit.open('loggedAndPaired', { key: 'two/other' });
   await kit.open(program, { on: first, key: 'two' });
 }
 

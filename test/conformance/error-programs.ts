@@ -28,6 +28,8 @@ export interface ErrorApp {
 export interface Built {
   readonly ssc: ProgramContext;
   readonly stream: InputLike;
+  /** For joins with streams of another context: nothing can be made of `stream` after the build. */
+  readonly pairs: StreamLike | null;
 }
 
 export const built = new Map<string, Built>();
@@ -38,7 +40,7 @@ export default function errorProgram(ssc: ProgramContext, args: ErrorArgs): void
   if (build === undefined) throw new Error(`Expected the name of a program, got '${args.program}'.`);
   if (args.program === 'nothing') return;
   const stream = ssc.batchesStream([[1, 2], [3]], 1);
-  built.set(args.key, { ssc, stream });
+  built.set(args.key, { ssc, stream, pairs: args.program === 'loggedAndPaired' ? pairs(stream) : null });
   build(ssc, stream, args);
 }
 
@@ -92,6 +94,7 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
   nothing: () => {},
   noOutput: (_ssc, numbers) => void numbers.map(inc),
   logged: (_ssc, numbers) => logBatches(numbers),
+  loggedAndPaired: (_ssc, numbers) => logBatches(numbers),
   mapped: (_ssc, numbers) => logBatches(numbers.map(inc)),
   rememberTwice: (ssc, numbers) => {
     ssc.remember(5_000);
@@ -100,8 +103,8 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
   },
   unionOfNothing: (ssc) => logBatches(ssc.union([])),
   transformOfNothing: (ssc) => logBatches(ssc.transform([], ([rdd]) => rdd as RddLike)),
-  unionOfOtherContext: (_ssc, numbers, args) => logBatches(numbers.union(otherStream(args))),
-  joinOfOtherContext: (_ssc, numbers, args) => logBatches(pairs(numbers).join(pairs(otherStream(args)))),
+  unionOfOtherContext: (_ssc, numbers, args) => logBatches(numbers.union(other(args).stream)),
+  joinOfOtherContext: (_ssc, numbers, args) => logBatches(pairs(numbers).join(other(args).pairs as StreamLike)),
   unionOfOtherSlide: (_ssc, numbers) => logBatches(numbers.union(method(numbers, 'window', 2_000, 2_000))),
   joinOfOtherSlide: (_ssc, numbers) => logBatches(pairs(numbers).join(method(pairs(numbers), 'window', 2_000, 2_000))),
   transformReturnsNull: (_ssc, numbers) => logBatches(numbers.transform(() => null as unknown as RddLike)),
@@ -166,8 +169,8 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
   transformed: (_ssc, numbers) => logBatches(numbers.transform(same)),
 };
 
-function otherStream({ key }: ErrorArgs): StreamLike {
-  const other = built.get(`${key}/other`);
-  if (other === undefined) throw new Error(`Expected the program '${key}/other' to have been built on this thread.`);
-  return other.stream;
+function other({ key }: ErrorArgs): Built {
+  const left = built.get(`${key}/other`);
+  if (left === undefined) throw new Error(`Expected the program '${key}/other' to have been built on this thread.`);
+  return left;
 }

@@ -7,7 +7,7 @@ import type { ErrorEntry } from './case.ts';
 import { errorActions, laterActions } from './error-actions.ts';
 import type { ErrorKit } from './error-actions.ts';
 import type { Verdict } from './run-case.ts';
-import { describeError, differenceOfError } from './spark-errors.ts';
+import { describeError, differenceOfError, notBuiltYetIn } from './spark-errors.ts';
 import { equalValues, previewValue } from './values.ts';
 
 export async function runErrorEntry(kit: ErrorKit, entry: ErrorEntry): Promise<Verdict> {
@@ -17,9 +17,8 @@ export async function runErrorEntry(kit: ErrorKit, entry: ErrorEntry): Promise<V
   try {
     result = await action(kit);
   } catch (error) {
-    const thrown = describeError(error);
-    if (/is not built yet/u.test(thrown)) return failed('not built yet');
-    if (entry.errorClass === null) return failed(`expected ${previewValue(entry.result)}, got ${thrown}`);
+    if (notBuiltYetIn(error) !== null) return failed('not built yet');
+    if (entry.errorClass === null) return failed(`expected ${previewValue(entry.result)}, got ${describeError(error)}`);
     const difference = differenceOfError(errorOf(entry, entry.errorClass), error);
     return difference === null ? { kind: 'passed' } : failed(difference);
   }

@@ -4,6 +4,7 @@
  * Runs conformance files on the real runtime. The result goes to standard output (see runner.ts), progress to standard
  * error; exit code 1 where a case failed, 2 where the arguments are wrong.
  */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openCluster } from './cluster.ts';
 import { runFiles } from './runner.ts';
@@ -13,7 +14,9 @@ const usage = 'usage: npm run --silent conformance -- FILE... [--master local[N]
 function parse(): { files: string[]; masters: string[]; only: string | null } {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { master: { type: 'string', default: 'both' }, only: { type: 'string' } } });
   if (positionals.length === 0) throw new Error('Expected at least one file of cases.');
-  return { files: positionals, masters: values.master === 'both' ? ['local[2]', 'inline'] : [values.master], only: values.only ?? null };
+  // npm runs scripts in the project's folder; files are meant from where it was called.
+  const from = process.env['INIT_CWD'] ?? process.cwd();
+  return { files: positionals.map((file) => resolve(from, file)), masters: values.master === 'both' ? ['local[2]', 'inline'] : [values.master], only: values.only ?? null };
 }
 
 let options: ReturnType<typeof parse> | null = null;

@@ -65,6 +65,11 @@ export function describeError(thrown: unknown): string {
   return texts.length === 0 ? String(thrown) : texts.slice(0, 3).join(' <- ');
 }
 
+/** What a case needs that a later part brings, as its reason: `operation X is not built yet`. Null where it is another error. */
+export function notBuiltYetIn(thrown: unknown): string | null {
+  return chainOf(thrown).find((error) => /^(operation \S+|recovery) is not built yet$/u.test(error.message ?? ''))?.message ?? null;
+}
+
 interface AnyError {
   readonly name?: string;
   readonly message?: string;

@@ -18,13 +18,13 @@ function is<Expected>() {
 
 export function inferred(ssc: ProgramBuilder): void {
   const lines = ssc.socketTextStream('localhost', 9_999);
-  const numbers = ssc.batchesStream([[1, 2], null]);
+  const numbers: DStream<number> = ssc.batchesStream([[1, 2], null]);
   const words = lines.flatMap((line) => line.split(' '));
   is<DStream<string>>()(words, true);
   is<DStream<number>>()(words.map((word) => word.length), true);
   is<DStream<boolean>>()(numbers.map((n) => n > 1), true);
   is<DStream<{ word: string }>>()(words.map((word) => ({ word })), true);
-  is<DStream<number[]>>()(numbers.map((n) => [n, n, n]), true);
+  is<DStream<[number, number, number]>>()(numbers.map((n) => [n, n, n]), true);
 
   // A pair needs no annotation.
   const ones = words.map((word) => [word, 1]);

@@ -15,12 +15,12 @@ import { NotBuiltYet } from '../../conformance/state-operations.ts';
 import type { Value } from '../../conformance/values.ts';
 import { ProgramRun } from '../../helpers/program-run.ts';
 
-/** Null: as expected; `later`: it needs an operation that is not built yet. */
+/** What is wrong. Null: as expected; `later`: it needs an operation that is not built yet. */
 async function runCase(testCase: ConformanceCase, threads: boolean): Promise<string | null> {
   const calls: ObservedCall[] = [];
   let run: ProgramRun;
   try {
-    run = new ProgramRun((ssc) => void conformanceProgram(Object.assign(ssc, { sc: Object.assign(ssc.sc, { emptyRdd: () => ssc.sc.emptyRDD() }) }) as never, { case: testCase, outputDirectory: 'out', checkpointDirectory: testCase.checkpoint === true ? 'checkpoints' : null }), { threads, batchIntervalMs: testCase.batchMs });
+    run = new ProgramRun((ssc) => void conformanceProgram(ssc as never, { case: testCase, outputDirectory: 'out', checkpointDirectory: testCase.checkpoint === true ? 'checkpoints' : null }), { threads, batchIntervalMs: testCase.batchMs });
   } catch (thrown) {
     if (thrown instanceof NotBuiltYet) return 'later';
     return testCase.expectedError?.when === 'build' ? differenceOfError(testCase.expectedError, thrown) : String(thrown);
