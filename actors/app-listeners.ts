@@ -15,6 +15,10 @@ export function appListeners(emit: (program: ProgramId | null, event: ListenerEv
     mailbox: { messagesMax: 1_000_000, overflow: 'deadLetter' },
     init: () => null,
     receive(state, message, turn) {
+      if (message.type === 'flush') {
+        turn.reply(message.replyTo, null);
+        return state;
+      }
       turn.perform('listeners', () => emit(message.program, message.event), () => null);
       return state;
     },

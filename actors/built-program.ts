@@ -11,7 +11,7 @@ import type { BatchEnvironment } from '../lib/dstream/environment.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
-import type { SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord, encodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
@@ -100,12 +100,12 @@ export class BuiltProgram implements HostProgram {
     this.#newValues.set(broadcast, decodeRecord(value));
   }
 
-  completeJob(target: RddId, made: readonly RddNode[], time: BatchTime | null): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'> {
+  completeJob({ target, sink, nodes: made, batchTime: time }: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'> {
     const known = new Map(made.map((node) => [node.id, node]));
     const outside = [target, ...made.flatMap(({ parents }) => parents)].filter((id) => !known.has(id));
     const nodes = [...this.builder.rdds.lineage(outside), ...made];
     const broadcasts = this.#broadcastsAt.find((at) => at.time === time)?.versions ?? this.#broadcasts;
-    return { nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
+    return { nodes, replays: this.builder.rdds.replaysFor(nodes, sink), broadcasts };
   }
 
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): Eventually<void> {
@@ -154,7 +154,7 @@ export class BuiltProgram implements HostProgram {
     const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
     return this.#services.ask<ToTaskScheduler, JobResult>(
       places.taskScheduler,
-      (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime: this.#broadcastsAt.at(-1)?.time ?? null, replays: this.builder.rdds.replaysFor(nodes), broadcasts } }),
+      (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime: this.#broadcastsAt.at(-1)?.time ?? null, replays: this.builder.rdds.replaysFor(nodes, request.sink), broadcasts } }),
       this.#services.options.actionTimeoutMs,
     );
   }

@@ -129,7 +129,7 @@ function clear(state: State, program: HostProgram, completed: BatchTime, turn: T
 function onAppJob(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'appJob' }>, turn: Turning): State {
   const { request, replyTo } = message;
   try {
-    const { nodes, replays, broadcasts } = program.completeJob(request.target, request.nodes, request.batchTime);
+    const { nodes, replays, broadcasts } = program.completeJob(request);
     turn.tell(places.taskScheduler, { type: 'runJob', replyTo, request: { ...request, program: program.program, nodes, replays, broadcasts } });
   } catch (thrown) {
     turn.reply(replyTo, { ok: false, error: toWireError(thrown) });

@@ -231,6 +231,10 @@ function range(from: number, to: number): number[] {
 
 /** The first failure is what the context reports; with `stop`, it is also the last batch's. */
 function fail(state: State, error: WireError, time: BatchTime, turn: Turning): State {
+  if (state.args.onBatchFailure === 'skip') {
+    turn.log('warn', `An output of the batch at ${time} ms failed and is skipped: ${error.message}`);
+    return state;
+  }
   emit(state, turn, { type: 'failed', info: { error, time } });
   return { ...state, failed: state.failed ?? error, halted: state.halted || state.args.onBatchFailure === 'stop' };
 }

@@ -4,7 +4,7 @@
  * Invariant: the same program gives the same operators, function numbers and uids on every host (compared by fingerprint
  * when it is started); what differs between hosts is only which of these methods is called there.
  */
-import type { EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
@@ -49,8 +49,8 @@ export interface HostProgram {
   /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
   setBroadcast(broadcast: number, value: Uint8Array): void;
 
-  /** Driver. All that a job on an RDD of the app's making needs: `made` are the nodes that the app made itself. */
-  completeJob(target: RddId, made: readonly RddNode[], time: BatchTime | null): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>;
+  /** Driver. All that a job on an RDD of the app's making needs: its nodes are those that the app made itself. */
+  completeJob(job: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>;
 
   /** Worker. Makes the functions that `resolve` will be asked for; a promise only where an async transform must be replayed. */
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): void | Promise<void>;

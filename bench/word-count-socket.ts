@@ -117,7 +117,8 @@ async function measureSide(subject: Subject, request: BenchRequest, master: stri
     confirm: full,
   });
   const confirmed = search.tried.filter(({ kind, rate }) => kind === 'confirm' && rate === search.rate);
-  return { value: search.rate, runs: confirmed.map(({ rate, stable }) => (stable ? rate : 0)), measured, tried: search.tried };
+  const runs = confirmed.map(({ rate, stable }) => (stable ? rate : 0));
+  return { value: search.rate, runs: runs.length === 0 ? [0] : runs, measured, tried: search.tried };
 }
 
 /** The rate whose runs give the other figures: the one found, or the one asked for. */

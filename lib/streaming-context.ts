@@ -13,7 +13,7 @@ import type { SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
 import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
-import type { ListenerEvent, ListenerEventName, ListenerEvents } from '../protocol/listener.ts';
+import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
 import type { RddNode } from '../protocol/rdd.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
@@ -434,7 +434,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
         if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') throw thrown;
         throw new MillraceError('AdvanceTimeout', `Expected ${batches} batches to be complete within ${advanceTimeoutMs} ms; they are not. Raise advanceTimeoutMs, or see which output still runs.`, { cause: thrown });
       });
-    await this.#flush();
+    await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;
   }
 }

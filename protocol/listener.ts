@@ -6,6 +6,7 @@
  */
 import type { BatchTime } from './time.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
+import type { ReplyTo } from './ref.ts';
 import type { WireError } from './errors.ts';
 
 /** Times are wall-clock milliseconds, as Spark's BatchInfo. */
@@ -52,4 +53,6 @@ export type ListenerEventName = keyof ListenerEvents;
 export type ListenerEvent = { [Name in ListenerEventName]: { readonly type: Name; readonly info: ListenerEvents[Name] } }[ListenerEventName];
 
 /** To the listener bus on the driver, and from it to the app's thread. No program: it concerns them all. */
-export type ToListenerBus = { readonly type: 'emit'; readonly program: ProgramId | null; readonly event: ListenerEvent };
+export type ToListenerBus = { readonly type: 'emit'; readonly program: ProgramId | null; readonly event: ListenerEvent }
+  /** Answered by the app's end when every event sent before has been told. */
+  | { readonly type: 'flush'; readonly replyTo: ReplyTo<null> };

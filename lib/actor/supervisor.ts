@@ -371,10 +371,10 @@ function moveSpecs(state: State, from: HostId, to: HostId, turn: SupTurn): void 
 /** The children that the old host's death ended start on the new one. */
 function onReplaceHost(state: State, from: HostId, turn: SupTurn): void {
   const waiting = state.children.filter((child) => child.state === 'restarting' && child.ref?.host === from);
-  const first = waiting[0];
-  if (first === undefined) return;
   for (const child of waiting) turn.cancelTimer(`backoff ${child.spec.id}`);
-  state.plan = state.strategy === 'one_for_one' ? { stops: [], starts: waiting, removes: [], waiting: null, then: onRestarted } : restartPlan(state, first);
+  // One plan each: where the start of one fails, the others are not to wait for it. Under the other strategies the first one's
+  // restart takes those behind it along, and finds them `running` when their turn comes.
+  state.todo.unshift(...waiting.map((child): Todo => ({ type: 'backoffOver', id: child.spec.id })));
 }
 
 /** From here on nothing is started; goOn stops what is alive, last first, and then the supervisor itself. */

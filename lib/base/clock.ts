@@ -68,7 +68,8 @@ export class SystemClock implements Clock {
   }
 
   wall(): number {
-    return Date.now();
+    // With fractions, and never backwards within a process, as differences of wall times are taken.
+    return performance.timeOrigin + performance.now();
   }
 
   setTimer(delayMs: number, fire: () => void): TimerHandle {

@@ -15,7 +15,7 @@ import { Broadcast } from './broadcast.ts';
 export type ExportsOf<Program> = Program extends (...args: never[]) => infer Returned ? (Returned extends object ? Returned : Readonly<Record<never, never>>) : never;
 
 /** The type of the program's second argument. */
-export type ArgsOf<Program> = Program extends (ssc: never, args: infer Args) => unknown ? (unknown extends Args ? undefined : Args) : never;
+export type ArgsOf<Program> = Program extends (ssc: never, args: infer Args) => unknown ? (0 extends 1 & Args ? unknown : unknown extends Args ? undefined : Args) : never;
 
 /** Throws InvalidArgument where something is no export. */
 export function checkExports(returned: unknown): Readonly<Record<string, unknown>> {

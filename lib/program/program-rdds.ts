@@ -44,6 +44,10 @@ export class ProgramRdds implements RddContext, GraphHost {
   /** Built RDDs that the driver's context knows. */
   readonly #handedOver = new Set<RddId>();
   readonly #made = new Set<RddId>();
+  /** What was made since each hold was opened. */
+  readonly #holds = new Set<Set<RddId>>();
+  /** What nothing led to at the last sweep. */
+  #unreached = new Set<RddId>();
   readonly #replays = new ReplayLedger();
   #runtime: RddContext | null = null;
   #scratch: Map<RddId, RddNode> | null = null;
@@ -86,6 +90,7 @@ export class ProgramRdds implements RddContext, GraphHost {
     else {
       this.#runtime.define(node);
       this.#made.add(node.id);
+      for (const hold of this.#holds) hold.add(node.id);
       this.#replays.noteNode(node);
     }
   }
@@ -155,11 +160,14 @@ export class ProgramRdds implements RddContext, GraphHost {
   }
 
   runTransform<R>(operator: number, time: BatchTime, parents: readonly RDD<unknown>[], call: () => Eventually<R>): Eventually<R> {
+    // While an async call waits for its actions, nothing leads to what it has made so far.
+    const letGo = this.holdWhatIsMade();
     // Where every function has a local name there is nothing to replay.
-    if (this.#local !== null) return call();
+    if (this.#local !== null) return guarded(call, (thrown) => thrown, letGo);
     const scope = TransformScope.recording(this.program, operator, time, parents.map((parent) => parent.node));
     this.functions.scope = scope;
     return guarded(call, (thrown) => thrown, () => {
+      letGo();
       this.functions.scope = null;
       this.#replays.keep(scope.record());
     });
@@ -206,13 +214,26 @@ export class ProgramRdds implements RddContext, GraphHost {
     return this.#replays.of(refs, this.functions.scope);
   }
 
+  /** From now until the function that it returns is called, no sweep forgets what is made. */
+  holdWhatIsMade(): () => void {
+    const hold = new Set<RddId>();
+    this.#holds.add(hold);
+    return () => void this.#holds.delete(hold);
+  }
+
   /**
-   * Forgets every RDD that was made since the build and that none of `roots` leads to, with its functions and recorded calls.
+   * Forgets RDDs that were made since the build and that none of `roots` leads to, with their functions and recorded calls: at
+   * the second sweep in a row that finds one so, since what was made a moment ago may be about to be used.
    * Returns the ids, so that the runtime can drop the nodes and give back what they hold.
    */
   sweep(roots: Iterable<RddId>): RddId[] {
-    const live = new Set(this.lineage(roots).map((node) => node.id));
-    return this.release([...this.#made].filter((id) => !live.has(id)));
+    const held = [...this.#holds].flatMap((hold) => [...hold]);
+    const live = new Set(this.lineage([...roots, ...held]).map((node) => node.id));
+    const unreached = new Set([...this.#made].filter((id) => !live.has(id)));
+    const dropped = this.release([...unreached].filter((id) => this.#unreached.has(id)));
+    for (const id of dropped) unreached.delete(id);
+    this.#unreached = unreached;
+    return dropped;
   }
 
   /** Forgets these RDDs. For RDDs of a foreachRDD body, when it has settled. */

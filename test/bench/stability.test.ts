@@ -98,6 +98,12 @@ t.test('lines that were offered and not counted are not stable', async (t) => {
   t.match(counted(96_900).reasons, [/96900 lines\/s were counted/]);
 });
 
+t.test('in a short window the lines of blocks that cross its edges may be missing', async (t) => {
+  const short = (records: number) => judge({ ...observation({ batch: () => ({ records }) }), phases: phasesFor(4) });
+  t.equal(short(90_000).stable, true, '0.4 s of 4 s');
+  t.equal(short(89_000).stable, false);
+});
+
 t.test('a run of which nothing was seen is not stable', async (t) => {
   const judgement = judge({ ...observation(), batches: [], ticks: [] });
   t.equal(judgement.stable, false);

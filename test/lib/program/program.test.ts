@@ -156,6 +156,25 @@ t.test('what a foreachRDD body makes of its RDD is found, and released with it',
   t.same(rdds.made, [rdd.id]);
 });
 
+t.test('a sweep spares what nothing leads to the first time, and all that a call under way has made', async (t) => {
+  let go = (): void => {};
+  const gate = new Promise<void>((resolve) => (go = resolve));
+  const run = new ProgramRun((ssc) => ssc.batchesStream([[1, 2]]).transform(async (rdd) => {
+    const large = rdd.map((x) => x * 10);
+    await gate;
+    return large.filter((x) => x > 10);
+  }).foreachRDD(() => {}));
+  const { rdds, graph } = run.builder;
+  const generating = graph.generateJobs(asBatchTime(1_000), run.env);
+  const loose = new RDD<number>(rdds, rdds.made[0] as RddNode['id']).filter(() => true);
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) t.same(rdds.sweep(graph.held()), []);
+  go();
+  const [job] = await generating;
+  t.same(await job?.target.collect(), [20]);
+  t.same(rdds.sweep(graph.held()), []);
+  t.same(rdds.sweep(graph.held()), [loose.id], 'what the call made and gave back stays, as lineage');
+});
+
 t.test('a broadcast variable', async (t) => {
   let made = 0;
   const ssc = builderFor();
