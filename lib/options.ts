@@ -37,6 +37,8 @@ export interface SparkContextOptions {
   readonly codegen?: boolean;
   /** Seeds back-off's jitter. Default 1. */
   readonly seed?: number;
+  /** Where ids come from. Default: nanoid. */
+  readonly ids?: () => string;
   /** Default: warnings and errors to stderr. */
   readonly logger?: Logger;
 }
@@ -100,6 +102,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   workerHeapMbMax: whole(0, 1_048_576),
   codegen: flag,
   seed: whole(0),
+  ids: callable,
   logger: object,
 };
 

@@ -5,6 +5,7 @@
  * Invariant: after `stop` no thread, port or timer of it is left; if the driver's thread dies, every context on it is told,
  * once, and the rest of the threads die with it.
  */
+import { nanoid } from 'nanoid';
 import { startAppHost } from '../actors/host.ts';
 import type { Host } from '../actors/host.ts';
 import { appListeners } from '../actors/app-listeners.ts';
@@ -55,6 +56,8 @@ export const stderrLogger: Logger = {
 export class SparkContext {
   readonly master: string;
   readonly appName: string;
+  /** Unique to this cluster: `local-…`, as Spark's. */
+  readonly applicationId: string;
   readonly defaultParallelism: number;
   /** For contexts on it. */
   readonly internals: ClusterInternals;
@@ -68,6 +71,7 @@ export class SparkContext {
     const checked = clusterOptions(options);
     this.master = options.master ?? 'local[*]';
     this.appName = options.appName ?? 'millrace';
+    this.applicationId = `local-${(options.ids ?? nanoid)()}`;
     this.defaultParallelism = checked.defaultParallelism;
     this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger);
   }

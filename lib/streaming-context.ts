@@ -5,6 +5,7 @@
  * `awaitTermination` (each time), `on('failed')`, and where nobody listens to either, the logger; never an unhandled
  * rejection.
  */
+import PQueue from 'p-queue';
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
@@ -81,6 +82,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #terminate: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #bodyTime: BatchTime | null = null;
+  /** Output operations run one at a time on this thread, whatever the driver asks for. */
+  readonly #bodies = new PQueue({ concurrency: 1 });
 
   /**
    * A context whose graph is built by calls on it, before `start`. For `master: 'inline'`, where every function can be
@@ -340,7 +343,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #outputsBehavior() {
     const { services } = this.sparkContext.internals.host;
     return appOutputs({
-      runBody: (output, time, node) => this.#runBody(output, time, node),
+      runBody: (output, time, node) => this.#bodies.add(() => this.#runBody(output, time, node)),
       print: (output, time, limit, records) => {
         const text = printedBatch(time, records, limit);
         if (this.#options.print !== null) this.#options.print(text);
@@ -361,12 +364,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     });
   }
 
-  /** One body at a time: the job scheduler runs outputs one after another. */
   async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
     const operation = this.graph.outputs[output]?.operation;
     if (operation?.kind !== 'foreachRDD') return;
     this.#runtime?.define(node);
     this.#bodyTime = time;
+    // Inline, the driver's sweep after another batch must leave alone what this body makes.
+    const letGo = this.rdds.holdWhatIsMade();
     try {
       await operation.body(new RDD<unknown>(this.rdds, node.id), time, { app: this.#options.app, time });
     } catch (thrown) {
@@ -376,6 +380,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       throw new MillraceError('OutputFailed', `The function of foreachRDD${place === '' ? '' : ` at ${place}`} failed for the batch at ${time} ms: ${said}`, { cause: thrown, details: { output, batchTime: time, place } });
     } finally {
       this.#bodyTime = null;
+      letGo();
       this.#forgetBody(node);
     }
   }

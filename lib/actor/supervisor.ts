@@ -41,6 +41,8 @@ interface Child {
   ref: ActorRef<never> | null;
   alive: boolean;
   started: boolean;
+  /** `restarting`, and there is no living host for it. */
+  waitsForHost: boolean;
   incarnation: number;
   /** Starts in a row that did not last: what the back-off grows by. */
   failures: number;
@@ -194,7 +196,10 @@ function doNext(state: State, next: Todo, turn: SupTurn): void {
       return;
     case 'backoffOver': {
       const child = state.children.find(({ spec }) => spec.id === next.id);
-      if (child?.state === 'restarting' && turn.deadHost(hostOf(child, turn)) === null) state.plan = restartPlan(state, child);
+      if (child?.state !== 'restarting') return;
+      // Its host may have died while it waited for its time.
+      if (turn.deadHost(hostOf(child, turn)) !== null) child.waitsForHost = true;
+      else state.plan = restartPlan(state, child);
       return;
     }
     case 'request':
@@ -269,6 +274,7 @@ function restart(state: State, child: Child, reason: ExitReason, turn: SupTurn):
   const delayMs = backoff === undefined || hostDead ? 0 : backoffDelayMs(backoff, child.failures, turn.random());
   child.failures += 1;
   child.state = 'restarting';
+  child.waitsForHost = hostDead;
   if (delayMs === 0 && !hostDead) {
     state.plan = restartPlan(state, child);
     return;
@@ -303,7 +309,7 @@ function onRequest(state: State, request: ToSupervisor, turn: SupTurn): void {
     case 'restartChild': return onRestartChild(state, request.id, request.replyTo, turn);
     case 'deleteChild': return onDeleteChild(state, request.id, request.replyTo, turn);
     case 'whichChildren': return turn.reply(request.replyTo, state.children.map(infoOf));
-    case 'replaceHost': return onReplaceHost(state, request.from, turn);
+    case 'replaceHost': return onReplaceHost(state, turn);
     default: unreachable(request);
   }
 }
@@ -368,10 +374,10 @@ function moveSpecs(state: State, from: HostId, to: HostId, turn: SupTurn): void 
   }
 }
 
-/** The children that the old host's death ended start on the new one. */
-function onReplaceHost(state: State, from: HostId, turn: SupTurn): void {
-  const waiting = state.children.filter((child) => child.state === 'restarting' && child.ref?.host === from);
-  for (const child of waiting) turn.cancelTimer(`backoff ${child.spec.id}`);
+/** The children that wait for a living host start on the one that they have been given. */
+function onReplaceHost(state: State, turn: SupTurn): void {
+  // Its host may have been replaced more than once meanwhile, so what counts is where its spec puts it now.
+  const waiting = state.children.filter((child) => child.state === 'restarting' && child.waitsForHost && turn.deadHost(hostOf(child, turn)) === null);
   // One plan each: where the start of one fails, the others are not to wait for it. Under the other strategies the first one's
   // restart takes those behind it along, and finds them `running` when their turn comes.
   state.todo.unshift(...waiting.map((child): Todo => ({ type: 'backoffOver', id: child.spec.id })));
@@ -392,6 +398,7 @@ function startChild(child: Child, turn: SupTurn): void {
   child.incarnation += 1;
   child.alive = true;
   child.started = false;
+  child.waitsForHost = false;
   child.state = 'running';
   turn.spawnChild({ ref: child.ref, behavior: child.spec.behavior, args: child.spec.args, incarnation: child.incarnation });
 }
@@ -411,7 +418,7 @@ function onShutdownOver(state: State, message: { readonly id: string; readonly i
 }
 
 function newChild(spec: ChildSpec): Child {
-  return { spec, state: 'stopped', ref: null, alive: false, started: false, incarnation: -1, failures: 0, startedAtMs: 0 };
+  return { spec, state: 'stopped', ref: null, alive: false, started: false, waitsForHost: false, incarnation: -1, failures: 0, startedAtMs: 0 };
 }
 
 function hostOf(child: Child, turn: SupTurn): HostId {

@@ -130,6 +130,40 @@ t.test('a dead host\'s children wait in `restarting`, and start on the host that
   t.end();
 });
 
+// Bug: who waits was told by the host of its last life. A child whose host was replaced by one that was dead, too, was forgotten, and so was
+// one whose host died during its back-off. Found by the property below. Plan: two deaths before any start; then a death within a back-off.
+t.test('a child finds its way through several replaced hosts, also out of a back-off', (t) => {
+  const starts: string[] = [];
+  const child = actor<'crash'>(() => { throw new Error('x'); }, { name: 'child', init: (turn) => { starts.push(`${turn.self.path} on ${turn.self.host}`); return null; } });
+  const on = (id: string, host: number, rest: Partial<ChildSpec> = {}): ChildSpec => ({ id, behavior: 'child', args: null, host: asHostId(host), ...rest });
+  const sim = new Simulator({ seed: 1, hosts: [1, 2, 3, 4], registry: registryOf([child]) });
+  const sup = sim.system(1).spawn<ToSupervisor>('/s', 'supervisor', { strategy: 'one_for_one', intensity: 10, children: [on('a', 2), on('b', 4, { backoff: { minMs: 100, maxMs: 100, jitter: 0, resetAfterMs: 1 } })] });
+  const replace = (from: number, to: number): void => {
+    sim.system(1).tell(sup, { type: 'replaceHost', from: asHostId(from), to: asHostId(to) });
+    sim.runSync();
+  };
+  sim.runSync();
+  starts.length = 0;
+  sim.killHost(2);
+  sim.killHost(3);
+  sim.runSync();
+  replace(2, 3);
+  t.same(starts, []);
+  sim.addHost(5);
+  replace(3, 5);
+  t.same(starts.splice(0), ['/s/a on 5']);
+
+  sim.system(4).tell(sim.system(4).find('/s/b') as ActorRef<'crash'>, 'crash');
+  sim.runSync();
+  sim.killHost(4);
+  sim.advanceSync(200);
+  t.same(starts, []);
+  sim.addHost(6);
+  replace(4, 6);
+  t.same(starts, ['/s/b on 6']);
+  t.end();
+});
+
 t.test('a first start on a dead host waits for its replacement; it does not give up, and what comes behind it waits too', (t) => {
   const starts: string[] = [];
   const child = actor<never>((state) => state, { name: 'child', init: (turn) => { starts.push(`${turn.self.path} on ${turn.self.host}`); return null; } });
