@@ -60,6 +60,9 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           }
           return state;
         }
+        case 'removeFiles':
+          turn.perform('removeFiles', () => services.files.remove(message.files), () => null);
+          return state;
         case 'releaseScope':
           releaseScope(state, message.scope);
           return state;

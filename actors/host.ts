@@ -10,7 +10,7 @@ import type { Logger } from '../lib/actor/logger.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { createPrng } from '../lib/base/prng.ts';
 import { nodeNet } from '../lib/sources/node-net.ts';
-import { claimDirectory, listFiles } from '../lib/storage/node-files.ts';
+import { claimDirectory, listFiles, nodeFiles } from '../lib/storage/node-files.ts';
 import { SlabPool } from '../lib/storage/slab-pool.ts';
 import type { SlabPoolShare } from '../lib/storage/slab-pool.ts';
 import type { HostInit } from '../protocol/host.ts';
@@ -79,6 +79,7 @@ function makeHost(
     die,
     pool: SlabPool.attach(init.pool as SlabPoolShare, host),
     net: nodeNet,
+    files: nodeFiles,
     programs: new Map(),
     controls: new Map(),
     tell: (to, message) => system.tell(to, message),

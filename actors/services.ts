@@ -8,6 +8,7 @@ import type { LogLevel } from '../lib/actor/logger.ts';
 import type { FileEntry } from '../lib/dstream/environment.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { SlabPool } from '../lib/storage/slab-pool.ts';
+import type { SyncFiles } from '../lib/storage/node-files.ts';
 import type { NetPort } from '../lib/sources/source.ts';
 import type { ClusterOptions, HostRole } from '../protocol/host.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
@@ -27,6 +28,7 @@ export interface HostServices {
   /** Word 0: the task to cancel; word 1: progress. */
   readonly control: Int32Array;
   readonly net: NetPort;
+  readonly files: SyncFiles;
   /** The programs built on this host, by id. Written by the host's agent (and, inline, by the app) alone. */
   readonly programs: Map<ProgramId, HostProgram>;
   /** From a callback of the outside (a socket, a user's receiver) into a mailbox of this host. */

@@ -5,6 +5,7 @@
  */
 import { DecoderSink, FrameSink } from '../lib/sources/byte-sinks.ts';
 import { ReceiverSource } from '../lib/sources/receiver-source.ts';
+import { reportRefused } from '../lib/sources/refused-records.ts';
 import { SocketBytesSource } from '../lib/sources/socket-bytes-source.ts';
 import { SocketTextSource } from '../lib/sources/socket-text-source.ts';
 import type { Emit, Source } from '../lib/sources/source.ts';
@@ -30,7 +31,7 @@ export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit
       return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, options.blockMemoryBytesMax, (block) => decodeRecords(block).length) });
     case 'socketDecoder': {
       const decoder = (factory() as () => StreamDecoder<unknown>)();
-      return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, allocate, blockRecordsMax) });
+      return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, { allocate, recordsMax: blockRecordsMax, onRefused: reportRefused(emit) }) });
     }
     case 'custom':
       return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, allocate, recordsMax: blockRecordsMax });

@@ -12,6 +12,7 @@
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
+import type { Place } from '../lib/rdd/known-outputs.ts';
 import { cancelJob, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { rddOfShuffle } from '../lib/rdd/known-outputs.ts';
@@ -233,17 +234,15 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return onFailed(state, message, turn);
         case 'forgetRdds': {
           for (const rdd of message.rdds) state.rdds.get(message.program)?.delete(rdd);
-          const handles = state.known.forgetRdds(message.rdds).flatMap(sharedOf);
-          if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(message.program), handles });
+          giveUp(message.program, state.known.forgetRdds(message.rdds), turn);
           return state;
         }
         case 'forgetStored': {
-          const handles = state.known.forgetBlocks(message.rdd).flatMap(sharedOf);
-          if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(message.program), handles });
+          giveUp(message.program, state.known.forgetBlocks(message.rdd), turn);
           return state;
         }
         case 'forgetProgram':
-          state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]);
+          giveUp(message.program, state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), turn);
           state.rdds.delete(message.program);
           return state;
         case 'taskTimedOut': {
@@ -323,6 +322,14 @@ function hold(state: State, job: Job, stageNumber: number, report: TaskReport, t
     if (stage.purpose.kind === 'count') rdds.add(stage.purpose.rdd);
     if (stage.purpose.kind === 'bounds') rdds.add(stage.purpose.owner);
   }
+}
+
+/** Outputs that nobody will read again, in memory and on disk. */
+function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): void {
+  const handles = named.flatMap(sharedOf);
+  const files = named.flatMap((place) => ('file' in place ? [place.file] : []));
+  if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(program), handles });
+  if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
 }
 
 /** A report that came too late: its memory is entered and given back in one breath. */

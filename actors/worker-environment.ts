@@ -5,12 +5,12 @@
  * Invariant: memory that a task has written belongs to it until its report is on its way; a task that fails gives all of
  * it back here, since nobody else has ever heard of it.
  */
+import { join } from 'node:path';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
-import { nodeFiles } from '../lib/storage/node-files.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
-import type { FunctionRef, SharedHandle } from '../protocol/rdd.ts';
+import type { BucketRef, FunctionRef, SharedHandle } from '../protocol/rdd.ts';
 import type { StageSpec, TaskSpec } from '../protocol/task.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import { assert } from '../lib/base/assert.ts';
@@ -25,9 +25,23 @@ const cancelWord = 0;
 const progressWord = 1;
 
 export function workerEnvironment(services: HostServices, loops: LoopCache, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
-  const { pool, control } = services;
+  const { pool, control, files, options } = services;
   const program = stage.program === null ? undefined : services.programs.get(stage.program);
   const written: SharedHandle[] = [];
+  const spills: string[] = [];
+  /** A persisted partition whose level is the disk, or that found no memory and may go there. */
+  const spilled = (bytes: number): { readonly view: Uint8Array; done(): NonNullable<BucketRef> } => {
+    const view = new Uint8Array(bytes);
+    const file = join(options.scratchDirectory, `task-${task.task}-${spills.length}`);
+    return {
+      view,
+      done() {
+        spills.push(file);
+        files.writeScratch(file, view);
+        return { file, offset: 0, bytes };
+      },
+    };
+  };
   const resolve = (ref: FunctionRef): ((...args: never[]) => unknown) => {
     if (ref.kind === 'builtin') return resolveBuiltin(ref, resolve) as (...args: never[]) => unknown;
     assert(program !== undefined, 'a program is built on a worker before its tasks come', stage.program);
@@ -36,14 +50,15 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
   Atomics.store(control, progressWord, 0);
   return {
     loops,
-    recordBytesMax: services.options.recordBytesMax,
-    files: nodeFiles,
+    recordBytesMax: options.recordBytesMax,
+    files,
     resolve,
-    read: (place) => ('slab' in place ? pool.view(place) : nodeFiles.readRange(place.file, place.offset, place.offset + place.bytes)),
-    write(bytes) {
-      const allocated = pool.allocate(bytes);
+    read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),
+    write(bytes, storage) {
+      const allocated = storage?.useMemory === false && !storage.useOffHeap ? null : pool.allocate(bytes);
+      if (allocated === null && storage?.useDisk === true) return spilled(bytes);
       if (allocated === null) {
-        const { blockMemoryBytesMax } = services.options;
+        const { blockMemoryBytesMax } = options;
         throw new MillraceError('BlockMemoryExhausted', `Expected ${bytes} free bytes of shared memory; the pool of blockMemoryBytesMax (${blockMemoryBytesMax}) is full. Raise it, or process less at a time.`, {
           details: { bytes, blockMemoryBytesMax },
         });
@@ -64,6 +79,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
       // What a failed attempt has added counts for nothing.
       program?.takeAccumulators('');
       for (const handle of written.splice(0)) pool.release(handle);
+      files.remove(spills.splice(0));
     },
   };
 }

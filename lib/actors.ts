@@ -15,3 +15,5 @@ export type { Clock, TimerHandle } from './base/clock.ts';
 export { createPrng } from './base/prng.ts';
 export type { Prng } from './base/prng.ts';
 export type { ActorRef, ReplyTo } from '../protocol/ref.ts';
+export { asHostId } from '../protocol/ids.ts';
+export type { ActorPath, HostId } from '../protocol/ids.ts';

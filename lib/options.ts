@@ -126,11 +126,12 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
 const tenMinutesMs = 600_000;
 
 /** Throws InvalidOption, UnknownMaster. */
-export function clusterOptions(given: SparkContextOptions): ClusterOptions {
+export function clusterOptions(given: SparkContextOptions, scratchDirectory: string): ClusterOptions {
   check(given, { ...streamingRules });
   const { inline, workers } = parseMaster(given.master ?? 'local[*]');
   const slabBytes = given.slabBytes ?? 1_048_576;
   const options: ClusterOptions = {
+    scratchDirectory,
     workers,
     ioThreads: given.ioThreads ?? 1,
     defaultParallelism: given.defaultParallelism ?? workers,

@@ -5,6 +5,9 @@
  * Invariant: after `stop` no thread, port or timer of it is left; if the driver's thread dies, every context on it is told,
  * once, and the rest of the threads die with it.
  */
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { startAppHost } from '../actors/host.ts';
 import type { Host } from '../actors/host.ts';
@@ -68,10 +71,10 @@ export class SparkContext {
     if (isInsideHost()) {
       throw new MillraceError('ContextInsideProgram', 'A context was made on a thread of the runtime, which only builds programs. Put the program into a module of its own, without the code that creates the context.');
     }
-    const checked = clusterOptions(options);
+    this.applicationId = `local-${(options.ids ?? nanoid)()}`;
+    const checked = clusterOptions(options, join(tmpdir(), `millrace-${this.applicationId}`));
     this.master = options.master ?? 'local[*]';
     this.appName = options.appName ?? 'millrace';
-    this.applicationId = `local-${(options.ids ?? nanoid)()}`;
     this.defaultParallelism = checked.defaultParallelism;
     this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger);
   }
@@ -191,6 +194,7 @@ export class ClusterInternals {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#launcher.close();
+    await rm(this.options.scratchDirectory, { recursive: true, force: true });
     this.host.system.vanish();
   }
 

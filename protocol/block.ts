@@ -30,6 +30,8 @@ export type ToBlockManagerMaster =
   | { readonly type: 'moveHold'; readonly from: Scope; readonly to: Scope; readonly handles: readonly SharedHandle[] }
   /** These handles of the scope were read for the last time. */
   | { readonly type: 'release'; readonly scope: Scope; readonly handles: readonly SharedHandle[] }
+  /** Spilled partitions that were read for the last time. */
+  | { readonly type: 'removeFiles'; readonly files: readonly string[] }
   | { readonly type: 'releaseScope'; readonly scope: Scope }
   /** All scopes of a program that has ended. */
   | { readonly type: 'releaseProgram'; readonly program: ProgramId }

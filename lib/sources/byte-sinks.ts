@@ -9,18 +9,21 @@ import { MillraceError } from '../../protocol/errors.ts';
 import type { SharedHandle } from '../../protocol/rdd.ts';
 import type { StreamDecoder } from '../dstream/input.ts';
 import { RecordBlockBuilder } from './record-block-builder.ts';
+import type { RecordBlockBuilderOptions } from './record-block-builder.ts';
 import type { ByteSink } from './socket-bytes-source.ts';
 import type { SourceBlock } from './source.ts';
 
 type AllocateBlock = (bytes: number) => { readonly handle: SharedHandle; readonly view: Uint8Array } | null;
 
+const frameHeaderBytes = 4;
+
 export class DecoderSink implements ByteSink {
   readonly #decoder: StreamDecoder<unknown>;
   readonly #builder: RecordBlockBuilder;
 
-  constructor(decoder: StreamDecoder<unknown>, allocate: AllocateBlock, recordsMax: number) {
+  constructor(decoder: StreamDecoder<unknown>, options: RecordBlockBuilderOptions) {
     this.#decoder = decoder;
-    this.#builder = new RecordBlockBuilder({ allocate, recordsMax });
+    this.#builder = new RecordBlockBuilder(options);
   }
 
   push(chunk: Uint8Array): boolean {
@@ -46,7 +49,11 @@ export class FrameSink implements ByteSink {
   readonly #allocate: AllocateBlock;
   readonly #frameBytesMax: number;
   readonly #countRecords: (block: Uint8Array) => number;
-  #rest: Uint8Array = new Uint8Array(0);
+  /** Joined only when the next frame is whole, so that a large one is copied once. */
+  #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
+  /** Bytes without which there is nothing to do. */
+  #needBytes = frameHeaderBytes;
   #blocks: SourceBlock[] = [];
 
   constructor(allocate: AllocateBlock, frameBytesMax: number, countRecords: (block: Uint8Array) => number) {
@@ -56,20 +63,14 @@ export class FrameSink implements ByteSink {
   }
 
   push(chunk: Uint8Array): boolean {
-    if (this.#rest.length === 0) {
-      this.#rest = chunk;
-    } else {
-      const joined = new Uint8Array(this.#rest.length + chunk.length);
-      joined.set(this.#rest);
-      joined.set(chunk, this.#rest.length);
-      this.#rest = joined;
-    }
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.length;
     return this.#take();
   }
 
   finish(): void {
     // A frame without its end is no block: the sender sends it again to the next connection, or never had it accepted.
-    this.#rest = new Uint8Array(0);
+    this.#keep(new Uint8Array(0), frameHeaderBytes);
   }
 
   ready(): boolean {
@@ -83,23 +84,34 @@ export class FrameSink implements ByteSink {
   }
 
   #take(): boolean {
+    if (this.#chunkBytes < this.#needBytes) return true;
+    let rest = this.#chunks.length === 1 ? (this.#chunks[0] as Uint8Array) : Buffer.concat(this.#chunks);
     for (;;) {
-      const { length } = this.#rest;
-      if (length < 4) return true;
-      const bytes = new DataView(this.#rest.buffer, this.#rest.byteOffset, length).getUint32(0);
+      if (rest.length < frameHeaderBytes) return this.#keep(rest, frameHeaderBytes);
+      const bytes = new DataView(rest.buffer, rest.byteOffset, rest.length).getUint32(0);
       if (bytes > this.#frameBytesMax) {
         throw new MillraceError('RecordTooLarge', `Expected a frame of at most ${this.#frameBytesMax} bytes; got one that says ${bytes}. Send smaller blocks, or check that the sender speaks this form.`);
       }
-      if (length < 4 + bytes) return true;
+      if (rest.length < frameHeaderBytes + bytes) return this.#keep(rest, frameHeaderBytes + bytes);
       if (bytes > 0) {
-        const body = this.#rest.subarray(4, 4 + bytes);
+        const body = rest.subarray(frameHeaderBytes, frameHeaderBytes + bytes);
         const records = this.#countRecords(body);
         const allocated = this.#allocate(bytes);
-        if (allocated === null) return false;
+        if (allocated === null) {
+          this.#keep(rest, frameHeaderBytes + bytes);
+          return false;
+        }
         allocated.view.set(body);
         this.#blocks.push({ codec: 'records', place: allocated.handle, records });
       }
-      this.#rest = this.#rest.subarray(4 + bytes);
+      rest = rest.subarray(frameHeaderBytes + bytes);
     }
+  }
+
+  #keep(rest: Uint8Array, needBytes: number): true {
+    this.#chunks = rest.length === 0 ? [] : [rest];
+    this.#chunkBytes = rest.length;
+    this.#needBytes = needBytes;
+    return true;
   }
 }

@@ -6,12 +6,13 @@
  */
 import type { Receiver } from '../dstream/receiver.ts';
 import type { StreamId } from '../../protocol/ids.ts';
-import { toWireError } from '../../protocol/errors.ts';
+import { MillraceError, previewOf, toWireError } from '../../protocol/errors.ts';
 import { RecordBlockBuilder } from './record-block-builder.ts';
+import { reportRefused } from './refused-records.ts';
 import type { RecordBlockBuilderOptions } from './record-block-builder.ts';
 import type { Emit, Source, SourceBlock } from './source.ts';
 
-export interface ReceiverSourceOptions extends RecordBlockBuilderOptions {
+export interface ReceiverSourceOptions extends Omit<RecordBlockBuilderOptions, 'onRefused'> {
   readonly stream: StreamId;
   readonly make: () => Receiver<unknown>;
   readonly emit: Emit;
@@ -27,12 +28,13 @@ export class ReceiverSource implements Source {
 
   constructor(options: ReceiverSourceOptions) {
     this.#options = options;
-    this.#builder = new RecordBlockBuilder(options);
+    this.#builder = new RecordBlockBuilder({ ...options, onRefused: reportRefused(options.emit) });
   }
 
   start(): void {
     const { stream, make, emit } = this.#options;
-    const receiver = make();
+    const receiver: unknown = make();
+    if (!isReceiver(receiver)) throw new MillraceError('InvalidArgument', `Expected the factory given to receiverStream to return a Receiver; it returned ${previewOf(receiver)}. Return a new object of a class that extends Receiver.`);
     this.#receiver = receiver;
     receiver.attach({
       stream,
@@ -44,7 +46,9 @@ export class ReceiverSource implements Source {
       isStarted: () => this.#receiver !== null && !this.#stopped,
       isStopped: () => this.#stopped,
     });
-    receiver.onStart();
+    // An onStart that is async by mistake fails as one that throws does: its thread lives on.
+    const returned: unknown = receiver.onStart();
+    if (returned instanceof Promise) returned.catch((thrown: unknown) => emit({ type: 'failed', message: 'onStart failed', error: toWireError(thrown) }));
   }
 
   cut(): readonly SourceBlock[] {
@@ -77,4 +81,10 @@ export class ReceiverSource implements Source {
   #nextCut(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
+}
+
+/** By what it can do, not by its class: the package can be loaded twice on a thread. */
+function isReceiver(value: unknown): value is Receiver<unknown> {
+  const { attach, onStart, onStop } = (value ?? {}) as Record<string, unknown>;
+  return typeof attach === 'function' && typeof onStart === 'function' && typeof onStop === 'function';
 }

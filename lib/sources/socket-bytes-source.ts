@@ -52,9 +52,12 @@ export class SocketBytesSource implements Source {
 
   cut(): readonly SourceBlock[] {
     const blocks = this.#options.sink.cut();
-    if (this.#paused && this.#options.sink.ready()) {
-      this.#paused = false;
-      this.#connection?.resume();
+    if (this.#paused && !this.#failed) {
+      // What waits for memory has not been looked at yet: it can be damaged, too.
+      this.#guard(() => {
+        this.#paused = !this.#options.sink.ready();
+      });
+      if (!this.#paused) this.#connection?.resume();
     }
     return blocks;
   }

@@ -23,9 +23,9 @@ export class SocketTextSource implements Source {
   readonly #options: SocketTextOptions;
   readonly #builder: TextBlockBuilder;
   #connection: ReturnType<NetPort['connect']> | null = null;
-  /** Takes the one read that may come after the pool ran out; its bytes wait in `#waiting`. */
+  /** Takes the one read that may come after the pool ran out; what of it has no place yet waits in `#waiting`. */
   readonly #overflow = new Uint8Array(65_536);
-  #waiting: Uint8Array | null = null;
+  #waiting: Uint8Array = new Uint8Array(0);
   #paused = false;
   /** One `blockFull` for each filled block, however many reads come before it is cut. */
   #fullSaid = false;
@@ -61,15 +61,14 @@ export class SocketTextSource implements Source {
   end(): readonly SourceBlock[] {
     this.#connection?.destroy();
     this.#connection = null;
-    if (this.#waiting !== null && this.#builder.copyIn(this.#waiting)) this.#waiting = null;
+    this.#waiting = this.#builder.copyIn(this.#waiting);
     return this.#builder.finish().map(asTextBlock);
   }
 
   #onRead(bytes: number, buffer: Uint8Array): boolean {
     if (buffer === this.#overflow) {
-      const read = this.#overflow.slice(0, bytes);
-      if (!this.#builder.copyIn(read)) {
-        this.#waiting = read;
+      this.#waiting = this.#builder.copyIn(this.#overflow.subarray(0, bytes)).slice();
+      if (this.#waiting.length > 0) {
         this.#paused = true;
         return false;
       }
@@ -84,10 +83,8 @@ export class SocketTextSource implements Source {
   }
 
   #tryAgain(): void {
-    if (this.#waiting !== null) {
-      if (!this.#builder.copyIn(this.#waiting)) return;
-      this.#waiting = null;
-    }
+    this.#waiting = this.#builder.copyIn(this.#waiting);
+    if (this.#waiting.length > 0) return;
     this.#paused = false;
     this.#connection?.resume();
   }

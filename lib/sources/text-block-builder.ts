@@ -4,8 +4,8 @@
  * Invariant: `start <= lineEnd <= end`; everything before `lineEnd` is whole lines, none longer than `recordBytesMax`;
  * the memory at `end` and after it is the source's to read into, and moves only in `space()`. No string is ever made here.
  *
- *   a slab:  | blocks cut before | open block: whole lines \n | partial line | free, read into |
- *            0                 start                       lineEnd          end              size
+ *   a slab:  | blocks cut before | open block: whole lines \n | partial line | free, read into | 1 kept |
+ *            0                 start                       lineEnd          end                       size
  */
 import type { SharedHandle } from '../../protocol/rdd.ts';
 
@@ -62,7 +62,8 @@ export class TextBlockBuilder {
       if (!this.#roll()) return null;
     }
     const view = this.#memory?.view;
-    return view === undefined ? null : view.subarray(this.#end, Math.min(this.#end + readBytesMax, view.length));
+    // The last byte is kept for the end that `finish` may have to give the last line.
+    return view === undefined ? null : view.subarray(this.#end, Math.min(this.#end + readBytesMax, view.length - 1));
   }
 
   /** `bytes` bytes have come into the memory that `space()` gave. */
@@ -113,18 +114,18 @@ export class TextBlockBuilder {
     this.#records = records;
   }
 
-  /** Bytes that lie elsewhere (read while no memory was to be had). False: still none; nothing was taken. */
-  copyIn(bytes: Uint8Array): boolean {
+  /** Takes bytes that lie elsewhere (read while no memory was to be had). Returns those that there is still no memory for. */
+  copyIn(bytes: Uint8Array): Uint8Array {
     let rest = bytes;
     while (rest.length > 0) {
       const space = this.space();
-      if (space === null) return rest.length < bytes.length ? this.#refuseHalf() : false;
+      if (space === null) return rest;
       const part = rest.subarray(0, space.length);
       space.set(part);
       this.received(part.length);
       rest = rest.subarray(part.length);
     }
-    return true;
+    return rest;
   }
 
   /** The blocks that are ready: at most one more than the slabs that were filled since the last call. */
@@ -138,7 +139,7 @@ export class TextBlockBuilder {
   /** The source has ended: a last line without an end counts as a line. */
   finish(): readonly CutBlock[] {
     const memory = this.#memory;
-    if (memory !== null && this.#end > this.#lineEnd && this.#end < memory.view.length) {
+    if (memory !== null && this.#end > this.#lineEnd) {
       memory.view[this.#end] = newline;
       this.#end += 1;
       this.#lineEnd = this.#end;
@@ -174,9 +175,5 @@ export class TextBlockBuilder {
     this.#start = this.#lineEnd = 0;
     this.#memory = next;
     return true;
-  }
-
-  #refuseHalf(): never {
-    throw new Error('A copy larger than the free memory was begun: offer at most one read at a time.');
   }
 }

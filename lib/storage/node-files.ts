@@ -4,7 +4,7 @@
  * Invariant: `writeAtomically` leaves either no file of that name or the whole of it, whatever ends the process meanwhile:
  * it writes under a temporary name in the same directory, syncs, and renames.
  */
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillraceError } from '../../protocol/errors.ts';
@@ -14,6 +14,10 @@ export interface SyncFiles {
   readRange(file: string, start: number, end: number): Uint8Array;
   size(file: string): number;
   writeAtomically(path: string, bytes: Uint8Array): void;
+  /** A file that need not outlive the process: no sync. */
+  writeScratch(path: string, bytes: Uint8Array): void;
+  /** None that is missing is an error. */
+  remove(files: readonly string[]): void;
 }
 
 export const nodeFiles: SyncFiles = {
@@ -37,6 +41,15 @@ export const nodeFiles: SyncFiles = {
   },
   size(file) {
     return attempt('look at', file, () => statSync(file).size);
+  },
+  writeScratch(path, bytes) {
+    attempt('write', path, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, bytes);
+    });
+  },
+  remove(files) {
+    for (const file of files) rmSync(file, { force: true });
   },
   writeAtomically(path, bytes) {
     attempt('write', path, () => {
