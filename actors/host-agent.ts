@@ -7,7 +7,7 @@
  * A crash loses: nothing that `loadProgram` can't build again; built programs stay with the host.
  */
 import type { Behavior } from '../lib/actor/behavior.ts';
-import type { ToHostAgent } from '../protocol/host.ts';
+import type { Fingerprint, ProgramDescriptor, ToHostAgent } from '../protocol/host.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import type { ProgramLoader } from './program-loader.ts';
 import type { HostServices } from './services.ts';
@@ -22,12 +22,7 @@ export function hostAgent(services: HostServices, load: ProgramLoader): Behavior
           const { descriptor, replyTo } = message;
           turn.perform(
             'loadProgram',
-            async () => {
-              const known = services.programs.get(descriptor.program);
-              const program = known ?? (await load(services, descriptor));
-              services.programs.set(descriptor.program, program);
-              return program.fingerprint;
-            },
+            () => build(services, load, descriptor),
             (outcome) => ({ type: 'loaded', replyTo, fingerprint: outcome.ok ? outcome.value : null, error: outcome.ok ? null : outcome.error }),
           );
           return state;
@@ -50,4 +45,14 @@ export function hostAgent(services: HostServices, load: ProgramLoader): Behavior
       }
     },
   };
+}
+
+/** Once for each program: asked again, the host tells what it has built. */
+function build(services: HostServices, load: ProgramLoader, descriptor: ProgramDescriptor): Fingerprint | Promise<Fingerprint> {
+  const known = services.programs.get(descriptor.program);
+  if (known !== undefined) return known.fingerprint;
+  return load(services, descriptor).then((built) => {
+    services.programs.set(descriptor.program, built);
+    return built.fingerprint;
+  });
 }

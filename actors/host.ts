@@ -4,6 +4,7 @@
  * Invariant: everything that an actor may reach of the world is put together here, once for each host.
  */
 import { ActorSystem } from '../lib/actor/system.ts';
+import type { ActorSystemOptions } from '../lib/actor/system.ts';
 import type { AnyBehavior, BehaviorRegistry, ExitReason } from '../lib/actor/behavior.ts';
 import type { Port } from '../lib/actor/link.ts';
 import type { Logger } from '../lib/actor/logger.ts';
@@ -31,28 +32,38 @@ export interface HostPorts {
   readonly die: HostServices['die'];
   /** Driver only: the root of the tree has ended, and with it the cluster. */
   readonly onEnded?: (reason: ExitReason) => void;
+  /** The simulator's systems; left out: an ordinary one. */
+  readonly createSystem?: CreateSystem;
 }
+
+export type CreateSystem = (options: ActorSystemOptions) => ActorSystem;
 
 export interface Host {
   readonly system: ActorSystem;
   readonly services: HostServices;
 }
 
-/** `port` leads to the host that launched this one: the app for the driver, the driver for all others. */
-export function startHost(init: HostInit, port: Port, ports: HostPorts): Host {
+/** `port` leads to the host that launched this one: the app for the driver, the driver for all others. Null: the simulator connects it. */
+export function startHost(init: HostInit, port: Port | null, ports: HostPorts): Host {
   const host = makeHost(init, ports, (services) => registryFor(services, ports.load));
   const { system } = host;
-  system.connect(port, { hosts: [init.role === 'driver' ? appHost : driverHost], isDefault: true });
+  if (port !== null) system.connect(port, { hosts: [init.role === 'driver' ? appHost : driverHost], isDefault: true });
   system.spawn('/agent', 'host-agent', undefined, { cell: places.agent(init.host).cell });
   if (init.role === 'driver') {
     const { onEnded } = ports;
-    system.spawn('/driver', 'supervisor', driverTree(), { cell: places.root.cell, ...(onEnded === undefined ? {} : { onExit: onEnded }) });
+    const started = { type: 'emit', program: null, event: { type: 'threadStarted', info: { host: init.host, role: 'driver' } } } as const;
+    system.spawn('/driver', 'supervisor', driverTree(), {
+      cell: places.root.cell,
+      // Only now can the app ask anything of the driver's actors.
+      onStarted: () => system.tell(places.appListeners, started),
+      ...(onEnded === undefined ? {} : { onExit: onEnded }),
+    });
   }
   return host;
 }
 
 /** The app's own host: no tree, only the ends of what comes to it. */
-export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts, 'clock' | 'logger'>, behaviors: readonly AnyBehavior[]): Host {
+export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts, 'clock' | 'logger' | 'createSystem'>, behaviors: readonly AnyBehavior[]): Host {
   const die = (): never => {
     throw new TypeError('The app\'s own thread is not ended by fault injection.');
   };
@@ -63,7 +74,7 @@ export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts
 /** The services come before the system, since behaviours are made of them; the two are joined here. */
 function makeHost(
   init: Omit<HostInit, 'role'> & { readonly role: HostServices['role'] },
-  { clock, logger, launcher, die }: Omit<HostPorts, 'load' | 'onEnded'>,
+  { clock, logger, launcher, die, createSystem = (options) => new ActorSystem(options) }: Omit<HostPorts, 'load' | 'onEnded'>,
   registry: (services: HostServices) => BehaviorRegistry,
 ): Host {
   let rdds = 0;
@@ -88,9 +99,11 @@ function makeHost(
     log: (level, text) => logger.log(level, text),
     listFiles,
     claimDirectory,
-    connect: (port, other) => void system.connect(port, { hosts: [other] }),
+    connect: (port, other) => {
+      if (port !== null) system.connect(port, { hosts: [other] });
+    },
     hostDown: (other, error) => system.hostDown(other, error),
   };
-  const system: ActorSystem = new ActorSystem({ host, clock, registry: registry(services), logger, prng: createPrng(`${options.seed} host ${host}`) });
+  const system: ActorSystem = createSystem({ host, clock, registry: registry(services), logger, prng: createPrng(`${options.seed} host ${host}`) });
   return { system, services };
 }

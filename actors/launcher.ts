@@ -9,8 +9,8 @@ import type { HostInit } from '../protocol/host.ts';
 import type { WireError } from '../protocol/errors.ts';
 
 export interface LaunchedHost {
-  /** To the host's system. */
-  readonly port: Port;
+  /** To the host's system; null: it is connected already. */
+  readonly port: Port | null;
   /** Null: it ended as it was told to. */
   readonly exited: Promise<WireError | null>;
   /** Ends the thread at once, whatever it is doing. */

@@ -42,7 +42,7 @@ export interface HostServices {
   /** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
   readonly claimDirectory: (directory: string, overwrite: boolean) => Promise<void>;
   /** Driver only: links this host to one that it has launched; tells everybody that a host is gone. */
-  readonly connect: (port: Port, host: HostId) => void;
+  readonly connect: (port: Port | null, host: HostId) => void;
   readonly hostDown: (host: HostId, error: WireError) => void;
   /** Driver only: starts threads. */
   readonly launcher: HostLauncher | null;

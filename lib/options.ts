@@ -15,6 +15,8 @@ export interface SparkContextOptions {
   /** `local[n]`: n worker threads; `local[*]`: as many as the machine has cores; `inline`: all on the calling thread. Default `local[*]`. */
   readonly master?: string;
   readonly appName?: string;
+  /** `master: 'inline'`: how many logical workers. Default 1. */
+  readonly inlineWorkers?: number;
   /** Partitions of what is made without a number. Default: the number of workers. */
   readonly defaultParallelism?: number;
   /** Threads for receivers. Default 1. */
@@ -91,6 +93,7 @@ const anything: Rule = { expected: 'anything', accepts: () => true };
 const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   master: text,
   appName: text,
+  inlineWorkers: whole(1, 1_024),
   defaultParallelism: whole(1, 65_536),
   ioThreads: whole(1, 64),
   blockMemoryBytesMax: whole(1_048_576),
@@ -128,7 +131,8 @@ const tenMinutesMs = 600_000;
 /** Throws InvalidOption, UnknownMaster. */
 export function clusterOptions(given: SparkContextOptions, scratchDirectory: string): ClusterOptions {
   check(given, { ...streamingRules });
-  const { inline, workers } = parseMaster(given.master ?? 'local[*]');
+  const { inline, workers: named } = parseMaster(given.master ?? 'local[*]');
+  const workers = inline ? (given.inlineWorkers ?? named) : named;
   const slabBytes = given.slabBytes ?? 1_048_576;
   const options: ClusterOptions = {
     scratchDirectory,

@@ -5,12 +5,11 @@
  * Invariant: after `stop` no thread, port or timer of it is left; if the driver's thread dies, every context on it is told,
  * once, and the rest of the threads die with it.
  */
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { startAppHost } from '../actors/host.ts';
-import type { Host } from '../actors/host.ts';
+import type { CreateSystem, Host, HostPorts } from '../actors/host.ts';
 import { appListeners } from '../actors/app-listeners.ts';
 import { appLog } from '../actors/app-log.ts';
 import { inlineLauncher } from '../actors/inline-launcher.ts';
@@ -31,10 +30,12 @@ import { fromWireError, MillraceError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
 import { SystemClock } from './base/clock.ts';
+import type { Clock } from './base/clock.ts';
 import { clusterOptions } from './options.ts';
 import type { SparkContextOptions } from './options.ts';
 import { LocalFunctions } from './program/local-functions.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
+import { removeDirectory } from './storage/node-files.ts';
 import { SlabPool } from './storage/slab-pool.ts';
 
 /** What a context on the cluster hears of it. */
@@ -42,6 +43,13 @@ export interface ClusterMember {
   onEvent(event: ListenerEvent): void;
   /** The cluster is gone. */
   onClusterFailed(error: MillraceError): void;
+}
+
+/** What takes the place of clock and threads: the simulator's. With `master: 'inline'` only. */
+export interface ClusterRuntime {
+  readonly clock: Clock;
+  readonly createSystem: CreateSystem;
+  readonly launcher: (ports: Omit<HostPorts, 'launcher' | 'die'>) => HostLauncher;
 }
 
 /** How the end of a thread is brought about: ended from outside, or by itself in one of the ways in which threads die. */
@@ -66,8 +74,8 @@ export class SparkContext {
   readonly internals: ClusterInternals;
   #stopped: Promise<void> | null = null;
 
-  /** Starts the threads at once; they are ready some 100 ms later. Throws InvalidOption, UnknownMaster, ContextInsideProgram. */
-  constructor(options: SparkContextOptions = {}) {
+  /** `runtime`: the simulator's, for tests. Starts the threads at once; they are ready some 100 ms later. Throws InvalidOption, UnknownMaster, ContextInsideProgram. */
+  constructor(options: SparkContextOptions = {}, runtime: ClusterRuntime | null = null) {
     if (isInsideHost()) {
       throw new MillraceError('ContextInsideProgram', 'A context was made on a thread of the runtime, which only builds programs. Put the program into a module of its own, without the code that creates the context.');
     }
@@ -76,7 +84,7 @@ export class SparkContext {
     this.master = options.master ?? 'local[*]';
     this.appName = options.appName ?? 'millrace';
     this.defaultParallelism = checked.defaultParallelism;
-    this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger);
+    this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger, runtime);
   }
 
   get isStopped(): boolean {
@@ -85,17 +93,20 @@ export class SparkContext {
 
   /** The threads that run now (inline: the logical ones), without the app's own. */
   async hosts(): Promise<readonly HostInfo[]> {
+    await this.internals.ready;
     const others = await this.internals.host.system.ask<ToHostManager, readonly HostInfo[]>(places.hostManager, (replyTo) => ({ type: 'whichHosts', replyTo }), askTimeoutMs);
     return [{ host: driverHost, role: 'driver', index: 0, up: true }, ...others];
   }
 
   /** Use of shared memory. */
-  blockStats(): Promise<BlockStats> {
+  async blockStats(): Promise<BlockStats> {
+    await this.internals.ready;
     return this.internals.host.system.ask<ToBlockManagerMaster, BlockStats>(places.blockManagerMaster, (replyTo) => ({ type: 'blockStats', replyTo }), askTimeoutMs);
   }
 
   /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. */
   async killHost(host: number, how: ThreadDeath = 'terminate'): Promise<void> {
+    await this.internals.ready;
     if (host === driverHost) this.internals.killDriver(how);
     else this.internals.host.system.tell(places.hostManager, { type: 'killHost', host: asHostId(host), how });
   }
@@ -128,7 +139,11 @@ export class ClusterInternals {
   readonly local: LocalFunctions | null;
   /** Inline: programs that the app has built, for the other hosts. */
   readonly built = new Map<ProgramId, ProgramBuilder>();
+  /** Resolves when the driver's tree stands; rejects where it never did. */
+  readonly ready: Promise<void>;
   failure: MillraceError | null = null;
+  #isReady: () => void = () => {};
+  #isNotReady: (error: MillraceError) => void = () => {};
   readonly #members = new Map<ProgramId, ClusterMember>();
   readonly #launcher: HostLauncher;
   readonly #threads: ThreadLauncher | null;
@@ -136,27 +151,34 @@ export class ClusterInternals {
   #programs = 0;
   #closing = false;
 
-  constructor(options: ClusterOptions, logger: Logger) {
+  constructor(options: ClusterOptions, logger: Logger, runtime: ClusterRuntime | null) {
     this.options = options;
     this.logger = logger;
-    const clock = new SystemClock();
+    const clock = runtime?.clock ?? new SystemClock();
     const pool = SlabPool.create({ slabBytes: options.slabBytes, poolBytes: options.blockMemoryBytesMax, host: appHost }).share;
     const control = (): Int32Array => new Int32Array(new SharedArrayBuffer(8));
-    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: control() }, { clock, logger }, []);
+    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: control() }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem }) }, []);
+    this.ready = new Promise((resolve, reject) => {
+      this.#isReady = resolve;
+      this.#isNotReady = reject;
+    });
+    // Nobody need be waiting when it fails: the failure itself is told to every context.
+    this.ready.catch(() => {});
     const { system } = this.host;
     system.spawn('/app/log', appLog(logger), undefined, { cell: places.appLog.cell });
     system.spawn('/app/listeners', appListeners((program, event) => this.#emit(program, event)), undefined, { cell: places.appListeners.cell });
     if (options.inline) {
       this.local = new LocalFunctions();
       this.#threads = null;
-      this.#launcher = inlineLauncher({ clock, logger, load: loadFromTable(this.built, this.local) });
+      const ports = { clock, logger, load: loadFromTable(this.built, this.local) };
+      this.#launcher = runtime === null ? inlineLauncher(ports) : runtime.launcher(ports);
     } else {
       this.local = null;
       this.#launcher = this.#threads = threadLauncher();
     }
     const init: HostInit = { host: driverHost, role: 'driver', index: 0, options, pool, control: control() };
     this.#driver = this.#launcher.launch(init);
-    system.connect(this.#driver.port, { hosts: [driverHost], isDefault: true });
+    if (this.#driver.port !== null) system.connect(this.#driver.port, { hosts: [driverHost], isDefault: true });
     void this.#driver.exited.then((error) => {
       if (this.#closing) return;
       const cause = error === null ? undefined : fromWireError(error);
@@ -194,11 +216,12 @@ export class ClusterInternals {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#launcher.close();
-    await rm(this.options.scratchDirectory, { recursive: true, force: true });
+    await removeDirectory(this.options.scratchDirectory);
     this.host.system.vanish();
   }
 
   #emit(program: ProgramId | null, event: ListenerEvent): void {
+    if (event.type === 'threadStarted' && event.info.role === 'driver') this.#isReady();
     for (const [id, member] of this.#members) {
       if (program === null || program === id) member.onEvent(event);
     }
@@ -207,6 +230,7 @@ export class ClusterInternals {
   #onFailed(failure: MillraceError, error: WireError): void {
     if (this.failure !== null) return;
     this.failure = failure;
+    this.#isNotReady(failure);
     this.host.system.hostDown(driverHost, error);
     for (const member of [...this.#members.values()]) member.onClusterFailed(failure);
     void this.close();

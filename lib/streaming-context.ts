@@ -21,6 +21,7 @@ import type { ReplyTo } from '../protocol/ref.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { fromWireError, MillraceError, previewOf } from '../protocol/errors.ts';
+import type { TimerHandle } from './base/clock.ts';
 import { RDD } from './rdd/rdd.ts';
 import { printedBatch } from './dstream/print-text.ts';
 import { buildProgram } from './program/build-program.ts';
@@ -192,10 +193,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
     this.#failureSeen = true;
     if (this.#failure !== null) throw this.#failure;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = timeoutMs === undefined ? null : new Promise<false>((resolve) => (timer = setTimeout(resolve, timeoutMs, false)));
+    const { clock } = this.sparkContext.internals.host.services;
+    const timers: TimerHandle[] = [];
+    const timeout = timeoutMs === undefined ? [] : [new Promise<false>((resolve) => timers.push(clock.setTimer(timeoutMs, () => resolve(false))))];
     const ended = Promise.race([this.#terminated, this.#failed]).then(() => true);
-    const result = await (timeout === null ? ended : Promise.race([ended, timeout])).finally(() => clearTimeout(timer));
+    const result = await Promise.race([ended, ...timeout]);
+    for (const timer of timers) clock.clear(timer);
     if (this.#failure !== null) throw this.#failure;
     return result;
   }
@@ -239,6 +242,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.graph.validate();
     this.#state = 'ACTIVE';
     active = this;
+    await internals.ready;
     const { system } = internals.host;
     system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
     const spec = this.#spec();
@@ -249,7 +253,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       setBroadcast: (broadcast, value) => this.#ask({ kind: 'broadcast', broadcast, value }),
       slice: (operator, from, to) => this.#slice(operator, from, to),
     });
-    this.#listeners.emit('streamingStarted', { time: Date.now() });
+    this.#listeners.emit('streamingStarted', { time: internals.host.services.clock.wall() });
   }
 
   #spec(): StreamingSpec {

@@ -27,8 +27,6 @@ export const errorTable = {
   ContextFailed: entry('The runtime has failed as a whole: its driver thread is gone.', 'Make a new context; the cause says what ended the thread.'),
   RememberAlreadySet: entry('The remember duration was already set.', 'Call remember() once.'),
   CannotChangeAfterStart: entry('A setting of a stream can\'t change after the context has started.', 'Set it while the graph is built.'),
-  CheckpointDirectoryMissing: entry('The graph has an operation that needs a checkpoint directory, and none is set.', 'Call ssc.checkpoint(directory).'),
-  CheckpointIntervalInvalid: entry('A stream\'s checkpoint interval is smaller than its slide, or no multiple of it.', 'Give a multiple of the slide duration.'),
   StopTimeout: entry('The context did not stop in time.', 'Look at what the message lists as still running; stop again without graceful.'),
 
   // Programs.
@@ -46,7 +44,6 @@ export const errorTable = {
   // The graph.
   SlideMismatch: entry('Streams that are combined have different slide durations.', 'Window them to the same slide first.'),
   ContextMismatch: entry('Streams or RDDs of different contexts are combined.', 'Make both on the same context.'),
-  WindowNotMultiple: entry('A window\'s length or slide is no multiple of its parent\'s slide.', 'Use multiples of the parent\'s slide duration.'),
   NoStreams: entry('An operation on several streams was given none.', 'Give at least one stream.'),
   NotInitialized: entry('A stream was asked for RDDs before its context was started.', 'Call start() first.'),
   NoRddFromParent: entry('A stream has no RDD for a time at which an operation needs one.', 'Let the input give an RDD without records instead of none.'),
@@ -125,25 +122,39 @@ export interface WireError {
 
 const causeDepthMax = 5;
 const fieldCharactersMax = 1_000;
+/** Told by members of their own in the wire form. `__proto__` is no name that a field can have on the other side. */
+const notFields = new Set(['code', 'cause', 'name', 'message', 'stack', '__proto__']);
 
 /** Makes the wire form. Never throws, whatever was thrown: a getter that fails becomes a text that says so. */
 export function toWireError(thrown: unknown, depth = 0): WireError {
-  if (!(thrown instanceof Error)) {
-    return { name: 'NonError', message: previewOf(thrown), stack: '', code: null, cause: null, fields: {} };
+  try {
+    return isError(thrown) ? wireFormOf(thrown, depth) : { name: 'NonError', message: previewOf(thrown), stack: '', code: null, cause: null, fields: {} };
+  } catch {
+    return { name: 'NonError', message: 'A thrown value that can\'t be looked at.', stack: '', code: null, cause: null, fields: {} };
   }
+}
+
+function isError(thrown: unknown): thrown is Error {
+  // The tag tells errors of other realms (node:vm), which are instances of another Error.
+  return thrown instanceof Error || Object.prototype.toString.call(thrown) === '[object Error]';
+}
+
+function wireFormOf(thrown: Error, depth: number): WireError {
+  const members = thrown as unknown as Readonly<Record<string, unknown>>;
   const fields: Record<string, unknown> = {};
   for (const key of Object.keys(thrown)) {
-    if (key === 'code' || key === 'cause' || key === 'name' || key === 'message' || key === 'stack') continue;
-    fields[key] = plainField(() => (thrown as unknown as Record<string, unknown>)[key]);
+    if (!notFields.has(key)) fields[key] = key === 'details' ? plainDetails(members) : plainField(() => members[key]);
   }
-  const code = plainField(() => (thrown as { code?: unknown }).code);
-  const cause = (thrown as { cause?: unknown }).cause;
+  // Not enumerable, and all that an AggregateError says: a connection refused on each of a host's addresses has no message of its own.
+  if (thrown instanceof AggregateError) fields['errors'] = plainField(() => thrown.errors.map((error) => textOf(() => (error as Error).message)));
+  const code = plainField(() => members['code']);
+  const cause = depth + 1 < causeDepthMax ? attempt(() => members['cause']) : null;
   return {
-    name: String(plainField(() => thrown.name)),
-    message: String(plainField(() => thrown.message)),
-    stack: String(plainField(() => thrown.stack ?? '')),
+    name: textOf(() => thrown.name),
+    message: textOf(() => thrown.message),
+    stack: textOf(() => thrown.stack ?? ''),
     code: typeof code === 'string' ? code : null,
-    cause: cause === undefined || cause === null || depth + 1 >= causeDepthMax ? null : toWireError(cause, depth + 1),
+    cause: cause === undefined || cause === null ? null : toWireError(cause, depth + 1),
     fields,
   };
 }
@@ -151,9 +162,9 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
 /** The error again, on the thread that reports it: a `MillraceError` where it was one, with the first stack kept. */
 export function fromWireError(wire: WireError): Error {
   const cause = wire.cause === null ? undefined : fromWireError(wire.cause);
-  if (wire.name === 'MillraceError' && wire.code !== null && wire.code in errorTable) {
-    const details = (wire.fields['details'] ?? {}) as Record<string, unknown>;
-    const error = new MillraceError(wire.code as ErrorCode, wire.message, { details, ...(cause === undefined ? {} : { cause }) });
+  if (wire.name === 'MillraceError' && wire.code !== null && Object.hasOwn(errorTable, wire.code)) {
+    const { details } = wire.fields;
+    const error = new MillraceError(wire.code as ErrorCode, wire.message, { ...(isRecord(details) ? { details } : {}), ...(cause === undefined ? {} : { cause }) });
     if (wire.stack !== '') error.stack = wire.stack;
     return error;
   }
@@ -167,30 +178,52 @@ export function fromWireError(wire: WireError): Error {
   return error;
 }
 
-/** A bounded, one-line text of any value: for messages and previews of records. */
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Entries of an array, Map or Set that a preview shows. */
+const previewEntriesMax = 20;
+
+/** A bounded, one-line text of any value: for messages and previews of records. Never throws. */
 export function previewOf(value: unknown, charactersMax = 200): string {
-  let text: string;
-  try {
-    text = typeof value === 'string' ? JSON.stringify(value.slice(0, charactersMax)) : typeof value === 'function' ? `[function ${value.name}]` : jsonPreview(value);
-  } catch {
-    text = Object.prototype.toString.call(value);
-  }
+  const text = attempt(() => previewText(value, charactersMax)) ?? attempt(() => Object.prototype.toString.call(value)) ?? '[a value that can\'t be looked at]';
   return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
 }
 
-function jsonPreview(value: unknown): string {
+function previewText(value: unknown, charactersMax: number): string {
   if (value === undefined) return 'undefined';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, charactersMax));
+  if (typeof value === 'function') return `[function ${value.name}]`;
   let budget = 200;
   const text = JSON.stringify(value, (_key, inner: unknown) => {
     if ((budget -= 1) < 0) return '…';
     if (typeof inner === 'bigint') return `${inner}n`;
     if (typeof inner === 'string' && inner.length > 100) return `${inner.slice(0, 100)}…`;
-    if (inner instanceof Map) return { Map: [...inner].slice(0, 10) };
-    if (inner instanceof Set) return { Set: [...inner].slice(0, 10) };
+    if (inner instanceof Map) return { Map: firstOf(inner) };
+    if (inner instanceof Set) return { Set: firstOf(inner) };
+    if (ArrayBuffer.isView(inner)) return `[${inner.constructor.name} of ${inner.byteLength} bytes]`;
+    // Each entry costs a call of this function, so a long array is cut before, not after.
+    if (Array.isArray(inner) && inner.length > previewEntriesMax) return [...inner.slice(0, previewEntriesMax), `… ${inner.length} in all`];
     if (typeof inner === 'function') return `[function ${inner.name}]`;
     return inner;
   });
   return text ?? String(value);
+}
+
+function firstOf(entries: Iterable<unknown>): unknown[] {
+  const first: unknown[] = [];
+  for (const entry of entries) {
+    if (first.push(entry) === previewEntriesMax) break;
+  }
+  return first;
+}
+
+/** Each of an error's details by itself: one that can't be cloned does not cost the others. */
+function plainDetails(members: Readonly<Record<string, unknown>>): unknown {
+  const details = attempt(() => members['details']);
+  if (!isRecord(details)) return plainField(() => details);
+  return Object.fromEntries((attempt(() => Object.keys(details)) ?? []).map((key) => [key, plainField(() => details[key])]));
 }
 
 function plainField(read: () => unknown): unknown {
@@ -207,4 +240,18 @@ function plainField(read: () => unknown): unknown {
     // Falls through to text: what can't be cloned or read is described.
   }
   return previewOf(value, fieldCharactersMax);
+}
+
+/** A member that should be a text. */
+function textOf(read: () => unknown): string {
+  const value = plainField(read);
+  return typeof value === 'string' ? value : previewOf(value, fieldCharactersMax);
+}
+
+function attempt<R>(read: () => R): R | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

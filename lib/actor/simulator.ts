@@ -26,9 +26,11 @@ import { ActorSystem, isThenable } from './system.ts';
 
 export interface SimulatorOptions {
   readonly seed: number | string;
-  readonly registry: BehaviorRegistry;
-  /** The first is the driver's. Default: 1. */
+  /** Of hosts that are added without one of their own. */
+  readonly registry?: BehaviorRegistry;
+  /** The first is the driver's. Default: 1. None: they are added later, and `hub` says which is the driver's. */
   readonly hosts?: readonly number[];
+  readonly hub?: number;
   readonly faults?: FaultOptions;
   /** Default `pair`: only what is promised. `link`: what MessagePorts do. */
   readonly ordering?: 'pair' | 'link';
@@ -73,17 +75,17 @@ export class Simulator {
     this.prng = createPrng(options.seed);
     this.faults = new SimulatedFaults(options.faults ?? {}, this.prng.fork('faults'), (cell, kill, where) => this.#onFault(cell, kill, where));
     const hosts = options.hosts ?? [1];
-    this.#hub = hosts[0]!;
+    this.#hub = options.hub ?? hosts[0]!;
     for (const host of hosts) this.addHost(host);
   }
 
-  /** A new host, connected to the first one. Its number must not have been used before. */
-  addHost(number: number): ActorSystem {
+  /** A new host, connected to the driver's (or, if it is that, to all others). Its number must not have been used before. */
+  addHost(number: number, registry: BehaviorRegistry = this.#options.registry ?? new Map()): ActorSystem {
     const host = asHostId(number);
     const system = new ActorSystem({
       host,
       clock: this.clock,
-      registry: this.#options.registry,
+      registry,
       prng: this.prng.fork(`host ${number}`),
       logger: { log: (level, text) => level !== 'debug' && this.#line(host, `${level} ${text}`) },
       onDeadLetter: (letter) => this.#line(host, `dead letter ${letter.reason} to ${letter.to.path === '' ? letter.to.cell : letter.to.path}`),
@@ -95,7 +97,13 @@ export class Simulator {
       },
     });
     this.#hosts.set(number, { system, pipesOut: [] });
-    if (number !== this.#hub) this.#connect(this.#hosts.get(this.#hub)!, this.#hosts.get(number)!);
+    const hub = this.#hosts.get(this.#hub);
+    const added = this.#hosts.get(number)!;
+    if (number !== this.#hub) {
+      if (hub !== undefined) this.#connect(hub, added);
+    } else {
+      for (const [other, host] of this.#hosts) if (other !== number) this.#connect(added, host);
+    }
     return system;
   }
 

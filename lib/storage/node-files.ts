@@ -5,7 +5,7 @@
  * it writes under a temporary name in the same directory, syncs, and renames.
  */
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillraceError } from '../../protocol/errors.ts';
 
@@ -124,4 +124,9 @@ export async function claimDirectory(directory: string, overwrite: boolean): Pro
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
   await mkdir(directory, { recursive: true });
+}
+
+/** Removes a directory and all that it holds; nothing where it does not exist. */
+export async function removeDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
 }

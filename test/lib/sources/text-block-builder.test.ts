@@ -108,14 +108,14 @@ t.test('a line over the bound takes no memory, however long it is', (t) => {
 
 t.test('a partial line moves to the next slab, whole', (t) => {
   const bench = new Bench({ slabBytes: 8_192 });
-  bench.readAll('x'.repeat(900) + '\n', ...Array.from({ length: 5 }, () => 'y'.repeat(700) + '\n'), 'begins here ');
+  bench.readAll('x'.repeat(900) + '\n', ...Array.from({ length: 4 }, () => 'y'.repeat(700) + '\n'), 'b'.repeat(500));
   t.equal(bench.memory.opened, 1);
-  bench.readAll('z'.repeat(300) + ' and ends there\n');
+  bench.readAll('e'.repeat(300) + '\n');
   const lines = bench.cut();
   t.equal(bench.memory.opened, 2);
   t.equal(bench.memory.closed, 1, 'the full slab is given away');
-  t.equal(lines.at(-1), `begins here ${'z'.repeat(300)} and ends there`);
-  t.equal(lines.length, 7);
+  t.equal(lines.at(-1), 'b'.repeat(500) + 'e'.repeat(300));
+  t.equal(lines.length, 6);
   t.end();
 });
 
@@ -143,7 +143,6 @@ t.test('an exhausted pool offers no memory, loses nothing, and goes on when ther
     bench.readAll(line + '\n');
     all.push(line);
   }
-  bench.readAll();
   t.same(bench.builder.copyIn(encoder.encode('held\n')), encoder.encode('held\n'), 'nothing is taken');
   t.same(bench.cut(), all, 'what was read before can be cut all the same');
   bench.memory.slabsMax = 2;
