@@ -67,7 +67,6 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     const error = toWireError(new MillraceError('ContextStopped', 'The job was cancelled: its context has been stopped.'));
     turn.tell(places.taskScheduler, { type: 'cancelProgram', program: id, error });
     turn.tell(places.taskScheduler, { type: 'forgetProgram', program: id });
-    turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program: id });
     turn.tell(places.hostManager, { type: 'forgetProgram', program: id });
   };
 

@@ -40,6 +40,8 @@ interface State {
   readonly flushing: Map<BatchTime, { left: number; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }>;
   /** Receivers that have still to hand over their last block, and who waits for them. */
   ending: { left: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> } | null;
+  /** How long a receiver may take to end, once intake is over; null: it is not. */
+  readonly endTimeoutMs: number | null;
 }
 
 type Turning = Turn<ToReceiverTracker>;
@@ -57,6 +59,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
       batches: new Map(),
       flushing: new Map(),
       ending: null,
+      endTimeoutMs: null,
     }),
     receive(state, message, turn) {
       switch (message.type) {
@@ -66,6 +69,11 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           const stream = state.streams.get(message.stream);
           if (stream !== undefined) Object.assign(stream, { receiver: message.receiver, host: message.host });
           emit(state, turn, { type: 'receiverStarted', info: { stream: message.stream, host: message.host } });
+          // One that comes back from a failure while the context stops: what it took would be in no batch.
+          if (state.endTimeoutMs !== null) {
+            if (state.ending !== null) state.ending.left += 1;
+            endIntake(message.receiver, state.endTimeoutMs, turn);
+          }
           return state;
         }
         case 'receiverError': {
@@ -169,11 +177,13 @@ function forget(state: State, upTo: BatchTime, turn: Turning): State {
 
 function onStopReceivers(state: State, message: Extract<ToReceiverTracker, { type: 'stopReceivers' }>, turn: Turning): State {
   const live = [...state.streams.values()].flatMap(({ receiver }) => (receiver === null ? [] : [receiver]));
-  for (const receiver of live) {
-    turn.ask<ToReceiver, null>(receiver, (replyTo) => ({ type: 'endIntake', replyTo }), message.timeoutMs, () => ({ type: 'receiversStopped' }));
-  }
+  for (const receiver of live) endIntake(receiver, message.timeoutMs, turn);
   // One more than the receivers: so that the last step is the same where there are none.
-  return onReceiverEnded({ ...state, ending: { left: live.length + 1, replyTo: message.replyTo } }, turn);
+  return onReceiverEnded({ ...state, ending: { left: live.length + 1, replyTo: message.replyTo }, endTimeoutMs: message.timeoutMs }, turn);
+}
+
+function endIntake(receiver: ActorRef<ToReceiver>, timeoutMs: number, turn: Turning): void {
+  turn.ask<ToReceiver, null>(receiver, (replyTo) => ({ type: 'endIntake', replyTo }), timeoutMs, () => ({ type: 'receiversStopped' }));
 }
 
 function onReceiverEnded(state: State, turn: Turning): State {

@@ -50,8 +50,8 @@ export function receiver(services: HostServices): Behavior<State, ToReceiver, Re
           return state;
         case 'endIntake':
           if (!state.ended) handOver(state, state.source.end(), turn);
+          // It lives on until the tree is taken down: whoever asks an actor that ends is answered by its end, not by what it handed over.
           turn.tell(state.generator, { type: 'drained', replyTo: message.replyTo });
-          turn.stop({ type: 'shutdown' });
           return { ...state, ended: true };
         case 'sourceEvent':
           return onSourceEvent(state, message.event, turn);

@@ -19,14 +19,22 @@ import type { HostServices } from './services.ts';
 /** A block of records is cut at this many, whatever the block interval says. */
 const blockRecordsMax = 65_536;
 
+/** What receivers leave free of the pool, as a part of it: for shuffles, results and what the app stores. */
+const taskShareOfMemory = 0.25;
+
 export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit): Source {
   const { pool, net, options } = services;
   const { host, port, recordBytesMax, stream } = spec;
-  const allocate = (bytes: number) => pool.allocate(bytes);
+  // Receivers leave a part of the memory to the tasks: else a backlog of blocks could keep them from being processed.
+  const hasRoom = (): boolean => {
+    const { free, slabs } = pool.stats();
+    return free > slabs * taskShareOfMemory;
+  };
+  const allocate = (bytes: number) => (hasRoom() ? pool.allocate(bytes) : null);
   const factory = (): unknown => services.programs.get(spec.program)?.factory(stream);
   switch (spec.kind) {
     case 'socketText':
-      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: options.slabBytes, net, open: () => pool.openSlab(), emit });
+      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: options.slabBytes, net, open: () => (hasRoom() ? pool.openSlab() : null), emit });
     case 'rawSocket':
       return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, options.blockMemoryBytesMax, (block) => decodeRecords(block).length) });
     case 'socketDecoder': {

@@ -45,6 +45,7 @@ interface Handed {
   readonly stage: number;
   readonly partition: number;
   readonly task: TaskId;
+  readonly program: ProgramId | null;
 }
 
 interface Worker {
@@ -72,6 +73,8 @@ interface State {
   readonly failedAt: Map<string, HostId>;
   /** RDDs with entries in `known`. */
   readonly rdds: Map<ProgramId | null, Set<RddId>>;
+  /** Programs that have ended, and have tasks running all the same: their memory is in use until those end. */
+  readonly leaving: Set<ProgramId>;
   nextJob: number;
 }
 
@@ -131,7 +134,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
       }
       turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task });
-      worker.handed.push({ job: next.job, stage: next.stage.stage, partition: next.task.partition, task: next.task.task });
+      worker.handed.push({ job: next.job, stage: next.stage.stage, partition: next.task.partition, task: next.task.task, program: next.stage.program });
       if (worker.handed.length === 1) watchHead(worker, turn);
     }
     return state;
@@ -151,6 +154,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     if (worker === undefined || at < 0) return null;
     const [handed] = worker.handed.splice(at, 1);
     if (at === 0) watchHead(worker, turn);
+    releaseLeaving(state, turn);
     return handed ?? null;
   };
 
@@ -191,6 +195,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       const events = taskFailed(job.plan, handed.stage, handed.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
       follow(state, handed.job, job, events, turn);
     });
+    releaseLeaving(state, turn);
     return handOut(state, turn);
   };
 
@@ -218,7 +223,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   return {
     name: 'task-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: () => ({ known: new KnownOutputs(), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), nextJob: 1 }),
+    init: () => ({ known: new KnownOutputs(), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'runJob':
@@ -244,6 +249,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'forgetProgram':
           giveUp(message.program, state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), turn);
           state.rdds.delete(message.program);
+          state.leaving.add(message.program);
+          releaseLeaving(state, turn);
           return state;
         case 'taskTimedOut': {
           const worker = state.workers.get(message.host);
@@ -321,6 +328,15 @@ function hold(state: State, job: Job, stageNumber: number, report: TaskReport, t
   for (const stage of job.plan.stages.values()) {
     if (stage.purpose.kind === 'count') rdds.add(stage.purpose.rdd);
     if (stage.purpose.kind === 'bounds') rdds.add(stage.purpose.owner);
+  }
+}
+
+/** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */
+function releaseLeaving(state: State, turn: Turning): void {
+  for (const program of state.leaving) {
+    if ([...state.workers.values()].some(({ handed }) => handed.some((task) => task.program === program))) continue;
+    state.leaving.delete(program);
+    turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }
 }
 

@@ -39,7 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`millrace: ${thrown.message}\n\n${usage}\n`);
       return 2;
     }
-    process.stderr.write(`millrace: ${errorText(thrown)}\n`);
+    process.stderr.write(`millrace: ${errorText(thrown, new URL('..', import.meta.url).href)}\n`);
     return isUsage(thrown) ? 2 : 1;
   }
 }
@@ -49,7 +49,10 @@ async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCo
   const asked = stopRequests();
   const url = urlOf(program);
   const options: StreamingOptions = { master, batchInterval: batchIntervalMs, appName: basename(url.pathname, extname(url.pathname)), args };
-  const ssc = await StreamingContext.create(url, options);
+  const ssc = await StreamingContext.create(url, options).catch((thrown: unknown) => {
+    if (args === undefined && thrown instanceof MillraceError && thrown.code === 'ProgramThrew') process.stderr.write('millrace: the program got no arguments, since --args was not given.\n');
+    throw thrown;
+  });
   try {
     if (batchesMax !== null) {
       let batches = 0;

@@ -230,6 +230,10 @@ function plainField(read: () => unknown): unknown {
   let value: unknown;
   try {
     value = read();
+  } catch {
+    return '[it threw when it was read]';
+  }
+  try {
     if (value === null || value === undefined) return value ?? null;
     if (typeof value === 'string') return value.length > 20_000 ? `${value.slice(0, 20_000)}…` : value;
     if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return value;

@@ -1,29 +1,38 @@
 /**
- * An error as the command line shows it: code and message of each cause, then the stack of the innermost one where that is the
- * user's own.
+ * An error as the command line shows it: code and message, the causes that say something more, and where in the user's files
+ * it came from.
  *
- * Invariant: an error of Millrace is told by its code and text alone; only an error that comes from elsewhere shows a stack.
+ * Invariant: no frame of Node's or of Millrace's own code is shown; they tell a user nothing.
  */
 import { MillraceError } from '../../protocol/errors.ts';
 
 /** Causes beyond this depth are left out. */
 const causesMax = 8;
 
-export function errorText(thrown: unknown): string {
-  const chain: unknown[] = [thrown];
-  while (chain.length < causesMax) {
-    const last = chain.at(-1);
-    if (!(last instanceof Error) || last.cause === undefined || last.cause === null) break;
-    chain.push(last.cause);
+/** `ownCode`: the URL of the folder whose files are Millrace's own, as it begins stack frames. */
+export function errorText(thrown: unknown, ownCode: string): string {
+  const lines: string[] = [];
+  let cause: unknown = thrown;
+  let said = '';
+  for (let depth = 0; depth < causesMax && cause !== undefined && cause !== null; depth += 1) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    // A cause that its effect has quoted already is not said again.
+    if (depth === 0 || !said.includes(message)) lines.push(`${depth === 0 ? '' : '  caused by '}${headOf(cause, message)}`);
+    said = message;
+    if (cause instanceof Error && !(cause instanceof MillraceError)) lines.push(...userFrames(cause, ownCode));
+    cause = cause instanceof Error ? cause.cause : null;
   }
-  return chain.map((one, depth) => `${'  '.repeat(depth)}${depth === 0 ? '' : 'caused by '}${oneText(one, depth === chain.length - 1, '  '.repeat(depth))}`).join('\n');
+  return lines.join('\n');
 }
 
-function oneText(thrown: unknown, isInnermost: boolean, indent: string): string {
-  if (!(thrown instanceof Error)) return `a value that is no error: ${String(thrown)}`;
-  if (thrown instanceof MillraceError) return `${thrown.code}: ${thrown.message}`;
+function headOf(thrown: unknown, message: string): string {
+  if (thrown instanceof MillraceError) return `${thrown.code}: ${message}`;
+  if (!(thrown instanceof Error)) return `a thrown value that is no error: ${message}`;
   const code = (thrown as { code?: unknown }).code;
-  const head = `${thrown.name}${typeof code === 'string' ? ` [${code}]` : ''}: ${thrown.message}`;
-  const stack = isInnermost ? (thrown.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : [];
-  return [head, ...stack.map((line) => `${indent}    ${line.trim()}`)].join('\n');
+  return `${thrown.name}${typeof code === 'string' ? ` [${code}]` : ''}: ${message}`;
+}
+
+function userFrames(error: Error, ownCode: string): string[] {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return frames.filter((line) => !line.includes(ownCode) && !/\(?node:|<anonymous>|\[eval/.test(line)).map((line) => `    ${line.trim()}`);
 }
