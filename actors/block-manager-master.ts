@@ -51,6 +51,7 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           for (const handle of message.handles) {
             if (take(from, handle)) to.set(keyOf(handle), handle);
           }
+          forgetEmpty(state, message.from, message.to);
           return state;
         }
         case 'release': {
@@ -58,6 +59,7 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           for (const handle of message.handles) {
             if (handles !== undefined && take(handles, handle)) pool.release(handle);
           }
+          forgetEmpty(state, message.scope);
           return state;
         }
         case 'removeFiles':
@@ -87,6 +89,13 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
       }
     },
   };
+}
+
+/** Each output of each batch has a scope of its own for its results: none may stay when it is empty. */
+function forgetEmpty(state: State, ...scopes: readonly Scope[]): void {
+  for (const scope of scopes) {
+    if (state.scopes.get(scope)?.size === 0) state.scopes.delete(scope);
+  }
 }
 
 /** False where it is not held, or where the place has been given to another handle meanwhile. */

@@ -41,9 +41,15 @@ interface Running {
   readonly printed: readonly BlockRef[] | null;
 }
 
+/** A batch in the queue; with an error, it could not be generated, and fails when its turn comes. */
+interface Waiting {
+  readonly jobSet: JobSet;
+  readonly error: WireError | null;
+}
+
 interface State {
   readonly args: JobSchedulerArgs;
-  readonly waiting: readonly JobSet[];
+  readonly waiting: readonly Waiting[];
   readonly running: Running | null;
   /** The last batch that is complete; batches complete in order. */
   readonly completed: number;
@@ -67,8 +73,10 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     let at = state;
     for (;;) {
       if (at.running === null) {
-        const [jobSet, ...waiting] = at.waiting;
-        if (jobSet === undefined || at.halted) return answerAwaiting(at, turn);
+        const [next, ...waiting] = at.waiting;
+        if (next === undefined || at.halted) return answerAwaiting(at, turn);
+        const { jobSet, error } = next;
+        if (error !== null) at = fail(at, error, jobSet.time, turn);
         at = { ...at, waiting, running: { jobSet, job: 0, startedAt: now(), jobStartedAt: now(), outputs: [], printed: null } };
         emit(at, turn, { type: 'batchStarted', info: infoOf(at) });
         startJob(at, turn);
@@ -171,14 +179,13 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     receive(state, message, turn) {
       switch (message.type) {
         case 'submitJobSet': {
-          const next = { ...state, waiting: [...state.waiting, message.jobSet] };
+          const next = { ...state, waiting: [...state.waiting, { jobSet: message.jobSet, error: null }] };
           emit(state, turn, { type: 'batchSubmitted', info: waitingInfo(message.jobSet) });
           return advance(next, turn);
         }
         case 'generationFailed': {
-          const failed = fail(state, message.error, message.time, turn);
           const jobSet: JobSet = { time: message.time, jobs: [], nodes: [], replays: [], broadcasts: [], inputRecords: 0, submittedAt: now() };
-          return advance({ ...failed, waiting: [...failed.waiting, jobSet] }, turn);
+          return advance({ ...state, waiting: [...state.waiting, { jobSet, error: message.error }] }, turn);
         }
         case 'jobEnded': {
           const job = state.running?.jobSet.jobs[state.running.job];

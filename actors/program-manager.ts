@@ -8,13 +8,13 @@
  *
  *   start:  loadEverywhere --> startChild(streaming-P) --> active
  *   stop, graceful:  stopReceivers --> stopTimer --> lastBatch where something was received --> awaitBatch --> take down
- *   stop:            take down
+ *   stop:            take down --> flush the app's outputs --> forget
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import type { ChildSpec, ToSupervisor } from '../lib/actor/child-spec.ts';
 import type { ToBatchTimer } from '../protocol/batch.ts';
 import type { StreamingSpec, ToHostManager } from '../protocol/host.ts';
-import type { ToJobScheduler } from '../protocol/job.ts';
+import type { ToAppOutputs, ToJobScheduler } from '../protocol/job.ts';
 import type { ProgramStep, ToProgramManager } from '../protocol/program.ts';
 import type { ToReceiverTracker } from '../protocol/receiver.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
@@ -108,7 +108,11 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
       case 'lastBatchRun':
         takeDown(id, turn);
         return state;
-      case 'treeStopped': {
+      case 'treeStopped':
+        // Results that are on their way to the app lie in memory that `forget` gives back: it reads them first.
+        turn.ask<ToAppOutputs, null>(at.outputs, (replyTo) => ({ type: 'flush', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'outputsFlushed' }));
+        return state;
+      case 'outputsFlushed': {
         const replyTo = program.stopping?.replyTo;
         forget(state, id, turn);
         if (replyTo !== undefined) turn.reply(replyTo, null);

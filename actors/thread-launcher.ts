@@ -4,6 +4,7 @@
  * Invariant: a pool is made when its role is first launched, with as many threads as the options say, and ends with the
  * launcher.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { portOf } from '../lib/actor/link.ts';
 import { ThreadPool } from '../lib/actor/thread-pool.ts';
 import type { HostInit, HostRole } from '../protocol/host.ts';
@@ -16,6 +17,7 @@ export interface ThreadLauncher extends HostLauncher {
 export function threadLauncher(): ThreadLauncher {
   const pools = new Map<HostRole, ThreadPool>();
   const filename = new URL('./worker-entry.js', import.meta.url).href;
+  const ports = new Set<MessagePort>();
   let referenced = true;
 
   const poolOf = ({ role, options }: HostInit): ThreadPool => {
@@ -32,12 +34,21 @@ export function threadLauncher(): ThreadLauncher {
       const pool = poolOf(init);
       const { port, exited, kill } = pool.run(init);
       pool.setRef(referenced);
+      ports.add(port);
+      void exited.then(() => {
+        ports.delete(port);
+        port.close();
+      });
       if (!referenced) port.unref();
       return { port: portOf(port), exited, kill };
     },
     setRef(ref) {
       referenced = ref;
       for (const pool of pools.values()) pool.setRef(ref);
+      for (const port of ports) {
+        if (ref) port.ref();
+        else port.unref();
+      }
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.close()));

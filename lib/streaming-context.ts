@@ -64,13 +64,14 @@ const startTimeoutMs = 120_000;
 const askTimeoutMs = 30_000;
 const stopGraceMs = 30_000;
 
-/** The context that is active in this process: see `allowMultipleContexts`. */
-let active: StreamingContext | null = null;
+/** The contexts that are active in this process, oldest first: see `allowMultipleContexts`. */
+const active = new Set<StreamingContext>();
 
 export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   readonly sparkContext: SparkContext;
   readonly appName: string;
   readonly #options: CheckedStreamingOptions;
+  readonly #ownsCluster: boolean;
   readonly #listeners: Listeners;
   readonly #contributions = new ContributionLedger();
   readonly #runtime: RuntimeRdds | null;
@@ -102,6 +103,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.sparkContext = sparkContext;
     this.appName = checked.appName;
     this.#options = checked;
+    this.#ownsCluster = options.sparkContext === undefined;
     this.#listeners = new Listeners(internals.logger);
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
     // Inline, the driver's context serves the app too: it is attached when the program starts there.
@@ -121,19 +123,20 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       await ssc.#build(program, options.args);
       return ssc;
     } catch (thrown) {
-      await ssc.#abandon(options.sparkContext === undefined);
+      await ssc.#abandon();
       throw thrown;
     }
   }
 
-  /** The active context of this process, or null. */
+  /** The active context of this process (of several, the oldest), or null. */
   static getActive(): StreamingContext | null {
-    return active;
+    const [oldest = null] = active;
+    return oldest;
   }
 
   /** The active context; where there is none, a new one by `create`, not yet started. */
   static async getActiveOrCreate(create: () => StreamingContext | Promise<StreamingContext>): Promise<StreamingContext> {
-    return active ?? (await create());
+    return StreamingContext.getActive() ?? (await create());
   }
 
   /** What the program returned: published streams, queues, broadcast variables, accumulators. */
@@ -171,7 +174,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     try {
       await this.#start();
     } catch (thrown) {
-      this.#end();
+      await this.#abandon();
       throw thrown;
     }
   }
@@ -232,8 +235,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { internals } = this.sparkContext;
     if (internals.failure !== null) throw internals.failure;
     if (this.sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one.');
-    if (!this.#options.allowMultipleContexts && active !== null) {
-      throw new MillraceError('ContextActive', `Another context is active in this process (${active.appName}). Stop it first, or set allowMultipleContexts.`);
+    const [other] = active;
+    if (!this.#options.allowMultipleContexts && other !== undefined) {
+      throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
     }
     if (!internals.inline && this.#url === null) {
       throw new MillraceError('ProgramNotAModule', `The graph was built by calls on the context, and master ${this.sparkContext.master} has threads of its own, which can't see it. Use StreamingContext.create with a program module, or master inline.`);
@@ -241,7 +245,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.seal();
     this.graph.validate();
     this.#state = 'ACTIVE';
-    active = this;
+    active.add(this);
     await internals.ready;
     const { system } = internals.host;
     system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
@@ -299,7 +303,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #end(): void {
     if (this.#state === 'STOPPED') return;
     this.#state = 'STOPPED';
-    if (active === this) active = null;
+    active.delete(this);
     this.graph.stop();
     wire(this, null);
     for (const { operation } of this.graph.outputs) {
@@ -311,9 +315,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#terminate();
   }
 
-  async #abandon(stopCluster: boolean): Promise<void> {
+  /** Threads of its own would hold the process, though nothing runs on them. */
+  async #abandon(): Promise<void> {
     this.#end();
-    if (stopCluster) await this.sparkContext.stop();
+    if (this.#ownsCluster) await this.sparkContext.stop();
   }
 
   // What comes from the driver.

@@ -39,7 +39,7 @@ export const errorTable = {
   ProgramNotAModule: entry('A plain function was given as the program, and the master has threads of its own.', 'Put the program into a module and give its URL, or use master inline.'),
   DuplicateUid: entry('Two operators have the same uid.', 'Give each operator a uid of its own.'),
   FunctionMadeTooLate: entry('A function that must run on the workers was made after the graph was built.', 'Make it while the graph is built: const f = ssc.task(fn), and use f here.'),
-  AsyncRecordFunction: entry('A function on records is async, or returned a promise.', 'Return the value itself; for async work use foreachPartition, or mapAsync.'),
+  AsyncRecordFunction: entry('A function on records is async, or returned a promise.', 'Return the value itself; for async work use foreachPartition.'),
 
   // The graph.
   SlideMismatch: entry('Streams that are combined have different slide durations.', 'Window them to the same slide first.'),

@@ -25,4 +25,5 @@ export type ProgramStep =
   | { readonly type: 'receiversEnded'; readonly unallocated: number }
   | { readonly type: 'timerStopped'; readonly time: number | null; readonly unallocated: number }
   | { readonly type: 'lastBatchRun' }
-  | { readonly type: 'treeStopped' };
+  | { readonly type: 'treeStopped' }
+  | { readonly type: 'outputsFlushed' };

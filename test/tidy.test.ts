@@ -72,6 +72,7 @@ t.test('time, chance, disk and the process come in by argument', (t) => {
   t.match(one('process.on(\'exit\', () => {});')[0], /no handlers/);
   t.match(one('import { readFileSync } from \'node:fs\';\nexport const x = readFileSync;')[0], /imports node:fs: only lib\/storage\/node-files\.ts does/);
   t.match(one('import { readFile } from \'node:fs/promises\';\nexport const x = readFile;')[0], /imports node:fs\/promises/);
+  t.strictSame(one('import type { Stats } from \'node:fs\';\nexport let x: Stats;'), [], 'a type opens no door');
   t.match(one('import { nanoid } from \'nanoid\';\nexport const x = nanoid;')[0], /imports nanoid/);
   t.strictSame(one('setTimeout(() => {}, 5);', 'test/x.ts'), [], 'the rule is for what runs in the runtime');
   t.end();

@@ -18,6 +18,12 @@ export interface ThreadPoolOptions {
   readonly heapMbMax: number;
 }
 
+/** What is used of piscina's own record of a thread. */
+interface PoolWorker {
+  ref?(): unknown;
+  unref?(): unknown;
+}
+
 export interface ThreadTask {
   readonly port: MessagePort;
   /** Null: the task's function returned. */
@@ -27,6 +33,8 @@ export interface ThreadTask {
 
 export class ThreadPool {
   readonly #piscina: Piscina;
+  readonly #workers = new Set<PoolWorker>();
+  #referenced = true;
 
   constructor({ filename, threads, heapMbMax }: ThreadPoolOptions) {
     this.#piscina = new Piscina({
@@ -40,6 +48,13 @@ export class ThreadPool {
       execArgv: inheritedArguments(process.execArgv),
       recordTiming: false,
       ...(heapMbMax > 0 ? { resourceLimits: { maxOldGenerationSizeMb: heapMbMax } } : {}),
+    });
+    this.#piscina.on('workerCreate', (worker: object) => {
+      for (const symbol of Object.getOwnPropertySymbols(worker)) this.#workers.add((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
+      this.#applyRef();
+    });
+    this.#piscina.on('workerDestroy', (worker: object) => {
+      for (const symbol of Object.getOwnPropertySymbols(worker)) this.#workers.delete((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
     });
     // A thread that dies between two tasks is replaced; what matters is said by the task's own end.
     this.#piscina.on('error', () => {});
@@ -58,9 +73,18 @@ export class ThreadPool {
 
   /** Lets the process end although threads run, or not. */
   setRef(ref: boolean): void {
-    for (const thread of this.#piscina.threads) {
-      if (ref) thread.ref();
-      else thread.unref();
+    this.#referenced = ref;
+    this.#applyRef();
+  }
+
+  /**
+   * Piscina holds the process while a task runs, by a port of its own that it shows to nobody but its load balancers and
+   * listeners; a host's task always runs. Where a later piscina has no such port, nothing is let go.
+   */
+  #applyRef(): void {
+    for (const worker of this.#workers) {
+      if (this.#referenced) worker.ref?.();
+      else worker.unref?.();
     }
   }
 

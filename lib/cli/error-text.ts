@@ -14,7 +14,7 @@ export function errorText(thrown: unknown, ownCode: string): string {
   const lines: string[] = [];
   let cause: unknown = thrown;
   let said = '';
-  for (let depth = 0; depth < causesMax && cause !== undefined && cause !== null; depth += 1) {
+  for (let depth = 0; depth < causesMax && (depth === 0 || (cause !== undefined && cause !== null)); depth += 1) {
     const message = cause instanceof Error ? cause.message : String(cause);
     // A cause that its effect has quoted already is not said again.
     if (depth === 0 || !said.includes(message)) lines.push(`${depth === 0 ? '' : '  caused by '}${headOf(cause, message)}`);

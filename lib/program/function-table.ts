@@ -84,7 +84,7 @@ function refuseAsync(fn: Function, role: string, where: string): void {
   if (!(fn instanceof AsyncFunction) && !(fn instanceof AsyncGeneratorFunction)) return;
   throw new MillraceError(
     'AsyncRecordFunction',
-    `The function given to ${role}${where === '' ? '' : ` at ${where}`} is async. Functions on records return the value itself; for async work use foreachPartition, or mapAsync(f, { concurrency, ordered }).`,
+    `The function given to ${role}${where === '' ? '' : ` at ${where}`} is async. Functions on records return the value itself; for async work use foreachPartition.`,
     { details: { name: role, place: where } },
   );
 }

@@ -70,7 +70,7 @@ export function asyncFailure(result: unknown, operator: OperatorPlace | null, co
   return new MillraceError(
     'AsyncRecordFunction',
     `The function of ${whereOf(operator, context)} must return its result, but returned ${typeof then === 'function' ? 'a promise' : 'an async iterable'}. `
-      + 'Return the value itself; for async work use foreachPartition, or mapAsync(f, { concurrency, ordered }).',
+      + 'Return the value itself; for async work use foreachPartition.',
     { details: detailsOf(operator, context) },
   );
 }

@@ -40,7 +40,7 @@ const layers: Readonly<Record<string, Layer>> = {
   lib: { mayImport: ['actors', 'lib/cli', 'lib/program', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
 };
 
-/** Modules from outside, each with the files that are its door. What is in no row may be imported anywhere. */
+/** Modules from outside, each with the files that are its door. What is in no row may be imported anywhere, and types of all. */
 const doors: Readonly<Record<string, Exceptions>> = {
   'node:fs': {
     'lib/storage/node-files.ts': 'the one door to the disk; everybody else is given it by argument',
@@ -48,10 +48,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
   'node:net': {
     'lib/sources/node-net.ts': 'the one door to the network; sources are given it by argument',
   },
-  'node:worker_threads': {
-    'lib/actor/thread-pool.ts': 'makes the ports between threads',
-    'actors/worker-entry.ts': 'is given its port by type',
-  },
+  'node:worker_threads': { 'lib/actor/thread-pool.ts': 'makes the ports between threads' },
   'node:crypto': { 'lib/dstream/uid.ts': 'hashes texts; nothing random' },
   'node:os': {
     'lib/options.ts': 'local[*] asks how many cores there are',
@@ -235,7 +232,7 @@ function checkOutside({ path }: Parsed, one: Import): string[] {
   if (layers[layerOf(path)] === undefined) return [];
   if (/^millrace(\/|$)/.test(one.specifier)) return [`${at}: only examples and tests import the package by its name; name the file`];
   const door = doors[one.specifier.replace(/^(node:\w+)\/.*$/, '$1')];
-  if (door === undefined || door[path] !== undefined) return [];
+  if (door === undefined || one.isType || door[path] !== undefined) return [];
   const keepers = Object.keys(door);
   return [`${at}: ${keepers.length === 0 ? 'it comes in by argument' : `only ${keepers.join(' and ')} does; take it by argument`}`];
 }
@@ -371,7 +368,7 @@ function checkUnused(files: readonly Parsed[], used: ReadonlySet<string>): strin
   };
   for (const ban of bans) look(ban.name, ban.allowed, (path) => used.has(`${ban.name} in ${path}`));
   for (const [module, door] of Object.entries(doors)) {
-    look(module, door, (path) => byPath.get(path)?.imports.some(({ specifier }) => specifier === module || specifier.startsWith(`${module}/`)) === true);
+    look(module, door, (path) => byPath.get(path)?.imports.some(({ specifier, isType }) => !isType && (specifier === module || specifier.startsWith(`${module}/`))) === true);
   }
   look('await', mayAwait, (path) => used.has(`await in ${path}`));
   look('any', mayBeAny, (path) => used.has(`any in ${path}`));

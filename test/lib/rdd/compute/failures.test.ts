@@ -36,7 +36,7 @@ for (const [form, makeLoops] of loopForms) {
       const error = thrownBy(() => stage.run(rdd, collect));
       t.equal(error.code, 'AsyncRecordFunction');
       t.equal(error.details!['operator'], `u${rdd}`);
-      t.match(error.message, new RegExp(`^The function of ${kind} at program.ts:${rdd}:3.*mapAsync`));
+      t.match(error.message, new RegExp(`^The function of ${kind} at program.ts:${rdd}:3.*foreachPartition`));
     });
   }
 
