@@ -15,7 +15,7 @@ import type { AppJob, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord, encodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
-import type { BlockRef, BroadcastVersion, FunctionRef, RddNode, ReplayRecord } from '../protocol/rdd.ts';
+import type { BlockRef, BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
 import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
@@ -39,6 +39,8 @@ export class BuiltProgram implements HostProgram {
   readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
   readonly #broadcasts: BroadcastVersion[] = [];
   readonly #newValues = new Map<number, unknown>();
+  /** Values that were set anew since, each with the last batch that may read it. */
+  #superseded: { readonly lastUse: number; readonly handle: SharedHandle }[] = [];
   #broadcastsAt: { readonly time: BatchTime; readonly versions: readonly BroadcastVersion[] }[] = [];
 
   constructor(builder: ProgramBuilder, services: HostServices, local: LocalFunctions | null) {
@@ -78,7 +80,9 @@ export class BuiltProgram implements HostProgram {
       if (known <= inputsUpTo) this.#blocks.delete(known);
     }
     this.#broadcastsAt = this.#broadcastsAt.filter((at) => at.time > inputsUpTo);
-    return { rdds: dropped, handles: this.#runtime.drop(dropped), inputsUpTo };
+    const unread = this.#superseded.filter(({ lastUse }) => lastUse <= inputsUpTo);
+    this.#superseded = this.#superseded.filter(({ lastUse }) => lastUse > inputsUpTo);
+    return { rdds: dropped, handles: [...this.#runtime.drop(dropped), ...unread.map(({ handle }) => handle)], inputsUpTo };
   }
 
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {
@@ -95,7 +99,10 @@ export class BuiltProgram implements HostProgram {
 
   setBroadcast(broadcast: number, value: Uint8Array): void {
     for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
-    const version = (this.#broadcasts[broadcast]?.version ?? 0) + 1;
+    const before = this.#broadcasts[broadcast];
+    const version = (before?.version ?? 0) + 1;
+    const place = before?.block?.place ?? null;
+    if (place !== null && 'slab' in place) this.#superseded.push({ lastUse: this.#broadcastsAt.at(-1)?.time ?? -Infinity, handle: place });
     this.#broadcasts[broadcast] = { program: this.program, broadcast, version, block: this.#runtime.storeEncoded(value, 1) };
     this.#newValues.set(broadcast, decodeRecord(value));
   }

@@ -48,6 +48,9 @@ const stop = (): void => {
 };
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
+// npm runs this in a shell and passes signals to that shell, which may die of one and keep it to itself.
+const shell = process.ppid;
+setInterval(() => process.ppid === shell || stop(), 250).unref();
 
 for await (const { time, records } of ssc.exports.counts) {
   if (records.length === 0) continue;

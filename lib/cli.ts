@@ -16,6 +16,7 @@ import { constants } from 'node:os';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SystemClock } from './base/clock.ts';
+import type { TimerHandle } from './base/clock.ts';
 import { UsageError, parseCommand, usage } from './cli/command-line.ts';
 import type { RunCommand } from './cli/command-line.ts';
 import { errorText } from './cli/error-text.ts';
@@ -25,6 +26,9 @@ import { MillraceError } from '../protocol/errors.ts';
 
 /** npm and npx pass on a Ctrl-C that the terminal has sent to this process already: two signals so close together are one. */
 const sameSignalMs = 400;
+
+/** How often it is looked whether npm's shell still lives. */
+const parentCheckMs = 250;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -47,13 +51,10 @@ async function main(argv: readonly string[]): Promise<number> {
 /** Resolves with the exit code when nothing of the program runs any more. */
 async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCommand): Promise<number> {
   const asked = stopRequests();
-  const url = urlOf(program);
-  const options: StreamingOptions = { master, batchInterval: batchIntervalMs, appName: basename(url.pathname, extname(url.pathname)), args };
-  const ssc = await StreamingContext.create(url, options).catch((thrown: unknown) => {
-    if (args === undefined && thrown instanceof MillraceError && thrown.code === 'ProgramThrew') process.stderr.write('millrace: the program got no arguments, since --args was not given.\n');
-    throw thrown;
-  });
   try {
+    const url = urlOf(program);
+    const options: StreamingOptions = { master, batchInterval: batchIntervalMs, appName: basename(url.pathname, extname(url.pathname)), args };
+    const ssc = await StreamingContext.create(url, options);
     if (batchesMax !== null) {
       let batches = 0;
       ssc.on('batchCompleted', () => {
@@ -61,6 +62,19 @@ async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCo
         if (batches === batchesMax) asked.stop();
       });
     }
+    await runUntil(asked, ssc);
+    return 0;
+  } catch (thrown) {
+    if (args === undefined && thrown instanceof MillraceError && thrown.code === 'ProgramThrew') process.stderr.write('millrace: the program got no arguments, since --args was not given.\n');
+    throw thrown;
+  } finally {
+    asked.forget();
+  }
+}
+
+/** Resolves when the context has stopped in good order; rejects with its first failure, and it has stopped then, too. */
+async function runUntil(asked: StopRequests, ssc: StreamingContext): Promise<void> {
+  try {
     if (!asked.isStopping()) {
       await ssc.start();
       await Promise.race([asked.stopped, ssc.awaitTermination()]);
@@ -70,43 +84,69 @@ async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCo
     await ssc.stop().catch(() => {});
     throw thrown;
   }
-  const failed = ssc.awaitTermination().then(() => null, (error: unknown) => ({ error }));
+  // What was received may still fail: that is a failure of the run, as it was before the stop.
+  const failure = ssc.awaitTermination().then(() => null, (error: unknown) => ({ error }));
   await ssc.stop({ graceful: true });
-  const failure = await failed;
-  if (failure !== null) throw failure.error;
-  return 0;
+  const failed = await failure;
+  if (failed !== null) throw failed.error;
 }
 
-/** The wishes to stop: signals, --batches, a reader of the output that has gone. */
-function stopRequests(): { readonly stopped: Promise<void>; isStopping(): boolean; stop(): void } {
+/** The wishes to stop: signals, --batches, a reader of the output that has gone, the end of npm's shell. */
+interface StopRequests {
+  readonly stopped: Promise<void>;
+  isStopping(): boolean;
+  stop(): void;
+  /** No more wishes are listened for, except for the second signal. */
+  forget(): void;
+}
+
+function stopRequests(): StopRequests {
   const clock = new SystemClock();
-  let stop = (): void => {};
-  let since: number | null = null;
-  const stopped = new Promise<void>((resolve) => {
-    stop = () => {
-      since ??= clock.now();
-      resolve();
-    };
-  });
-  let first: number | null = null;
+  let stopping = false;
+  let resolve = (): void => {};
+  const stopped = new Promise<void>((settle) => (resolve = settle));
+  const stop = (): void => {
+    stopping = true;
+    resolve();
+  };
+  let firstMs: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (first !== null && clock.now() - first < sameSignalMs) return;
-    if (first !== null) {
+    if (firstMs !== null && clock.now() - firstMs < sameSignalMs) return;
+    if (firstMs !== null) {
       process.stderr.write(`millrace: second ${signal}: ended at once.\n`);
       process.exit(128 + constants.signals[signal]);
     }
-    first = clock.now();
+    firstMs = clock.now();
     process.stderr.write('millrace: stopping: what was received is processed first. Once more to end at once.\n');
     stop();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // `millrace run … | head`: nobody reads any more, so there is nothing left to run for.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    stop();
-  });
-  return { stopped, isStopping: () => since !== null, stop };
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      stop();
+    });
+  }
+  const forget = watchShell(clock, stop);
+  return { stopped, isStopping: () => stopping, stop, forget };
+}
+
+/**
+ * npm and npx run this process in a shell and pass signals to that shell, which may die of one and keep it to itself. So the
+ * end of the shell is a signal, too; without npm it is none: a process may well outlive the shell that it was started from.
+ */
+function watchShell(clock: SystemClock, onGone: () => void): () => void {
+  if (process.env['npm_command'] === undefined) return () => {};
+  const shell = process.ppid;
+  const look = (): TimerHandle =>
+    clock.setTimer(parentCheckMs, () => {
+      if (process.ppid === shell) timer = look();
+      else onGone();
+    });
+  let timer = look();
+  return () => clock.clear(timer);
 }
 
 function urlOf(program: string): URL {

@@ -162,8 +162,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Starts the program on all threads. Does nothing, with a warning, where it runs already.
-   * Throws ContextStopped, ContextActive, NoOutputOperation, ProgramDiverged, ProgramNotAModule, ContextFailed; after a failed
-   * start the context is stopped.
+   * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation,
+   * ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
    */
   async start(): Promise<void> {
     if (this.#state === 'ACTIVE') {
@@ -171,6 +171,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       return;
     }
     if (this.#state === 'STOPPED') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
+    const [other] = active;
+    if (!this.#options.allowMultipleContexts && other !== undefined) {
+      throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
+    }
     try {
       await this.#start();
     } catch (thrown) {
@@ -235,10 +239,6 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { internals } = this.sparkContext;
     if (internals.failure !== null) throw internals.failure;
     if (this.sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one.');
-    const [other] = active;
-    if (!this.#options.allowMultipleContexts && other !== undefined) {
-      throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
-    }
     if (!internals.inline && this.#url === null) {
       throw new MillraceError('ProgramNotAModule', `The graph was built by calls on the context, and master ${this.sparkContext.master} has threads of its own, which can't see it. Use StreamingContext.create with a program module, or master inline.`);
     }

@@ -93,7 +93,7 @@ export async function startTest<P extends StreamingProgram = StreamingProgram>(p
 
 /**
  * Batches in, batches out: runs one operation over the input, inline, and gives the records of each batch (null: no RDD).
- * As many batches run as the input has, or `batchesToRun`.
+ * As many batches run as the input has, or `batchesToRun`. Rejects where a batch fails, unless `onBatchFailure` says otherwise.
  */
 export async function testOperation<T, U>(
   input: readonly (readonly T[] | null)[],
@@ -105,6 +105,8 @@ export async function testOperation<T, U>(
   const test = await startTest((ssc: StreamingContext) => ({ output: operation(ssc.batchesStream(input, partitions)).publish({ bound: 1_000_000 }) }), rest as never);
   try {
     if (batchesToRun > 0) await test.advance(batchesToRun);
+    // A batch that failed has no output: its error says more than the missing records.
+    if ((rest.onBatchFailure ?? 'stop') === 'stop') await test.ssc.awaitTermination(0);
     const found = new Map(test.output((test.exports as { output: PublishedStream<U> }).output).map(({ time, records }) => [Number(time), records]));
     return Array.from({ length: batchesToRun }, (_, index) => found.get((index + 1) * intervalMs) ?? null);
   } finally {

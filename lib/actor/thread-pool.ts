@@ -35,6 +35,7 @@ export class ThreadPool {
   readonly #piscina: Piscina;
   readonly #workers = new Set<PoolWorker>();
   #referenced = true;
+  #closed = false;
 
   constructor({ filename, threads, heapMbMax }: ThreadPoolOptions) {
     this.#piscina = new Piscina({
@@ -50,8 +51,14 @@ export class ThreadPool {
       ...(heapMbMax > 0 ? { resourceLimits: { maxOldGenerationSizeMb: heapMbMax } } : {}),
     });
     this.#piscina.on('workerCreate', (worker: object) => {
+      // A thread that died just before the pool was closed is replaced all the same, and nobody else would end the new one.
+      if (this.#closed) {
+        void this.#piscina.destroy();
+        return;
+      }
       for (const symbol of Object.getOwnPropertySymbols(worker)) this.#workers.add((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
-      this.#applyRef();
+      // Piscina itself holds the process for a thread with a task, and must not for one without.
+      if (!this.#referenced) this.#applyRef();
     });
     this.#piscina.on('workerDestroy', (worker: object) => {
       for (const symbol of Object.getOwnPropertySymbols(worker)) this.#workers.delete((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
@@ -90,6 +97,7 @@ export class ThreadPool {
 
   /** Ends all threads; resolves when they are gone. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#piscina.destroy();
   }
 }

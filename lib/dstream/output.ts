@@ -48,10 +48,10 @@ export interface GeneratedJob extends OutputJob {
 }
 
 export function jobOf(output: OutputOperation, rdd: RDD<unknown>, time: BatchTime): GeneratedJob {
-  return { output: output.index, action: actionOf(output.operation, time), rdd: rdd.id, operation: output, target: rdd };
+  return { output: output.index, action: actionOf(output, time), rdd: rdd.id, operation: output, target: rdd };
 }
 
-function actionOf(operation: OutputKind, time: BatchTime): OutputAction {
+function actionOf({ operation, operator }: OutputOperation, time: BatchTime): OutputAction {
   switch (operation.kind) {
     case 'foreachRDD':
       return { kind: 'foreachRDD' };
@@ -61,10 +61,10 @@ function actionOf(operation: OutputKind, time: BatchTime): OutputAction {
       return { kind: 'publish', outstandingMax: operation.published.bound, mode: operation.published.mode };
     case 'foreach':
     case 'foreachPartition':
-      return { kind: 'run', sink: { kind: operation.kind, fn: operation.fn } };
+      return { kind: 'run', sink: { kind: operation.kind, fn: operation.fn, operator } };
     case 'saveText':
     case 'saveObjects':
-      return { kind: 'run', sink: { kind: operation.kind, directory: batchDirectory(operation.prefix, operation.suffix, time) } };
+      return { kind: 'run', sink: { kind: operation.kind, directory: batchDirectory(operation.prefix, operation.suffix, time), operator } };
   }
 }
 

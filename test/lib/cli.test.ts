@@ -1,11 +1,11 @@
 /** The `millrace` command as a process: a real server, real signals, and what is left when it has ended. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import type { Test } from 'tap';
-import { builtFile, printedCounts, startLineServer, startNode } from '../helpers/child.ts';
-import type { Child } from '../helpers/child.ts';
+import { builtFile, printedCounts, startLineServer, startNode } from '../helpers/node-process.ts';
+import type { Child } from '../helpers/node-process.ts';
 
 const cli = builtFile('lib/cli.js');
 const wordCount = builtFile('examples/word-count.js');
@@ -16,28 +16,40 @@ function millrace(t: Test, ...args: string[]): Child {
   return startNode(t, [cli, ...args]);
 }
 
-/** A program in a folder of its own. It may import nothing. */
+/** A program in the test's own folder. It may import nothing. */
 function programFile(t: Test, text: string, name = 'program.mjs'): string {
-  const folder = t.testdir();
-  writeFileSync(join(folder, name), text);
-  return join(folder, name);
+  const file = join(t.testdirName, name);
+  mkdirSync(t.testdirName, { recursive: true });
+  t.teardown(() => rmSync(t.testdirName, { recursive: true, force: true }));
+  writeFileSync(file, text);
+  return file;
 }
 
-t.test('Ctrl-C in mid-stream: what was received is counted and printed, and the process ends by itself with 0', async (t) => {
+t.test('Ctrl-C in mid-stream: what was received is printed to the last line, and the process ends by itself with 0', async (t) => {
   const server = await startLineServer(t);
-  const child = millrace(t, 'run', wordCount, '--master', 'local[2]', '--batch', '300ms', '--args', portArgs(server.port));
+  const program = programFile(t, `export default (ssc, { port }) => { ssc.socketTextStream('127.0.0.1', port).print(1e6); };\n`);
+  const child = millrace(t, 'run', program, '--master', 'local[2]', '--batch', '1s', '--args', portArgs(server.port));
   const connection = await server.connection();
-  connection.write('to be or not\nto be\n');
-  await child.prints(/\(or,1\)/);
-  // These lines are acknowledged by TCP and nothing else; the signal comes while they are on their way to a batch.
-  connection.write('that is the question\nto be\n');
-  await child.prints(/Time: \d+ ms[\s\S]*Time: \d+ ms/);
+  let sent = 0;
+  const enough = new Promise<void>((resolve) => {
+    const sending = setInterval(() => {
+      sent += 1;
+      connection.write(`line ${sent}\n`);
+      if (sent === seenBefore + 100) resolve();
+    }, 5);
+    t.teardown(() => clearInterval(sending));
+  });
+  let seenBefore = Number.POSITIVE_INFINITY;
+  await child.prints(/^line \d/m);
+  seenBefore = sent;
+  await enough;
   child.kill('SIGINT');
   t.strictSame(await child.ended, { code: 0, signal: null });
-  t.strictSame(printedCounts(child.stdout), { to: 3, be: 3, or: 1, not: 1, that: 1, is: 1, the: 1, question: 1 });
-  t.match(child.stderr, /^millrace: stopping: /m);
-  t.notMatch(child.stderr, /error|warn/, 'a stop is no failure');
-  t.match(child.stdout, /^(-{43}\nTime: \d+ ms\n-{43}\n(\(.*\)\n)*\n)+$/, 'nothing but batches on standard output');
+  const lines = [...child.stdout.matchAll(/^line (\d+)$/gm)].map(([, number]) => Number(number));
+  t.strictSame(lines, Array.from({ length: lines.length }, (_, index) => index + 1), 'every line once, in order, with no hole');
+  t.ok(lines.length > seenBefore, `the last batch is printed: more than the ${seenBefore} lines sent when the batch before it came out`);
+  t.match(child.stderr, /^millrace: stopping: .*\n$/, 'a stop is no failure');
+  t.match(child.stdout, /^(-{43}\nTime: \d+ ms\n-{43}\n(line \d+\n)*\n)+$/, 'nothing but batches on standard output');
 });
 
 t.test('the terminal\'s Ctrl-C, passed on by npm once more, is one Ctrl-C', async (t) => {
@@ -64,6 +76,18 @@ t.test('a second Ctrl-C ends a stop that hangs', async (t) => {
   child.kill('SIGINT');
   t.strictSame(await child.ended, { code: 130, signal: null });
   t.match(child.stderr, /second SIGINT: ended at once/);
+});
+
+t.test('npm\'s shell, killed in its stead, ends it as gracefully', async (t) => {
+  const server = await startLineServer(t);
+  const child = startNode(t, [cli, 'run', wordCount, '--master', 'local[1]', '--batch', '1s', '--args', portArgs(server.port)], { inNpmsShell: true });
+  (await server.connection()).write('a b a\n');
+  await child.prints(/\(a,2\)/);
+  child.kill('SIGTERM');
+  // The shell ends at once; what it had started holds the output until it has ended, too.
+  t.strictSame(await child.ended, { code: null, signal: 'SIGTERM' });
+  t.match(child.stdout, /\(a,2\)[\s\S]*\n\n$/, 'the last batch is whole');
+  t.notMatch(child.stderr, /error|warn/);
 });
 
 t.test('with --batches it ends by itself, on threads and inline', async (t) => {

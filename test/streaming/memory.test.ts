@@ -1,0 +1,37 @@
+/** Shared memory over many batches: whatever takes it, it comes back, and after the context all of it. */
+import t from 'tap';
+import type everyMemory from '../fixtures/every-memory.ts';
+import { SparkContext } from '../../lib/spark-context.ts';
+import { silent, started } from '../helpers/running.ts';
+
+for (const master of ['inline', 'local[2]']) {
+  t.test(`after 200 batches no more handles and scopes are held than after 50 (${master})`, async (t) => {
+    const sparkContext = new SparkContext({ master, logger: silent, defaultParallelism: 2 });
+    t.after(() => sparkContext.stop());
+    const before = await sparkContext.blockStats();
+    const ssc = await started<typeof everyMemory>(t, 'every-memory', { clock: 'manual', batchInterval: 1_000, blockIntervalMs: 5, sparkContext });
+    const { pushed, factor, sums } = ssc.exports;
+    let total = 0;
+    const reading = (async () => {
+      for await (const { records } of sums) for (const [word, sum] of records) total += word === 'tick' ? 0 : sum;
+    })();
+    const most = { early: { handles: 0, scopes: 0, usedBytes: 0 }, late: { handles: 0, scopes: 0, usedBytes: 0 } };
+    for (let batch = 1; batch <= 200; batch += 1) {
+      await pushed.push([['a', 1], ['b', 2], ['c', 3]]);
+      await factor.set(1);
+      await ssc.clock.advance(1);
+      const { liveHandles, scopes, usedBytes } = await sparkContext.blockStats();
+      const of = batch > 20 && batch <= 60 ? most.early : batch > 160 ? most.late : null;
+      if (of !== null) Object.assign(of, { handles: Math.max(of.handles, liveHandles), scopes: Math.max(of.scopes, scopes), usedBytes: Math.max(of.usedBytes, usedBytes) });
+    }
+    t.ok(most.early.handles > 0, 'something is held at all');
+    // How many blocks a batch has depends on the machine; a leak of one handle a batch would be 140 more.
+    t.ok(most.late.handles <= most.early.handles + 40, `handles: ${most.early.handles} early, ${most.late.handles} late`);
+    t.ok(most.late.scopes <= most.early.scopes + 2, `scopes: ${most.early.scopes} early, ${most.late.scopes} late`);
+    await ssc.stop({ stopSparkContext: false });
+    await reading;
+    t.equal(total, 200 * 6, 'and every batch was right');
+    const after = await sparkContext.blockStats();
+    t.same([after.liveHandles, after.scopes], [before.liveHandles, before.scopes], 'all comes back with the end of the context');
+  });
+}
