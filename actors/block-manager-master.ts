@@ -65,9 +65,6 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
         case 'removeFiles':
           turn.perform('removeFiles', () => services.files.remove(message.files), () => null);
           return state;
-        case 'releaseScope':
-          releaseScope(state, message.scope);
-          return state;
         case 'releaseProgram':
           for (const scope of [...state.scopes.keys()]) {
             if (isScopeOf(message.program, scope)) releaseScope(state, scope);

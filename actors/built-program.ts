@@ -97,6 +97,11 @@ export class BuiltProgram implements HostProgram {
     this.builder.queues[queue]?.enqueue(blocksRdd(this.builder.rdds, blocks, 'queue'));
   }
 
+  isOverBound(queue: number): boolean {
+    const found = this.builder.queues[queue];
+    return found !== undefined && found.length > found.bound;
+  }
+
   setBroadcast(broadcast: number, value: Uint8Array): void {
     for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
     const before = this.#broadcasts[broadcast];

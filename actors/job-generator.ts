@@ -34,6 +34,8 @@ interface State {
   readonly waiting: readonly BatchTime[];
   /** The batch whose blocks or jobs are being waited for. */
   readonly current: BatchTime | null;
+  /** Pushes into queues that are over their bound: answered when batches have taken from them. */
+  readonly pushing: readonly { readonly queue: number; readonly replyTo: ReplyTo<null> }[];
 }
 
 type Turning = Turn<ToJobGenerator>;
@@ -76,7 +78,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
   return {
     name: 'job-generator',
     init(_turn, args) {
-      const state: State = { args, waiting: [], current: null };
+      const state: State = { args, waiting: [], current: null, pushing: [] };
       programOf(state).startAt(args.zeroTime);
       return state;
     },
@@ -89,7 +91,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return generate(state, message.time, message.blocks, turn);
         case 'jobsGenerated':
           turn.tell(jobScheduler, { type: 'submitJobSet', jobSet: message.jobSet });
-          return next({ ...state, current: null }, turn);
+          return next({ ...state, current: null, pushing: answerPushes(state, programOf(state), turn) }, turn);
         case 'generationFailed':
           turn.tell(jobScheduler, { type: 'generationFailed', time: message.time, error: message.error });
           return next({ ...state, current: null }, turn);
@@ -102,8 +104,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           else if (message.error !== null) turn.replyError(message.replyTo as ReplyTo<never>, message.error);
           return state;
         case 'queuePushed':
-          answering(turn, message.replyTo, () => programOf(state).push(message.queue, message.partitions));
-          return state;
+          return onPush(state, programOf(state), message, turn);
         case 'broadcastSet':
           answering(turn, message.replyTo, () => programOf(state).setBroadcast(message.broadcast, message.value));
           return state;
@@ -135,6 +136,29 @@ function onAppJob(state: State, program: HostProgram, message: Extract<ToJobGene
     turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
   }
   return state;
+}
+
+function onPush(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'queuePushed' }>, turn: Turning): State {
+  const { queue, partitions, replyTo } = message;
+  try {
+    program.push(queue, partitions);
+  } catch (thrown) {
+    turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
+    return state;
+  }
+  if (program.isOverBound(queue)) return { ...state, pushing: [...state.pushing, { queue, replyTo }] };
+  turn.reply(replyTo, null);
+  return state;
+}
+
+/** A batch may have taken from the queues: who may go on now. */
+function answerPushes(state: State, program: HostProgram, turn: Turning): State['pushing'] {
+  if (state.pushing.length === 0) return state.pushing;
+  return state.pushing.filter(({ queue, replyTo }) => {
+    if (program.isOverBound(queue)) return true;
+    turn.reply(replyTo, null);
+    return false;
+  });
 }
 
 /** What the app did wrong, or what there is no memory for, is its answer, and no failure of this actor. */

@@ -46,6 +46,8 @@ export interface HostProgram {
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
   /** Driver. What the app has put into a queue. */
   push(queue: number, partitions: readonly EncodedPartition[]): void;
+  /** Driver. True where the queue holds more than its bound: whoever pushed waits. */
+  isOverBound(queue: number): boolean;
   /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
   setBroadcast(broadcast: number, value: Uint8Array): void;
 

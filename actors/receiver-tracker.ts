@@ -112,11 +112,14 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
 
 function onAddBlock(state: State, message: Extract<ToReceiverTracker, { type: 'addBlock' }>, turn: Turning): State {
   const stream = state.streams.get(message.stream);
-  if (stream === undefined) return state;
   const { place } = message.block;
   if (place !== null && 'slab' in place) {
-    turn.tell(places.blockManagerMaster, { type: 'hold', scope: receivedScope(state.program), handles: [place] });
+    const hold = { scope: receivedScope(state.program), handles: [place] } as const;
+    turn.tell(places.blockManagerMaster, { type: 'hold', ...hold });
+    // Of a stream that the program doesn't have: nobody will ever read it.
+    if (stream === undefined) turn.tell(places.blockManagerMaster, { type: 'release', ...hold });
   }
+  if (stream === undefined) return state;
   stream.waiting.push({ block: message.block, records: message.records });
   return state;
 }

@@ -53,6 +53,9 @@ export function receiver(services: HostServices): Behavior<State, ToReceiver, Re
           // It lives on until the tree is taken down: whoever asks an actor that ends is answered by its end, not by what it handed over.
           turn.tell(state.generator, { type: 'drained', replyTo: message.replyTo });
           return { ...state, ended: true };
+        case 'restartNow':
+          turn.stop({ type: 'error', error: message.error });
+          return state;
         case 'sourceEvent':
           return onSourceEvent(state, message.event, turn);
         default:
@@ -82,11 +85,11 @@ function onSourceEvent(state: State, event: SourceEvent, turn: Turn<ToReceiver>)
       return state;
     }
     case 'closed':
-      return restart(state, event.message, null, turn);
+      return restart(state, event.message, null, null, turn);
     case 'failed':
-      return restart(state, event.message, event.error, turn);
+      return restart(state, event.message, event.error, null, turn);
     case 'restart':
-      return restart(state, event.message, event.error, turn);
+      return restart(state, event.message, event.error, event.delayMs, turn);
     case 'reported':
       turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message: event.message, error: event.error, willRestart: false });
       return state;
@@ -100,12 +103,14 @@ function onSourceEvent(state: State, event: SourceEvent, turn: Turn<ToReceiver>)
   }
 }
 
-/** Hands over what there is, says so, and fails: the supervisor's back-off does the rest. */
-function restart(state: State, message: string, error: WireError | null, turn: Turn<ToReceiver>): State {
+/** Hands over what there is, says so, and fails, after the delay that was asked for: the supervisor's back-off does the rest. */
+function restart(state: State, message: string, error: WireError | null, delayMs: number | null, turn: Turn<ToReceiver>): State {
   const { spec } = state;
   handOver(state, state.source.end(), turn);
   turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message, error, willRestart: true });
-  turn.stop({ type: 'error', error: error ?? toWireError(new MillraceError('ReceiverFailed', `The source of stream ${spec.stream} ended: ${message}. The receiver starts again with back-off.`)) });
+  const cause = error ?? toWireError(new MillraceError('ReceiverFailed', `The source of stream ${spec.stream} ended: ${message}. The receiver starts again with back-off.`));
+  if (delayMs === null) turn.stop({ type: 'error', error: cause });
+  else turn.startTimer('restart', delayMs, { type: 'restartNow', error: cause });
   return { ...state, ended: true };
 }
 

@@ -22,7 +22,8 @@ export class ContributionLedger {
     return true;
   }
 
-  forgetBefore(_completed: number): void {
+  /** Called after each batch. */
+  forgetOldest(): void {
     for (const time of this.#counted.keys()) {
       if (this.#counted.size <= batchesKept) return;
       this.#counted.delete(time);

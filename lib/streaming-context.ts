@@ -329,7 +329,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       this.#fail(fromWireError(event.info.error));
       this.#end();
     }
-    if (event.type === 'batchCompleted') this.#contributions.forgetBefore(event.info.batchTime);
+    if (event.type === 'batchCompleted') this.#contributions.forgetOldest();
     this.#listeners.emitWire(event);
   }
 
@@ -420,7 +420,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       return;
     }
     const partitions = what.partitions.map((records) => ({ bytes: encodeRecords(records), records: records.length }));
-    await this.#driver<null>((replyTo) => ({ type: 'queuePushed', queue: what.queue, partitions, replyTo }), askTimeoutMs);
+    await this.#driver<null>((replyTo) => ({ type: 'queuePushed', queue: what.queue, partitions, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
   }
 
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {

@@ -32,7 +32,6 @@ export type ToBlockManagerMaster =
   | { readonly type: 'release'; readonly scope: Scope; readonly handles: readonly SharedHandle[] }
   /** Spilled partitions that were read for the last time. */
   | { readonly type: 'removeFiles'; readonly files: readonly string[] }
-  | { readonly type: 'releaseScope'; readonly scope: Scope }
   /** All scopes of a program that has ended. */
   | { readonly type: 'releaseProgram'; readonly program: ProgramId }
   /** The thread has exited: its slabs keep only what the ledger holds. */

@@ -54,7 +54,9 @@ export type ToReceiver =
   | { readonly type: 'flushBlock'; readonly replyTo: ReplyTo<null> }
   /** From the tracker: take no more, hand over what is there, answer, end. */
   | { readonly type: 'endIntake'; readonly replyTo: ReplyTo<null> }
-  | { readonly type: 'sourceEvent'; readonly event: SourceEvent };
+  | { readonly type: 'sourceEvent'; readonly event: SourceEvent }
+  /** Own timer: the delay that a user's receiver asked for is over. */
+  | { readonly type: 'restartNow'; readonly error: WireError };
 
 /** What a source tells its actor; the bytes themselves never come as messages. */
 export type SourceEvent =

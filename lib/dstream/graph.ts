@@ -35,7 +35,6 @@ export class DStreamGraph {
   readonly outputs: OutputOperation[] = [];
   /** Set by the runtime; null before start. */
   slicer: Slicer | null = null;
-  checkpointDirectory: string | null = null;
 
   #phase: GraphPhase = 'building';
   #zeroTime: BatchTime | null = null;

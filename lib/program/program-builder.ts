@@ -131,12 +131,6 @@ export class ProgramBuilder {
     this.graph.remember(durationMs);
   }
 
-  /** Where checkpoints go. */
-  checkpoint(directory: string): void {
-    this.graph.checkBuilding('checkpoint');
-    this.graph.checkpointDirectory = checkText('checkpoint', 'directory', directory);
-  }
-
   /** The program has returned: nothing is added from now on. */
   seal(): void {
     this.graph.seal();
@@ -155,7 +149,6 @@ export class ProgramBuilder {
         broadcasts: this.sc.broadcasts.length,
         accumulators: this.sc.accumulators.map(({ name }) => name),
         rememberMs: this.graph.rememberMs,
-        checkpoint: this.graph.checkpointDirectory,
       }),
       functionHash: this.functions.hash,
     };

@@ -27,12 +27,15 @@ export type MissingName =
   | { readonly shuffle: ShuffleId; readonly mapPartition: number }
   | { readonly rdd: RddId; readonly partition: number };
 
+/** How a read fails whose bytes are gone: from memory, from the books, or (spilled) from the disk. */
+const goneCodes: ReadonlySet<ErrorCode> = new Set(['StaleHandle', 'BlockMissing', 'FileFailed']);
+
 /** Runs a read of an input; where its bytes are gone, throws `MissingInput` with that name. */
 export function orMissing<T>(name: () => MissingName, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof MillraceError && (error.code === 'StaleHandle' || error.code === 'BlockMissing')) throw new MissingInput(name(), error);
+    if (error instanceof MillraceError && goneCodes.has(error.code)) throw new MissingInput(name(), error);
     throw error;
   }
 }
