@@ -111,9 +111,10 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
     // A thread that died while it built is replaced; its replacement builds again.
     if (error !== null && error.code === 'HostGone') return state;
     if (error !== null) {
+      // A thread that takes the place of another one builds what runs already: where it can't, the program is no longer whole.
       if (program.replyTo !== null) turn.replyError(program.replyTo as ReplyTo<never>, error);
-      state.programs.delete(message.program);
-      forgetOn(state, message.program, turn);
+      else turn.tell(places.programManager, { type: 'programBroken', program: message.program, error });
+      forget(state, message.program, turn);
       return state;
     }
     program.waiting.delete(host);
@@ -121,6 +122,15 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
     const entry = state.hosts.get(host);
     if (entry?.loading?.delete(message.program) === true && entry.loading.size === 0 && !entry.up) announce(entry, turn);
     return state;
+  };
+
+  /** No thread waits for it any more: one that was to be announced after it had built it is announced now. */
+  const forget = (state: State, program: ProgramId, turn: Turning): void => {
+    state.programs.delete(program);
+    forgetOn(state, program, turn);
+    for (const host of state.hosts.values()) {
+      if (host.loading?.delete(program) === true && host.loading.size === 0 && !host.up) announce(host, turn);
+    }
   };
 
   const onExited = (state: State, host: HostId, error: WireError, turn: Turning): State => {
@@ -185,8 +195,7 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
         case 'programLoaded':
           return onProgramLoaded(state, message, turn);
         case 'forgetProgram':
-          state.programs.delete(message.program);
-          forgetOn(state, message.program, turn);
+          forget(state, message.program, turn);
           return state;
         case 'whichHosts':
           turn.reply(message.replyTo, [...state.hosts.values()].map(({ host, role, index, up }) => ({ host, role, index, up })));

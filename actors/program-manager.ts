@@ -174,6 +174,15 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         }
         case 'programStep':
           return onStep(state, message.program, message.step, turn);
+        case 'programBroken': {
+          const program = state.get(message.program);
+          if (program?.phase !== 'active') return state;
+          program.phase = 'stopping';
+          turn.unwatch(programPlaces(message.program).streaming as ActorRef<never>);
+          tellFailed(message.program, message.error, turn);
+          takeDown(message.program, turn);
+          return state;
+        }
         case 'ioHostDown':
           for (const id of state.keys()) turn.tell(programPlaces(id).receiverTracker, message);
           return state;
@@ -187,11 +196,15 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         if (programPlaces(id).streaming.cell !== signal.ref.cell || program.phase !== 'active') continue;
         const { reason } = signal;
         const error = 'error' in reason && reason.error !== undefined ? reason.error : toWireError(new MillraceError('ContextFailed', `The program's actors ended: ${reason.type}.`));
-        turn.tell(places.listenerBus, { type: 'emit', program: id, event: { type: 'failed', info: { error, time: null } } });
-        turn.tell(places.listenerBus, { type: 'emit', program: id, event: { type: 'programEnded', info: { error } } });
+        tellFailed(id, error, turn);
         forget(state, id, turn);
       }
       return state;
     },
   };
+}
+
+function tellFailed(program: ProgramId, error: WireError, turn: Turning): void {
+  turn.tell(places.listenerBus, { type: 'emit', program, event: { type: 'failed', info: { error, time: null } } });
+  turn.tell(places.listenerBus, { type: 'emit', program, event: { type: 'programEnded', info: { error } } });
 }

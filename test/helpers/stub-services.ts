@@ -23,7 +23,7 @@ export function stubServices(options: SparkContextOptions = {}, epochMs = 0): St
   };
   const given: Partial<HostServices> & Pick<StubServices, 'clock' | 'released' | 'reclaimed'> = {
     clock: new ManualClock({ epochMs }),
-    options: clusterOptions({ master: 'local[2]', ...options }),
+    options: clusterOptions({ master: 'local[2]', ...options }, '/scratch'),
     pool: pool as never,
     controls: new Map(),
     programs: new Map(),

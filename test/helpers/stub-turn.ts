@@ -99,7 +99,7 @@ export class Driven<State, Message, Args> {
   }
 
   /** A place for an answer: it is then in `replies`, under its number. */
-  replyTo(ask: number): ReplyTo<never> {
+  replyTo<Reply>(ask: number): ReplyTo<Reply> {
     return { host: asHostId(9), cell: 9, ask };
   }
 

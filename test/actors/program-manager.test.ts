@@ -1,0 +1,121 @@
+/** The life of a program: every start and stop is answered, and memory is given back only when nobody reads it any more. */
+import t from 'tap';
+import { programManager } from '../../actors/program-manager.ts';
+import type { StreamingSpec } from '../../protocol/host.ts';
+import { asProgramId } from '../../protocol/ids.ts';
+import { stubServices } from '../helpers/stub-services.ts';
+import { Driven, wireError } from '../helpers/stub-turn.ts';
+
+const program = asProgramId(0);
+
+function manager() {
+  const spec = { descriptor: { program, url: null, args: null, batchIntervalMs: 1_000, appName: 'test' }, clock: 'system' } as unknown as StreamingSpec;
+  const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, zeroTime) => ({ id: `streaming-0 from ${zeroTime}`, behavior: 'supervisor', args: null })), undefined);
+  driven.send({ type: 'startProgram', spec, replyTo: driven.replyTo(1) });
+  return driven;
+}
+
+function active() {
+  const driven = manager();
+  driven.answer({ io: [] }).answer(null);
+  driven.take();
+  return driven;
+}
+
+const asked = (driven: ReturnType<typeof manager>): string[] => driven.asked.map(({ message }) => message.type);
+
+t.test('a start builds everywhere, then hangs the actors into the tree, from the grid point before now', (t) => {
+  const driven = manager();
+  t.same(asked(driven), ['loadEverywhere']);
+  driven.answer({ io: [] });
+  t.match(driven.asked, [{ message: { type: 'startChild', spec: { id: 'streaming-0 from 12000' } } }]);
+  t.equal(driven.replies.size, 0);
+  driven.answer(null);
+  t.same(driven.replies.get(1), { zeroTime: 12_000 });
+  t.end();
+});
+
+t.test('a program that can\'t be built is the answer of its start, and leaves nothing', (t) => {
+  const driven = manager();
+  driven.fail(wireError('It diverged.', 'ProgramDiverged'));
+  t.match(driven.replies.get(1), { code: 'ProgramDiverged' });
+  t.ok(driven.take().some(({ type }) => type === 'forgetProgram'));
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 10, replyTo: driven.replyTo(2) });
+  t.equal(driven.replies.get(2), null, 'a stop of what is gone is answered at once');
+  t.end();
+});
+
+/** Bug: the memory of results was given back while the app had still to read them. */
+t.test('a stop gives memory back only after the app has read what is on its way', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: false, timeoutMs: 10, replyTo: driven.replyTo(2) });
+  t.same(asked(driven), ['terminateChild']);
+  driven.answer(null);
+  t.same(asked(driven), ['flush']);
+  t.same(driven.take('forgetProgram'), []);
+  t.notOk(driven.replies.has(2));
+  driven.answer(null);
+  t.equal(driven.take('forgetProgram').length, 2, 'the scheduler gives it back, and the threads forget the program');
+  t.equal(driven.replies.get(2), null);
+  t.end();
+});
+
+t.test('a graceful stop ends intake, then the timer, runs a last batch where something is left, waits for it, and takes down', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  const steps: string[][] = [];
+  for (const answer of [{ unallocated: 3 }, 13_000, 14_000, { error: null }, null, null]) {
+    steps.push(asked(driven));
+    driven.answer(answer);
+  }
+  t.same(steps, [['stopReceivers'], ['stopTimer'], ['lastBatch'], ['awaitBatch'], ['terminateChild'], ['flush']]);
+  t.equal(driven.replies.get(2), null);
+  t.end();
+});
+
+t.test('a graceful stop in which nothing is left has no batch more; one that fails on the way is taken down all the same', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  driven.answer({ unallocated: 0 }).answer(13_000);
+  t.same(asked(driven), ['awaitBatch']);
+  driven.fail(wireError('too slow', 'AskTimeout'));
+  t.same(asked(driven), ['terminateChild']);
+  driven.fail(wireError('gone', 'ActorGone')).fail(wireError('gone', 'ActorGone'));
+  t.equal(driven.replies.get(2), null);
+  t.end();
+});
+
+t.test('a second stop is answered while the first goes on; a stop during the start answers both', (t) => {
+  const driven = manager();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  t.match(driven.replies.get(1), { code: 'ContextStopped' });
+  driven.send({ type: 'stopProgram', program, graceful: false, timeoutMs: 5_000, replyTo: driven.replyTo(3) });
+  t.equal(driven.replies.get(3), null);
+  driven.answer(null, ({ message }) => message.type === 'terminateChild').answer(null, ({ message }) => message.type === 'flush');
+  t.equal(driven.replies.get(2), null);
+  t.end();
+});
+
+t.test('actors that end by themselves are told to the app as a failure, once, and nothing is left', (t) => {
+  const driven = active();
+  const ref = { host: 1, cell: 100, path: '/driver/programs/streaming-0' } as never;
+  const ended = { type: 'terminated', ref, reason: { type: 'error', error: wireError('The generator failed.') } } as const;
+  driven.signal(ended).signal(ended);
+  const told = driven.take().map(({ type, event }) => (type === 'emit' ? (event as { type: string }).type : type));
+  t.same(told.filter((type) => type === 'failed' || type === 'programEnded' || type === 'forgetProgram'), ['failed', 'programEnded', 'forgetProgram', 'forgetProgram']);
+  t.end();
+});
+
+/** Bug: where a new thread could not build a running program, all threads forgot it, and nobody was told. */
+t.test('a program that a new thread can\'t build is told to the app as a failure, taken down and forgotten', (t) => {
+  const driven = active();
+  driven.send({ type: 'programBroken', program, error: wireError('gone', 'ProgramMissing') });
+  const told = driven.take('emit').map(({ event }) => event as { type: string; info: { error: { code: string } } });
+  t.same(told.map(({ type, info }) => [type, info.error.code]), [['failed', 'ProgramMissing'], ['programEnded', 'ProgramMissing']]);
+  t.same(asked(driven), ['terminateChild']);
+  driven.answer(null).answer(null);
+  t.equal(driven.take('forgetProgram').length, 2);
+  driven.send({ type: 'stopProgram', program, graceful: false, timeoutMs: 10, replyTo: driven.replyTo(2) });
+  t.equal(driven.replies.get(2), null, 'the app\'s own stop is answered');
+  t.end();
+});

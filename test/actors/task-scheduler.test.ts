@@ -1,0 +1,244 @@
+/** Tasks on workers: who gets which, what follows from an end, and what from a worker's death. */
+import t from 'tap';
+import { taskScheduler } from '../../actors/task-scheduler.ts';
+import type { JobResult, ToTaskScheduler } from '../../protocol/job.ts';
+import type { ActorRef } from '../../protocol/ref.ts';
+import type { RddNode, Sink } from '../../protocol/rdd.ts';
+import type { TaskOutput, TaskSpec, ToTaskWorker } from '../../protocol/task.ts';
+import { asActorPath, asBlockId, asHostId, asJobId, asProgramId, asRddId } from '../../protocol/ids.ts';
+import type { HostId, JobId, TaskId } from '../../protocol/ids.ts';
+import { asBatchTime } from '../../protocol/time.ts';
+import type { SparkContextOptions } from '../../lib/options.ts';
+import { hostLossesMax } from '../../lib/rdd/job-state.ts';
+import { handle, stubServices } from '../helpers/stub-services.ts';
+import { Driven, wireError } from '../helpers/stub-turn.ts';
+
+const program = asProgramId(0);
+
+interface Given {
+  readonly host: HostId;
+  readonly job: JobId;
+  readonly stage: number;
+  readonly task: TaskSpec;
+}
+
+class Cluster {
+  readonly services;
+  readonly driven;
+
+  constructor(workers = 2, options: SparkContextOptions = {}) {
+    this.services = stubServices(options);
+    this.driven = new Driven(taskScheduler(this.services), undefined);
+    for (let index = 0; index < workers; index += 1) this.workerUp(10 + index);
+  }
+
+  workerUp(host: number): void {
+    const worker = { host: asHostId(host), cell: 1, path: asActorPath(`/worker-${host}`) } as ActorRef<ToTaskWorker>;
+    this.services.controls.set(asHostId(host), new Int32Array(new SharedArrayBuffer(8)));
+    this.driven.send({ type: 'workerUp', host: asHostId(host), worker });
+  }
+
+  /** A job on an RDD of so many partitions. */
+  runJob(ask: number, partitions: number, sink: Sink = { kind: 'count' }): void {
+    const node: RddNode = { kind: 'source', id: asRddId(ask), parents: [], partitions, partitioner: null, storage: null, operator: null, blocks: Array.from({ length: partitions }, () => []) };
+    const replyTo = this.driven.replyTo<JobResult>(ask);
+    this.driven.send({
+      type: 'runJob',
+      replyTo,
+      request: { target: node.id, partitions: null, sink, nodes: [node], program, batchTime: asBatchTime(1_000), scope: 'program/0', resultScope: 'result/0/1', replays: [], broadcasts: [] },
+    });
+  }
+
+  /** Tasks handed out since the last call. */
+  given(): Given[] {
+    const told = this.driven.told.filter(({ message }) => message.type === 'runTask');
+    this.driven.take('runTask');
+    return told.map(({ to, message }) => ({ host: to.host, job: message['job'] as JobId, stage: message['stage'] as number, task: message['task'] as TaskSpec }));
+  }
+
+  succeed({ host, job, stage, task }: Given, output: TaskOutput = { kind: 'count', count: 5 }): void {
+    this.driven.send({ type: 'taskSucceeded', host, job, stage, task: task.task, report: { output, stored: [], accumulators: [], runMs: 1 } });
+  }
+
+  fail({ host, job, stage, task }: Given, message = 'It failed.'): void {
+    this.driven.send({ type: 'taskFailed', host, job, stage, task: task.task, error: wireError(message), missing: null } satisfies ToTaskScheduler);
+  }
+
+  down(host: number): void {
+    this.driven.send({ type: 'workerDown', host: asHostId(host), error: wireError('gone', 'HostGone') });
+  }
+
+  reply(ask: number): JobResult | undefined {
+    return this.driven.replies.get(ask) as JobResult | undefined;
+  }
+}
+
+const counts = (tasks: readonly Given[]): Record<number, number> => Object.fromEntries([10, 11].map((host) => [host, tasks.filter((given) => given.host === host).length]));
+
+t.test('a worker has one task and the next one, and gets another when it has ended one', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 6);
+  const first = cluster.given();
+  t.same(counts(first), { 10: 2, 11: 2 });
+  cluster.succeed(first.find(({ host }) => host === 11) as Given);
+  const next = cluster.given();
+  t.same(counts(next), { 10: 0, 11: 1 });
+  for (const given of [...first.slice(0, 1), ...first.slice(2), ...next]) cluster.succeed(given);
+  t.end();
+});
+
+t.test('a job is answered once, with its outputs in the order of the partitions, whatever the order of their ends', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 3);
+  const tasks = cluster.given();
+  for (const given of [...tasks].reverse()) cluster.succeed(given, { kind: 'count', count: given.task.partition });
+  const result = cluster.reply(1);
+  t.same(result, { ok: true, outputs: [0, 1, 2].map((count) => ({ kind: 'count', count })) });
+  t.equal(cluster.driven.take('defineStage').length, 2, 'each worker was told of the stage once');
+  t.equal(cluster.driven.take('forgetJobs').length, 2, 'and forgets it');
+  t.end();
+});
+
+t.test('without a worker tasks wait for one', (t) => {
+  const cluster = new Cluster(0);
+  cluster.runJob(1, 1);
+  t.same(cluster.given(), []);
+  cluster.workerUp(10);
+  t.equal(cluster.given().length, 1);
+  t.end();
+});
+
+t.test('a failed task is tried again on another worker, and after four failures its job fails with the last one', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 1);
+  const hosts: number[] = [];
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const [given] = cluster.given();
+    if (given === undefined) return t.fail(`attempt ${attempt} was not made`);
+    t.equal(given.task.attempt, attempt);
+    hosts.push(given.host);
+    cluster.fail(given, `Failure ${attempt}.`);
+  }
+  t.same(cluster.given(), []);
+  t.not(hosts[0], hosts[1]);
+  t.match(cluster.reply(1), { ok: false, error: { code: 'TaskFailed', message: /Failure 3/ } });
+  t.end();
+});
+
+t.test('the tasks of a worker that dies run elsewhere, which is no failure of theirs', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 4);
+  const first = cluster.given();
+  const lost = first.filter(({ host }) => host === 10).map(({ task }) => task.partition);
+  cluster.down(10);
+  for (const given of first.filter(({ host }) => host === 11)) cluster.succeed(given);
+  const again = cluster.given();
+  t.same(again.map(({ task }) => task.partition).sort(), lost.sort());
+  t.same([...new Set(again.map(({ host }) => host))], [11]);
+  for (const given of again) cluster.succeed(given);
+  t.match(cluster.reply(1), { ok: true });
+  t.end();
+});
+
+t.test('a task under which thread after thread dies is tried eight times more, whatever the attempts, and then fails its job', (t) => {
+  const cluster = new Cluster(1, { taskFailuresMax: 1 });
+  cluster.runJob(1, 1);
+  for (let death = 0; death < hostLossesMax; death += 1) {
+    t.equal(cluster.given().length, 1);
+    cluster.down(10 + death);
+    t.equal(cluster.reply(1), undefined);
+    cluster.workerUp(11 + death);
+  }
+  t.equal(cluster.given().length, 1);
+  cluster.down(10 + hostLossesMax);
+  t.match(cluster.reply(1), { ok: false, error: { message: /its thread died 9 times/ } });
+  t.end();
+});
+
+t.test('a report that comes after its job has ended gives its memory back, through the ledger', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 2, { kind: 'collect', limit: -1 });
+  const [one, two] = cluster.given() as [Given, Given];
+  cluster.driven.send({ type: 'cancelProgram', program, error: wireError('stopped', 'ContextStopped') });
+  t.match(cluster.reply(1), { ok: false });
+  cluster.driven.take();
+  const output = (slab: number): TaskOutput => ({ kind: 'records', total: 1, block: { id: asBlockId('b'), codec: 'records', place: handle(slab), records: 1 } });
+  cluster.succeed(one, output(7));
+  cluster.succeed(two, output(8));
+  const kept = cluster.driven.take().filter(({ type }) => type === 'hold' || type === 'release').map(({ type, scope, handles }) => [type, scope, (handles as { slab: number }[]).map(({ slab }) => slab)]);
+  t.same(kept, [['hold', 'late', [7]], ['release', 'late', [7]], ['hold', 'late', [8]], ['release', 'late', [8]]]);
+  t.end();
+});
+
+t.test('a report of a job that nobody knows changes nothing', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 1);
+  const [given] = cluster.given() as [Given];
+  cluster.succeed({ ...given, job: asJobId(999) });
+  t.equal(cluster.reply(1), undefined);
+  t.end();
+});
+
+t.test('results are in the ledger before the job is answered', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 1, { kind: 'collect', limit: -1 });
+  const [given] = cluster.given() as [Given];
+  cluster.driven.take();
+  cluster.succeed(given, { kind: 'records', total: 1, block: { id: asBlockId('b'), codec: 'records', place: handle(3), records: 1 } });
+  t.match(cluster.driven.take('hold'), [{ scope: 'result/0/1', handles: [handle(3)] }]);
+  t.match(cluster.reply(1), { ok: true });
+  t.end();
+});
+
+t.test('cancelled jobs are answered, their running tasks see the word, and the waiting ones are not handed out', (t) => {
+  const cluster = new Cluster(1);
+  cluster.runJob(1, 5);
+  const [running] = cluster.given() as [Given];
+  cluster.driven.send({ type: 'cancelProgram', program, error: wireError('stopped', 'ContextStopped') });
+  t.match(cluster.reply(1), { ok: false });
+  t.equal(cluster.services.controls.get(asHostId(10))?.[0], running.task.task as TaskId as number);
+  cluster.fail(running);
+  t.same(cluster.given(), []);
+  cluster.runJob(2, 1);
+  t.equal(cluster.given().length, 1, 'the next job gets the worker');
+  t.end();
+});
+
+t.test('a task over its time ends its thread, and that counts as a failure of the task', (t) => {
+  const cluster = new Cluster(1, { taskTimeoutMs: 100, taskFailuresMax: 2 });
+  cluster.runJob(1, 1);
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const [given] = cluster.given() as [Given];
+    t.equal(cluster.driven.timers.get(`task-${given.host}`)?.delayMs, 100);
+    cluster.driven.send({ type: 'taskTimedOut', host: given.host, task: given.task.task });
+    t.match(cluster.driven.take('killHost'), [{ host: given.host, how: 'terminate' }]);
+    cluster.down(given.host);
+    cluster.workerUp(20 + attempt);
+  }
+  t.match(cluster.reply(1), { ok: false, error: { message: /taskTimeoutMs \(100 ms\)/ } });
+  t.end();
+});
+
+t.test('a timeout of a task that has ended meanwhile kills nobody', (t) => {
+  const cluster = new Cluster(1, { taskTimeoutMs: 100 });
+  cluster.runJob(1, 1);
+  const [given] = cluster.given() as [Given];
+  cluster.succeed(given);
+  cluster.driven.send({ type: 'taskTimedOut', host: given.host, task: given.task.task });
+  t.same(cluster.driven.take('killHost'), []);
+  t.equal(cluster.driven.timers.size, 0);
+  t.end();
+});
+
+t.test('the memory of a program that has ended is given back when its last task has, and not before', (t) => {
+  const cluster = new Cluster(2);
+  cluster.runJob(1, 2);
+  const [one, two] = cluster.given() as [Given, Given];
+  cluster.driven.send({ type: 'cancelProgram', program, error: wireError('stopped', 'ContextStopped') }, { type: 'forgetProgram', program });
+  t.same(cluster.driven.take('releaseProgram'), []);
+  cluster.fail(one);
+  t.same(cluster.driven.take('releaseProgram'), []);
+  cluster.down(two.host);
+  t.match(cluster.driven.take('releaseProgram'), [{ program }]);
+  t.end();
+});
