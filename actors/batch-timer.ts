@@ -57,7 +57,8 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
         }
         case 'advance': {
           const time = asBatchTime(state.last + message.batches * state.args.intervalMs);
-          const next = announceUpTo(state, time, turn);
+          // After a halt the job scheduler answers why there will be none.
+          const next = state.stopped ? state : announceUpTo(state, time, turn);
           const { jobScheduler } = programPlaces(state.args.program);
           turn.ask<ToJobScheduler, { readonly error: WireError | null }>(
             jobScheduler,
@@ -71,6 +72,9 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
           if (message.error === null) turn.reply(message.replyTo, message.time);
           else turn.replyError(message.replyTo as ReplyTo<never>, message.error);
           return state;
+        case 'halt':
+          turn.cancelTimer('tick');
+          return { ...state, stopped: true };
         case 'stopTimer':
           turn.cancelTimer('tick');
           turn.reply(message.replyTo, state.last);

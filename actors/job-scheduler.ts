@@ -137,6 +137,10 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     const { running } = state;
     const job = running?.jobSet.jobs[running.job];
     if (running === null || job === undefined) return state;
+    // Nobody waits for it any more: its tasks end, and what it still puts out is given back.
+    if (error?.code === 'OutputTimeout' && job.action.kind !== 'foreachRDD') {
+      turn.tell(places.taskScheduler, { type: 'cancelOutput', resultScope: resultScopeOf(state.args.program, running.jobSet.time, job.output), error });
+    }
     const output: OutputInfo = { output: job.output, name: state.args.outputNames[job.output] ?? '', durationMs: now() - running.jobStartedAt, error };
     const failed = error === null ? state : fail(state, error, running.jobSet.time, turn);
     const next: State = { ...failed, running: { ...running, job: running.job + 1, jobStartedAt: now(), outputs: [...running.outputs, output], printed: null } };
@@ -243,6 +247,7 @@ function fail(state: State, error: WireError, time: BatchTime, turn: Turning): S
     return state;
   }
   emit(state, turn, { type: 'failed', info: { error, time } });
+  if (state.args.onBatchFailure === 'stop') turn.tell(programPlaces(state.args.program).batchTimer, { type: 'halt' });
   return { ...state, failed: state.failed ?? error, halted: state.halted || state.args.onBatchFailure === 'stop' };
 }
 

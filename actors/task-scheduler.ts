@@ -211,6 +211,14 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     return handOut(state, turn);
   };
 
+  const cancelJobs = (state: State, wire: WireError, concerned: (job: Job) => boolean, turn: Turning): void => {
+    const given = fromWireError(wire);
+    const error = given instanceof MillraceError ? given : new MillraceError('TaskCancelled', given.message);
+    for (const [id, job] of state.jobs) {
+      if (concerned(job)) follow(state, id, job, cancelJob(job.plan, error), turn);
+    }
+  };
+
   /** A running task sees the word within 1,024 records; one that waits finds its stage forgotten. */
   const cancel = (state: State, task: TaskId): void => {
     for (const worker of state.workers.values()) {
@@ -259,14 +267,12 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
           return state;
         }
-        case 'cancelProgram': {
-          const error = fromWireError(message.error);
-          for (const [id, job] of state.jobs) {
-            if (job.request.program !== message.program) continue;
-            follow(state, id, job, cancelJob(job.plan, error instanceof MillraceError ? error : new MillraceError('TaskCancelled', error.message)), turn);
-          }
+        case 'cancelOutput':
+          cancelJobs(state, message.error, ({ request }) => request.resultScope === message.resultScope, turn);
           return state;
-        }
+        case 'cancelProgram':
+          cancelJobs(state, message.error, ({ request }) => request.program === message.program, turn);
+          return state;
         default:
           return unreachable(message);
       }

@@ -41,6 +41,8 @@ import { SlabPool } from './storage/slab-pool.ts';
 /** What a context on the cluster hears of it. */
 export interface ClusterMember {
   onEvent(event: ListenerEvent): void;
+  /** The cluster is being stopped by the app. */
+  onClusterStopped(): void;
   /** The cluster is gone. */
   onClusterFailed(error: MillraceError): void;
 }
@@ -111,7 +113,7 @@ export class SparkContext {
     else this.internals.host.system.tell(places.hostManager, { type: 'killHost', host: asHostId(host), how });
   }
 
-  /** Ends all threads. Contexts on it must have been stopped, or are failed. */
+  /** Ends all threads. Contexts that are active on it are stopped by that, at once. */
   stop(): Promise<void> {
     this.#stopped ??= this.internals.close();
     return this.#stopped;
@@ -215,6 +217,7 @@ export class ClusterInternals {
 
   async close(): Promise<void> {
     this.#closing = true;
+    for (const member of [...this.#members.values()]) member.onClusterStopped();
     await this.#launcher.close();
     await removeDirectory(this.options.scratchDirectory);
     this.host.system.vanish();

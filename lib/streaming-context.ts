@@ -95,7 +95,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   constructor(options: StreamingOptions) {
     const checked = streamingOptions(options);
     const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
-    const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterFailed: (error) => this.#onClusterFailed(error) };
+    const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterStopped: () => this.#end(), onClusterFailed: (error) => this.#onClusterFailed(error) };
     const { internals } = sparkContext;
     if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
     const program = internals.join(member);

@@ -18,6 +18,8 @@ export type ToBatchTimer =
   /** Manual clock: generate the next `batches` batches now. Answered when the last of them is complete. */
   | { readonly type: 'advance'; readonly batches: number; readonly replyTo: ReplyTo<BatchTime> }
   | { readonly type: 'advanced'; readonly replyTo: ReplyTo<BatchTime>; readonly time: BatchTime; readonly error: WireError | null }
+  /** A batch has failed and no further one is to start: nothing more is announced. */
+  | { readonly type: 'halt' }
   /** No more batches after those already due. Answered with the last batch time generated. */
   | { readonly type: 'stopTimer'; readonly replyTo: ReplyTo<BatchTime> }
   /** One batch more, at the next grid point, now (graceful stop: for what was received last). Answered with its time. */

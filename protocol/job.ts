@@ -83,6 +83,8 @@ export type ToTaskScheduler =
   | { readonly type: 'forgetProgram'; readonly program: ProgramId }
   /** Own timer: a task has passed taskTimeoutMs. */
   | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
+  /** The job whose results would go there has taken too long. */
+  | { readonly type: 'cancelOutput'; readonly resultScope: Scope; readonly error: WireError }
   /** All jobs of a program end with this error. */
   | { readonly type: 'cancelProgram'; readonly program: ProgramId; readonly error: WireError }
   | FromTaskWorker;

@@ -39,7 +39,7 @@ export class ReceiverSource implements Source {
     receiver.attach({
       stream,
       store: (record) => this.#store([record]),
-      storeBatch: (records) => this.#store(records) ?? this.#nextCut(),
+      storeBatch: (records) => (this.#stopped ? Promise.reject(stoppedError(stream)) : this.#store(records) ?? this.#nextCut()),
       reportError: (message, cause) => emit({ type: 'reported', message, error: cause === undefined ? null : toWireError(cause) }),
       restart: (message, cause, delayMs) => emit({ type: 'restart', message, error: cause === undefined ? null : toWireError(cause), delayMs: delayMs ?? null }),
       stop: (message) => emit({ type: 'stopped', message }),
@@ -81,6 +81,11 @@ export class ReceiverSource implements Source {
   #nextCut(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
+}
+
+/** What is not stored is not to be acknowledged: so this is an error, where a lost `store` is none. */
+function stoppedError(stream: StreamId): MillraceError {
+  return new MillraceError('ReceiverFailed', `The receiver of stream ${stream} has stopped: the batch of records was not stored. Don\'t acknowledge it.`, { details: { stream } });
 }
 
 /** By what it can do, not by its class: the package can be loaded twice on a thread. */
