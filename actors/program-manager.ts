@@ -33,6 +33,8 @@ interface Program {
   phase: 'loading' | 'starting' | 'active' | 'stopping';
   starting: ReplyTo<{ readonly zeroTime: number }> | null;
   stopping: { readonly replyTo: ReplyTo<null>; readonly deadline: number } | null;
+  /** What a graceful stop left undone. */
+  late: string | null;
 }
 
 /** How tree.ts hangs a program into the tree. */
@@ -106,6 +108,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         else awaitLast(program, value.time, turn);
         return state;
       case 'lastBatchRun':
+        program.late = value.late;
         takeDown(id, turn);
         return state;
       case 'treeStopped':
@@ -115,7 +118,9 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
       case 'outputsFlushed': {
         const replyTo = program.stopping?.replyTo;
         forget(state, id, turn);
-        if (replyTo !== undefined) turn.reply(replyTo, null);
+        if (replyTo === undefined) return state;
+        if (program.late === null) turn.reply(replyTo, null);
+        else turn.replyError(replyTo as ReplyTo<never>, toWireError(new MillraceError('StopTimeout', `Expected everything received to be processed within timeoutMs; ${program.late}. The context is stopped all the same.`)));
         return state;
       }
       default:
@@ -126,7 +131,9 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
   const awaitLast = (program: Program, time: number, turn: Turning): void => {
     const { program: id } = program.spec.descriptor;
     const left = Math.max(1, (program.stopping?.deadline ?? turn.now) - turn.now);
-    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), left, () => step(id, { type: 'lastBatchRun' }));
+    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), left, (outcome) =>
+      step(id, { type: 'lastBatchRun', late: outcome.ok ? null : `the batch at ${time} ms is not complete` }),
+    );
   };
 
   const failStart = (state: State, program: Program, error: WireError, turn: Turning): void => {
@@ -143,7 +150,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         case 'startProgram': {
           const { spec } = message;
           const { program: id } = spec.descriptor;
-          state.set(id, { spec, zeroTime: 0, phase: 'loading', starting: message.replyTo, stopping: null });
+          state.set(id, { spec, zeroTime: 0, phase: 'loading', starting: message.replyTo, stopping: null, late: null });
           turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
             step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
           );

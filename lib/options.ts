@@ -180,6 +180,15 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
 
 export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
+/** Arguments go to other threads, and (later) into checkpoints: JSON. Throws InvalidOption with the path of what isn't. */
+export function checkArgs(args: unknown, path = 'args', depth = 0): void {
+  if (args === undefined || args === null || typeof args === 'string' || typeof args === 'boolean') return;
+  if (typeof args === 'number' && Number.isFinite(args)) return;
+  const isPlain = typeof args === 'object' && (Array.isArray(args) || Object.getPrototypeOf(args) === Object.prototype || Object.getPrototypeOf(args) === null);
+  if (!isPlain || depth > 100) refuse(path, 'JSON (null, booleans, finite numbers, texts, arrays and plain objects of these)', args);
+  for (const [key, value] of Object.entries(args)) checkArgs(value, Array.isArray(args) ? `${path}[${key}]` : `${path}.${key}`, depth + 1);
+}
+
 function parseMaster(master: string): { readonly inline: boolean; readonly workers: number } {
   if (master === 'inline') return { inline: true, workers: 1 };
   if (master === 'local') return { inline: false, workers: 1 };

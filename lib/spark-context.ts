@@ -26,7 +26,7 @@ import type { ClusterOptions, HostInfo, HostInit, ToHostManager } from '../proto
 import { appHost, driverHost } from '../protocol/ref.ts';
 import { asHostId, asProgramId } from '../protocol/ids.ts';
 import type { ProgramId } from '../protocol/ids.ts';
-import { fromWireError, MillraceError } from '../protocol/errors.ts';
+import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
 import { SystemClock } from './base/clock.ts';
@@ -217,9 +217,12 @@ export class ClusterInternals {
 
   async close(): Promise<void> {
     this.#closing = true;
+    this.#isNotReady(new MillraceError('ContextStopped', 'The SparkContext was stopped while it was starting.'));
     for (const member of [...this.#members.values()]) member.onClusterStopped();
     await this.#launcher.close();
     await removeDirectory(this.options.scratchDirectory);
+    // Whoever still waits for an answer of the driver gets one.
+    this.host.system.hostDown(driverHost, toWireError(new MillraceError('ContextStopped', 'The SparkContext has been stopped.')));
     this.host.system.vanish();
   }
 

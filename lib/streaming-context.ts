@@ -33,7 +33,7 @@ import { fileSizes } from './storage/node-files.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
-import { streamingOptions } from './options.ts';
+import { checkArgs, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { SparkContext } from './spark-context.ts';
@@ -83,6 +83,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #terminated: Promise<void>;
   #terminate: () => void = () => {};
   #stopping: Promise<void> | null = null;
+  #starting: Promise<void> | null = null;
   #bodyTime: BatchTime | null = null;
   /** Output operations run one at a time on this thread, whatever the driver asks for. */
   readonly #bodies = new PQueue({ concurrency: 1 });
@@ -175,8 +176,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (!this.#options.allowMultipleContexts && other !== undefined) {
       throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
     }
+    this.#starting = this.#start();
     try {
-      await this.#start();
+      await this.#starting;
     } catch (thrown) {
       await this.#abandon();
       throw thrown;
@@ -231,6 +233,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       throw new MillraceError('ProgramNotAModule', `Expected the URL of a program module, since master ${this.sparkContext.master} has threads of its own; got a function. Put it into a module and give new URL('./program.js', import.meta.url), or use master inline.`);
     }
     if (typeof program !== 'function') this.#url = String(program);
+    if (!inline) checkArgs(args);
     const build = typeof program === 'function' ? program : await loadProgram(program);
     this.#exports = buildProgram(build, this, this, args) as Exports;
   }
@@ -247,6 +250,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#state = 'ACTIVE';
     active.add(this);
     await internals.ready;
+    this.#checkNotStopping();
     const { system } = internals.host;
     system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
     const spec = this.#spec();
@@ -258,6 +262,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       slice: (operator, from, to) => this.#slice(operator, from, to),
     });
     this.#listeners.emit('streamingStarted', { time: internals.host.services.clock.wall() });
+  }
+
+  #checkNotStopping(): void {
+    if (this.#stopping !== null) throw new MillraceError('ContextStopped', 'The context was stopped while it was starting.');
   }
 
   #spec(): StreamingSpec {
@@ -280,11 +288,17 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   // Stopping.
 
   async #stop({ graceful = false, timeoutMs = 60_000 }: StopOptions): Promise<void> {
+    // A start under way ends first, one way or the other: what it says of a failure is its caller's.
+    if (this.#starting !== null && this.#state === 'ACTIVE') {
+      this.#cutStartShort();
+      await this.#starting.catch(() => {});
+    }
     if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
       const { system } = this.sparkContext.internals.host;
       await system
         .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
         .catch((thrown: unknown) => {
+          if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
           throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
         })
         .finally(() => this.#flush())
@@ -292,6 +306,15 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       return;
     }
     this.#end();
+  }
+
+  /** A program that is being built on the threads is given up; one that runs already is stopped in good order, later. */
+  #cutStartShort(): void {
+    if (this.graph.phase === 'started') return;
+    const { host, ready } = this.sparkContext.internals;
+    void ready
+      .then(() => host.system.ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful: false, timeoutMs: stopGraceMs, replyTo }), stopGraceMs))
+      .catch(() => {});
   }
 
   /** Everything that was sent to the outputs before has been printed and delivered. */
@@ -438,6 +461,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   }
 
   async #advance(batches: number): Promise<BatchTime> {
+    if (this.#state !== 'ACTIVE') throw new MillraceError(this.#state === 'STOPPED' ? 'ContextStopped' : 'NotInitialized', `Expected an active context for advance; it is ${this.#state}. Call it between start() and stop().`);
     if (this.#options.clock !== 'manual') throw new MillraceError('InvalidOption', 'Expected clock to be manual for advance; it is system. Create the context with clock: \'manual\'.');
     if (!Number.isSafeInteger(batches) || batches < 1) throw new MillraceError('InvalidArgument', `advance expects a whole number of batches, 1 or more; got ${previewOf(batches)}.`);
     const { advanceTimeoutMs } = this.#options;

@@ -26,6 +26,7 @@ export type ProgramStep =
   | { readonly type: 'treeStarted'; readonly error: WireError | null }
   | { readonly type: 'receiversEnded'; readonly unallocated: number }
   | { readonly type: 'timerStopped'; readonly time: number | null; readonly unallocated: number }
-  | { readonly type: 'lastBatchRun' }
+  /** `late`: what was not done when the time was over; null where all was. */
+  | { readonly type: 'lastBatchRun'; readonly late: string | null }
   | { readonly type: 'treeStopped' }
   | { readonly type: 'outputsFlushed' };

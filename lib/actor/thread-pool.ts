@@ -12,6 +12,7 @@ import { MillraceError, toWireError } from '../../protocol/errors.ts';
 import type { WireError } from '../../protocol/errors.ts';
 
 export interface ThreadPoolOptions {
+  /** The URL of an ES module whose default export is the threads' function. */
   readonly filename: string;
   readonly threads: number;
   /** Old-generation heap of each thread; 0: Node's own default. */
@@ -31,15 +32,20 @@ export interface ThreadTask {
   kill(): void;
 }
 
+/** See there why it isn't the pool's own module. */
+const threadStart = new URL('./thread-start.cjs', import.meta.url).href;
+
 export class ThreadPool {
   readonly #piscina: Piscina;
+  readonly #url: string;
   readonly #workers = new Set<PoolWorker>();
   #referenced = true;
   #closed = false;
 
   constructor({ filename, threads, heapMbMax }: ThreadPoolOptions) {
+    this.#url = filename;
     this.#piscina = new Piscina({
-      filename,
+      filename: threadStart,
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
@@ -71,7 +77,7 @@ export class ThreadPool {
   run(init: unknown): ThreadTask {
     const { port1, port2 } = new MessageChannel();
     const abort = new AbortController();
-    const exited = this.#piscina.run({ init, port: port2 }, { transferList: [port2], signal: abort.signal }).then(
+    const exited = this.#piscina.run({ url: this.#url, task: { init, port: port2 } }, { transferList: [port2], signal: abort.signal }).then(
       () => null,
       (thrown: unknown) => toWireError(new MillraceError('HostGone', `The thread has died: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown })),
     );

@@ -4,9 +4,9 @@
  * Invariant: every parent must give an RDD at a time at which these have one; where one does not, the batch fails with
  * NoRddFromParent. Parents are computed one after another in the order in which they were given.
  */
-import type { RDD } from '../rdd/rdd.ts';
+import { RDD } from '../rdd/rdd.ts';
 import { parallelize } from '../rdd/make.ts';
-import { MillraceError } from '../../protocol/errors.ts';
+import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment } from './environment.ts';
@@ -35,6 +35,9 @@ export function transformSpec<U>(kind: string, parents: readonly DStream<unknown
         andThen(self.making(() => self.host.runTransform(self.index, time, rdds, () => call(rdds, time))), (made) => {
           if (made === null || made === undefined) {
             throw new MillraceError('TransformReturnedNull', `The function given to ${kind} returned ${String(made)} for the batch at ${time} ms. Return an RDD; ssc.sc.emptyRDD() where there are no records.`);
+          }
+          if (!(made instanceof RDD)) {
+            throw new MillraceError('InvalidArgument', `The function given to ${kind} returned ${previewOf(made)} for the batch at ${time} ms, which is no RDD. Return an RDD: ssc.sc.parallelize(records) makes one of an array.`);
           }
           return made;
         }),

@@ -33,13 +33,13 @@ export class RddQueue<T> {
 
   /** On the app: one RDD of these records, cut evenly into partitions (default parallelism). Settles when the driver has it. */
   push(records: readonly T[], partitions?: number): Promise<void> {
-    if (!Array.isArray(records)) throw new MillraceError('InvalidArgument', `push expects an array of records, and got ${previewOf(records)}.`);
+    if (!Array.isArray(records)) return Promise.reject(new MillraceError('InvalidArgument', `push expects an array of records, and got ${previewOf(records)}.`));
     return this.pushPartitions(cutEvenly(records, checkCount('push', 'partitions', partitions) ?? this.#defaultPartitions));
   }
 
   /** On the app: one RDD with just these partitions. */
   pushPartitions(partitions: readonly (readonly T[])[]): Promise<void> {
-    if (this.#send === null) throw new MillraceError('NotInitialized', 'The queue belongs to a context that has not started, or to a thread that can\'t push: push from the app, after start().');
+    if (this.#send === null) return Promise.reject(new MillraceError('NotInitialized', 'The queue belongs to a context that is not active, or to a thread that can\'t push: push from the app, between start() and stop().'));
     return this.#send(this.index, partitions);
   }
 

@@ -87,7 +87,12 @@ export function taskSucceeded(state: JobState, stageNumber: number, task: TaskId
     if ((tries.hostLosses += 1) > hostLossesMax) failJob(state, stage, running.partition, error, `its results were lost ${hostLossesMax + 1} times`, effects);
     return effects.events(false);
   }
-  completeIfDone(state, stage, effects);
+  try {
+    completeIfDone(state, stage, effects);
+  } catch (error) {
+    // Sampled keys that have no order: the program's error, and the job's end.
+    failJob(state, stage, running.partition, error, 'its keys can\'t be put in order', effects);
+  }
   return effects.events(true);
 }
 

@@ -123,6 +123,10 @@ export async function claimDirectory(directory: string, overwrite: boolean): Pro
   if (held.length > 0 && !overwrite) {
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
+  for (const name of held) {
+    // Parts of another run, which may have had more of them.
+    if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+  }
   await mkdir(directory, { recursive: true });
 }
 
