@@ -180,6 +180,12 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
 
 export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
+/** The part of a context's options that its cluster is made with. */
+export function sparkOptionsOf(options: StreamingOptions): SparkContextOptions {
+  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
+  return rest;
+}
+
 /** Arguments go to other threads, and (later) into checkpoints: JSON. Throws InvalidOption with the path of what isn't. */
 export function checkArgs(args: unknown, path = 'args', depth = 0): void {
   if (args === undefined || args === null || typeof args === 'string' || typeof args === 'boolean') return;

@@ -33,7 +33,7 @@ import { fileSizes } from './storage/node-files.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
-import { checkArgs, streamingOptions } from './options.ts';
+import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { SparkContext } from './spark-context.ts';
@@ -475,9 +475,4 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;
   }
-}
-
-function sparkOptionsOf(options: StreamingOptions) {
-  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
-  return rest;
 }
