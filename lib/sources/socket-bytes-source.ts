@@ -6,6 +6,7 @@
  * the connection is read no further.
  */
 import { toWireError, MillraceError } from '../../protocol/errors.ts';
+import { connectionEnd } from './connection-end.ts';
 import type { Emit, NetPort, Source, SourceBlock } from './source.ts';
 
 /** What a decoder's output is collected in. */
@@ -99,14 +100,6 @@ export class SocketBytesSource implements Source {
   #onClose(error: Error | null): void {
     this.#connection = null;
     const { host, port, emit } = this.#options;
-    if (error === null) {
-      emit({ type: 'closed', message: `${host}:${port} has closed the connection` });
-      return;
-    }
-    const failure = new MillraceError('ConnectionFailed', `Expected a connection to ${host}:${port}; got ${error.message}. It is tried again with back-off.`, {
-      cause: error,
-      details: { host, port },
-    });
-    emit({ type: 'failed', message: failure.message, error: toWireError(failure) });
+    emit(connectionEnd(host, port, error));
   }
 }

@@ -4,7 +4,7 @@
  * Invariant: no string is made on this thread. Where shared memory runs out, nothing is read, so that the sender feels it
  * (TCP holds it back); nothing that was read is lost. A character or a line may be cut anywhere between two reads.
  */
-import { toWireError, MillraceError } from '../../protocol/errors.ts';
+import { connectionEnd } from './connection-end.ts';
 import type { Emit, NetPort, Source, SourceBlock } from './source.ts';
 import { TextBlockBuilder } from './text-block-builder.ts';
 import type { CutBlock, OpenMemory } from './text-block-builder.ts';
@@ -92,15 +92,7 @@ export class SocketTextSource implements Source {
   #onClose(error: Error | null): void {
     this.#connection = null;
     const { host, port, emit } = this.#options;
-    if (error === null) {
-      emit({ type: 'closed', message: `${host}:${port} has closed the connection` });
-      return;
-    }
-    const failure = new MillraceError('ConnectionFailed', `Expected a connection to ${host}:${port}; got ${error.message}. It is tried again with back-off.`, {
-      cause: error,
-      details: { host, port },
-    });
-    emit({ type: 'failed', message: failure.message, error: toWireError(failure) });
+    emit(connectionEnd(host, port, error));
   }
 }
 
