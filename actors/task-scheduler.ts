@@ -106,7 +106,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       const job: Job = { request, plan, replyTo, hosts: new Set(), read };
       state.jobs.set(id, job);
       if (plan.ended !== null) endJob(state, id, job, plan.ended, turn);
-      else queueReady(state, id, job);
+      else goOn(state, id, job, turn);
     } catch (thrown) {
       state.jobs.delete(id);
       turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
@@ -166,7 +166,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       giveBack(report, turn);
       return handOut(state, turn);
     }
-    hold(state, job, message.stage, report, turn);
+    hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
     if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
       const { accumulators } = report;
@@ -199,7 +199,22 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     return handOut(state, turn);
   };
 
+  /** Queues the tasks that can run; a job that needs no (further) task ends. */
+  const goOn = (state: State, id: JobId, job: Job, turn: Turning): void => {
+    const { groups, events } = readyTasks(job.plan);
+    for (const { stage, tasks } of groups) {
+      for (const task of tasks) state.ready.push({ job: id, stage, task });
+    }
+    noteRdds(state, job);
+    if (events.ended !== null) carryOut(state, id, job, events, turn);
+  };
+
   const follow = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): State => {
+    carryOut(state, id, job, events, turn);
+    return handOut(state, turn);
+  };
+
+  const carryOut = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): void => {
     const { scope, resultScope } = job.request;
     const done = [...events.release.flatMap((place) => ('slab' in place ? [place] : [])), ...job.read.splice(0)];
     if (done.length > 0) {
@@ -207,8 +222,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     for (const task of events.cancel) cancel(state, task);
     if (events.ended !== null) endJob(state, id, job, events.ended, turn);
-    else queueReady(state, id, job);
-    return handOut(state, turn);
+    else goOn(state, id, job, turn);
   };
 
   const cancelJobs = (state: State, wire: WireError, concerned: (job: Job) => boolean, turn: Turning): void => {
@@ -280,12 +294,6 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   };
 }
 
-function queueReady(state: State, id: JobId, job: Job): void {
-  for (const { stage, tasks } of readyTasks(job.plan)) {
-    for (const task of tasks) state.ready.push({ job: id, stage, task });
-  }
-}
-
 /** The partition's own worker where it has room, else the one with the most room; not the one where it failed last. */
 function choose(state: State, workers: readonly Worker[], { job, task }: Ready): Worker | null {
   const avoided = workers.length > 1 ? state.failedAt.get(`${job}/${task.partition}`) : undefined;
@@ -319,22 +327,32 @@ function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['en
 }
 
 /** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */
-function hold(state: State, job: Job, stageNumber: number, report: TaskReport, turn: Turning): void {
+function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
   const { scope, resultScope } = job.request;
   const kept = [...bucketsOf(report), ...report.stored.map(({ block }) => block.place)].flatMap(sharedOf);
   const results = report.output.kind === 'records' ? sharedOf(report.output.block.place) : [];
   if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
   if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
+  if (report.stored.length === 0) return;
+  const rdds = rddsOf(state, job);
+  for (const { rdd } of report.stored) rdds.add(rdd);
+}
+
+/** RDDs of which something is known, or will be: all of it is forgotten with their batch. */
+function noteRdds(state: State, job: Job): void {
+  const rdds = rddsOf(state, job);
+  for (const { purpose } of job.plan.stages.values()) {
+    if (purpose.kind === 'shuffle') rdds.add(rddOfShuffle(purpose.shuffle));
+    // Counts and bounds take no shared memory.
+    if (purpose.kind === 'count') rdds.add(purpose.rdd);
+    if (purpose.kind === 'bounds') rdds.add(purpose.owner);
+  }
+}
+
+function rddsOf(state: State, job: Job): Set<RddId> {
   let rdds = state.rdds.get(job.request.program);
   if (rdds === undefined) state.rdds.set(job.request.program, (rdds = new Set()));
-  for (const { rdd } of report.stored) rdds.add(rdd);
-  const sink = job.plan.byNumber.get(stageNumber)?.sink;
-  if (sink?.kind === 'shuffle') rdds.add(rddOfShuffle(sink.shuffle));
-  // Counts and bounds take no shared memory, but are forgotten with their batch all the same.
-  for (const stage of job.plan.stages.values()) {
-    if (stage.purpose.kind === 'count') rdds.add(stage.purpose.rdd);
-    if (stage.purpose.kind === 'bounds') rdds.add(stage.purpose.owner);
-  }
+  return rdds;
 }
 
 /** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */

@@ -103,6 +103,23 @@ export function addStage(state: JobState, plan: StagePlan, effects: Effects): vo
   if (isDone(stage)) completeStage(state, stage, effects);
 }
 
+/** Enters what a task (or the driver, for a partition without records) has made of one partition. */
+export function keepOutput(state: JobState, stage: StageState, partition: number, output: TaskOutput, effects: Effects): void {
+  const { known, loadRecords } = state.request;
+  const { purpose } = stage;
+  if (purpose.kind === 'result') {
+    stage.outputs.set(partition, output);
+  } else if (purpose.kind === 'shuffle' && output.kind === 'shuffle') {
+    if (!known.addMapOutput(purpose.shuffle, partition, output.buckets)) effects.releaseOutput(output);
+  } else if (purpose.kind === 'count' && output.kind === 'count') {
+    known.addCount(purpose.rdd, partition, output.count);
+  } else if (purpose.kind === 'bounds' && output.kind === 'records') {
+    stage.samples.set(partition, { keys: loadRecords(output.block), records: output.total });
+  } else {
+    throw new Error(`A task of stage ${stage.key} gave an output of the kind ${output.kind}.`);
+  }
+}
+
 export function completeStage(state: JobState, stage: StageState, effects: Effects): void {
   const { purpose } = stage;
   if (purpose.kind === 'bounds') {

@@ -14,11 +14,11 @@
  */
 import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { TaskId } from '../../protocol/ids.ts';
-import type { FromTaskWorker, StageSpec, TaskOutput, TaskReport, TaskSpec } from '../../protocol/task.ts';
+import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec } from '../../protocol/task.ts';
 import type { WireError } from '../../protocol/errors.ts';
 import { MillraceError, fromWireError, previewOf } from '../../protocol/errors.ts';
 import type { JobEvents, JobRequest, JobState, StageState } from './job-stage.ts';
-import { Effects, addStage, completeStage, endJob, isDone, triesOf } from './job-stage.ts';
+import { Effects, addStage, completeStage, endJob, isDone, keepOutput, triesOf } from './job-stage.ts';
 import { makeTasks } from './job-tasks.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import type { Lineage } from './lineage.ts';
@@ -51,9 +51,16 @@ export function planJob(request: JobRequest): JobState {
   return state;
 }
 
+/** What can run now, and what making it has led to: a job whose partitions hold nothing ends here, without a task. */
+export interface ReadyTasks {
+  readonly groups: readonly { readonly stage: StageSpec; readonly tasks: readonly TaskSpec[] }[];
+  readonly events: JobEvents;
+}
+
 /** Tasks that can run now and have not been handed out. They count as running from here on. */
-export function readyTasks(state: JobState): { readonly stage: StageSpec; readonly tasks: readonly TaskSpec[] }[] {
+export function readyTasks(state: JobState): ReadyTasks {
   const ready: { stage: StageSpec; tasks: TaskSpec[] }[] = [];
+  const effects = new Effects();
   // Making tasks can find that inputs are lost, which adds stages or gives partitions back to earlier ones: until nothing changes.
   for (let changed = true; changed && state.ended === null;) {
     changed = false;
@@ -61,9 +68,10 @@ export function readyTasks(state: JobState): { readonly stage: StageSpec; readon
       if (stage.pending.size === 0 || stage.waitingFor.size > 0 || state.ended !== null) continue;
       changed = true;
       makeTasks(state, stage, ready);
+      completeIfDone(state, stage, effects);
     }
   }
-  return ready;
+  return { groups: state.ended === null ? ready : [], events: effects.events(true) };
 }
 
 export function taskSucceeded(state: JobState, stageNumber: number, task: TaskId, report: TaskReport): JobEvents {
@@ -87,12 +95,7 @@ export function taskSucceeded(state: JobState, stageNumber: number, task: TaskId
     if ((tries.hostLosses += 1) > hostLossesMax) failJob(state, stage, running.partition, error, `its results were lost ${hostLossesMax + 1} times`, effects);
     return effects.events(false);
   }
-  try {
-    completeIfDone(state, stage, effects);
-  } catch (error) {
-    // Sampled keys that have no order: the program's error, and the job's end.
-    failJob(state, stage, running.partition, error, 'its keys can\'t be put in order', effects);
-  }
+  completeIfDone(state, stage, effects);
   return effects.events(true);
 }
 
@@ -157,22 +160,6 @@ export function describeJob(state: JobState): string[] {
 /** Failures that no further attempt can change: what they complain of is the program. */
 const hopelessCodes: ReadonlySet<string> = new Set(['AsyncRecordFunction', 'FileExists', 'ProgramDiverged', 'RecordNotSerializable']);
 
-function keepOutput(state: JobState, stage: StageState, partition: number, output: TaskOutput, effects: Effects): void {
-  const { known, loadRecords } = state.request;
-  const { purpose } = stage;
-  if (purpose.kind === 'result') {
-    stage.outputs.set(partition, output);
-  } else if (purpose.kind === 'shuffle' && output.kind === 'shuffle') {
-    if (!known.addMapOutput(purpose.shuffle, partition, output.buckets)) effects.releaseOutput(output);
-  } else if (purpose.kind === 'count' && output.kind === 'count') {
-    known.addCount(purpose.rdd, partition, output.count);
-  } else if (purpose.kind === 'bounds' && output.kind === 'records') {
-    stage.samples.set(partition, { keys: loadRecords(output.block), records: output.total });
-  } else {
-    throw new Error(`A task of stage ${stage.key} gave an output of the kind ${output.kind}.`);
-  }
-}
-
 function failJob(state: JobState, stage: StageState, partition: number, cause: unknown, what: string, effects: Effects): void {
   const operator = operatorOf(state, stage);
   const where = operator === null ? '' : ` (${operator.name}${operator.place === '' ? '' : ` at ${operator.place}`})`;
@@ -188,7 +175,12 @@ function failJob(state: JobState, stage: StageState, partition: number, cause: u
 function completeIfDone(state: JobState, stage: StageState, effects: Effects): void {
   if (!isDone(stage)) return;
   if (stage.spec !== null) effects.stagesCompleted.push(stage.spec.stage);
-  completeStage(state, stage, effects);
+  try {
+    completeStage(state, stage, effects);
+  } catch (error) {
+    // Sampled keys that have no order: the program's error, and the job's end.
+    failJob(state, stage, 0, error, 'its keys can\'t be put in order', effects);
+  }
 }
 
 /** Forgets an input that was not to be had. False: nothing can make it again. */

@@ -1,7 +1,7 @@
 /**
  * Making the tasks of a stage whose turn has come.
  *
- * Invariant: a task is made only when all that it reads is known, and its stage's spec holds every node that it walks. Where a
+ * Invariant: a partition that holds nothing needs no task: its output is entered at once. A task is made only when all that it reads is known, and its stage's spec holds every node that it walks. Where a
  * lost input makes it walk further than before, the stage gets a new spec, with a number of its own.
  */
 import type { BucketRef, ReplayRecord, RddNode, Sink } from '../../protocol/rdd.ts';
@@ -10,11 +10,12 @@ import type { StageSpec, TaskSpec } from '../../protocol/task.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import { asTaskId } from '../../protocol/ids.ts';
 import type { JobState, StageState } from './job-stage.ts';
-import { Effects, addStage, completeStage, isDone, triesOf } from './job-stage.ts';
+import { Effects, addStage, isDone, keepOutput, triesOf } from './job-stage.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import { parentOfShuffle, rddOfShuffle } from './known-outputs.ts';
 import type { StageDraft, StagePurpose, TaskInputs } from './lineage.ts';
 import { missingParents, stageNodes, stagesFor, taskInputs, withBounds } from './lineage.ts';
+import { outputWithoutTask } from './no-input.ts';
 import { functionRefsOf, stageShape } from './shape.ts';
 
 /** Tasks of one job: the rest of a TaskId is the job's number. */
@@ -24,11 +25,6 @@ export function makeTasks(state: JobState, stage: StageState, ready: { stage: St
   const { lineage } = state;
   for (const partition of [...stage.pending].sort((a, b) => a - b)) {
     if (isKnown(lineage.known, stage.purpose, partition)) stage.pending.delete(partition); // Another job of the batch was quicker.
-  }
-  if (isDone(stage)) {
-    // Planning can't end the job here: a result stage is never known.
-    completeStage(state, stage, new Effects());
-    return;
   }
   const partitions = [...stage.pending].sort((a, b) => a - b);
   const inputs = partitions.map((partition) => taskInputs(lineage, stage.rdd, partition));
@@ -40,6 +36,12 @@ export function makeTasks(state: JobState, stage: StageState, ready: { stage: St
     return;
   }
   for (const [index, partition] of partitions.entries()) {
+    const output = outputWithoutTask(lineage, stage, partition);
+    if (output !== null) {
+      stage.pending.delete(partition);
+      keepOutput(state, stage, partition, output, new Effects());
+      continue;
+    }
     const its = inputs[index] as TaskInputs;
     const spec = specFor(state, stage, its, partitions);
     let group = ready.find((entry) => entry.stage === spec);

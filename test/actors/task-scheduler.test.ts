@@ -3,7 +3,7 @@ import t from 'tap';
 import { taskScheduler } from '../../actors/task-scheduler.ts';
 import type { JobResult, ToTaskScheduler } from '../../protocol/job.ts';
 import type { ActorRef } from '../../protocol/ref.ts';
-import type { RddNode, Sink } from '../../protocol/rdd.ts';
+import type { BlockRef, RddNode, Sink } from '../../protocol/rdd.ts';
 import type { TaskOutput, TaskSpec, ToTaskWorker } from '../../protocol/task.ts';
 import { asActorPath, asBlockId, asHostId, asJobId, asProgramId, asRddId } from '../../protocol/ids.ts';
 import type { HostId, JobId, TaskId } from '../../protocol/ids.ts';
@@ -38,9 +38,9 @@ class Cluster {
     this.driven.send({ type: 'workerUp', host: asHostId(host), worker });
   }
 
-  /** A job on an RDD of so many partitions. */
-  runJob(ask: number, partitions: number, sink: Sink = { kind: 'count' }): void {
-    const node: RddNode = { kind: 'source', id: asRddId(ask), parents: [], partitions, partitioner: null, storage: null, operator: null, blocks: Array.from({ length: partitions }, () => []) };
+  /** A job on an RDD of so many partitions, with a block in each. */
+  runJob(ask: number, partitions: number, sink: Sink = { kind: 'count' }, blocks: readonly BlockRef[] = [{ id: asBlockId('b'), codec: 'records', place: handle(ask), records: 1 }]): void {
+    const node: RddNode = { kind: 'source', id: asRddId(ask), parents: [], partitions, partitioner: null, storage: null, operator: null, blocks: Array.from({ length: partitions }, () => blocks) };
     const replyTo = this.driven.replyTo<JobResult>(ask);
     this.driven.send({
       type: 'runJob',
@@ -96,6 +96,14 @@ t.test('a job is answered once, with its outputs in the order of the partitions,
   t.same(result, { ok: true, outputs: [0, 1, 2].map((count) => ({ kind: 'count', count })) });
   t.equal(cluster.driven.take('defineStage').length, 2, 'each worker was told of the stage once');
   t.equal(cluster.driven.take('forgetJobs').length, 2, 'and forgets it');
+  t.end();
+});
+
+t.test('partitions without records need no task: their job is answered at once, even without a worker', (t) => {
+  const cluster = new Cluster(0);
+  cluster.runJob(1, 2, { kind: 'count' }, []);
+  t.same(cluster.reply(1), { ok: true, outputs: [{ kind: 'count', count: 0 }, { kind: 'count', count: 0 }] });
+  t.same(cluster.given(), []);
   t.end();
 });
 

@@ -14,7 +14,7 @@ import type { Prng } from '../../lib/base/prng.ts';
 import { createPrng } from '../../lib/base/prng.ts';
 import type { RddContext } from '../../lib/rdd/context.ts';
 import { resolveBuiltin } from '../../lib/rdd/derived-functions.ts';
-import type { JobEvents, JobState } from '../../lib/rdd/job-state.ts';
+import type { JobEnd, JobEvents, JobState } from '../../lib/rdd/job-state.ts';
 import { planJob, readyTasks, taskFailed, taskFailuresMaxDefault, taskSucceeded } from '../../lib/rdd/job-state.ts';
 import type { Place } from '../../lib/rdd/known-outputs.ts';
 import { KnownOutputs } from '../../lib/rdd/known-outputs.ts';
@@ -119,7 +119,9 @@ export class LocalRunner implements RddContext {
     });
     let queue: { stage: StageSpec; task: TaskSpec }[] = [];
     while (state.ended === null) {
-      for (const { stage, tasks } of readyTasks(state)) for (const task of tasks) queue.push({ stage: structuredClone(stage), task: structuredClone(task) });
+      const { groups, events: planned } = readyTasks(state);
+      for (const { stage, tasks } of groups) for (const task of tasks) queue.push({ stage: structuredClone(stage), task: structuredClone(task) });
+      if (planned.ended !== null) break;
       if (queue.length === 0) throw new Error('The job has not ended and has no task to run.');
       const [next] = queue.splice(this.#prng.int(queue.length), 1) as [(typeof queue)[number]];
       const events = await this.#runTask(state, next.stage, next.task);
@@ -127,8 +129,9 @@ export class LocalRunner implements RddContext {
       const cancelled = new Set(events.cancel);
       queue = queue.filter(({ task }) => !cancelled.has(task.task));
     }
-    if (!state.ended.ok) throw state.ended.error;
-    return state.ended.outputs;
+    const end = state.ended as JobEnd;
+    if (!end.ok) throw end.error;
+    return end.outputs;
   }
 
   /** As at the end of a batch: forgets all RDDs and gives back what is known of them. */

@@ -38,7 +38,7 @@ function setting() {
   return { context, pairs, counts: pairs.reduceByKey((a, b) => a + b, 2), plan };
 }
 
-const ready = (state: JobState): Ready[] => readyTasks(state).flatMap(({ stage, tasks }) => tasks.map((task) => ({ stage, task })));
+const ready = (state: JobState): Ready[] => readyTasks(state).groups.flatMap(({ stage, tasks }) => tasks.map((task) => ({ stage, task })));
 const names = (all: readonly Ready[]): string[] => all.map(({ stage, task }) => `${stage.sink.kind} ${task.partition}.${task.attempt}`);
 const succeed = (state: JobState, { stage, task }: Ready, output: TaskOutput) => taskSucceeded(state, stage.stage, task.task, report(output));
 
@@ -225,7 +225,7 @@ t.test('losses of inputs are bounded', async (t) => {
   const state = plan(counts, [0]);
   let losses = 0;
   while (state.ended === null) {
-    for (const ready of readyTasks(state)) {
+    for (const ready of readyTasks(state).groups) {
       for (const task of ready.tasks) {
         if (ready.stage.sink.kind === 'shuffle') taskSucceeded(state, ready.stage.stage, task.task, report(buckets(2)));
         else taskFailed(state, ready.stage.stage, task.task, error(), missing, { taskFailuresMax: (losses += 1) * 0 + 1 });
