@@ -20,6 +20,7 @@ import type { TimerHandle } from './base/clock.ts';
 import { UsageError, parseCommand, usage } from './cli/command-line.ts';
 import type { RunCommand } from './cli/command-line.ts';
 import { errorText } from './cli/error-text.ts';
+import { watchKeyboard } from './cli/keyboard.ts';
 import { StreamingContext } from './streaming-context.ts';
 import type { StreamingOptions } from './options.ts';
 import { MillraceError } from '../protocol/errors.ts';
@@ -114,6 +115,7 @@ function stopRequests(): StopRequests {
     if (firstMs !== null && clock.now() - firstMs < sameSignalMs) return;
     if (firstMs !== null) {
       process.stderr.write(`millrace: second ${signal}: ended at once.\n`);
+      keyboard.forget();
       process.exit(128 + constants.signals[signal]);
     }
     firstMs = clock.now();
@@ -129,7 +131,12 @@ function stopRequests(): StopRequests {
       stop();
     });
   }
-  const forget = watchShell(clock, stop);
+  const keyboard = watchKeyboard(() => onSignal('SIGINT'));
+  const forgetShell = watchShell(clock, stop);
+  const forget = (): void => {
+    keyboard.forget();
+    forgetShell();
+  };
   return { stopped, isStopping: () => stopping, stop, forget };
 }
 

@@ -1,4 +1,6 @@
 /** The `millrace` command as a process: a real server, real signals, and what is left when it has ended. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -88,6 +90,32 @@ t.test('npm\'s shell, killed in its stead, ends it as gracefully', async (t) => 
   t.strictSame(await child.ended, { code: null, signal: 'SIGTERM' });
   t.match(child.stdout, /\(a,2\)[\s\S]*\n\n$/, 'the last batch is whole');
   t.notMatch(child.stderr, /error|warn/);
+});
+
+const noPty = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? false : 'needs the command `script` of util-linux, which makes a terminal';
+
+t.test('Ctrl-C typed at a terminal, with npx\'s shell in between: graceful, and the shell sees exit code 0', { skip: noPty }, async (t) => {
+  const server = await startLineServer(t);
+  const quoted = [process.execPath, cli, 'run', wordCount, '--master', 'local[1]', '--batch', '200', '--args', portArgs(server.port)].map((word) => `'${word}'`);
+  // The outer shell is the one that `script` starts; the inner one, as npx's, waits for its command.
+  const command = `${quoted.join(' ')}; echo "code $?"; stty -a`;
+  const terminal = spawn('script', ['-qec', `sh -c '${command.replaceAll("'", `'\\''`)}'`, '/dev/null'], { env: { ...process.env, npm_command: 'exec' }, stdio: ['pipe', 'pipe', 'ignore'] });
+  t.teardown(() => terminal.kill('SIGKILL'));
+  let shown = '';
+  const sees = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => void (pattern.test(shown) && resolve());
+      terminal.stdout.on('data', look);
+      look();
+    });
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+  (await server.connection()).write('a b a\n');
+  await sees(/\(a,2\)/);
+  terminal.stdin.write('\u0003');
+  const [code] = (await once(terminal, 'close')) as [number];
+  t.match(shown, /stopping: what was received[\s\S]*code 0\r?\n/);
+  t.match(shown, /[^-]isig\b[\s\S]* icanon\b/, 'the terminal makes signals and lines again');
+  t.equal(code, 0);
 });
 
 t.test('with --batches it ends by itself, on threads and inline', async (t) => {
