@@ -44,6 +44,7 @@ const layers: Readonly<Record<string, Layer>> = {
 const doors: Readonly<Record<string, Exceptions>> = {
   'node:fs': {
     'lib/storage/node-files.ts': 'the one door to the disk; everybody else is given it by argument',
+    'lib/cli/keyboard.ts': 'asks the kernel who has the terminal',
   },
   'node:net': {
     'lib/sources/node-net.ts': 'the one door to the network; sources are given it by argument',
@@ -79,6 +80,7 @@ interface Ban {
 
 /** The command is no library: the process is its own. */
 const theCommand = { 'lib/cli.ts': 'the command owns its process' };
+const itsKeyboard = { 'lib/cli/keyboard.ts': 'the command\'s part that has the terminal' };
 const onlyTheClock = { 'lib/base/clock.ts': 'the one file that asks the machine for the time' };
 
 const bans: readonly Ban[] = [
@@ -104,11 +106,11 @@ const bans: readonly Ban[] = [
     },
   },
   { name: 'process.exit', instead: 'a library never ends its process: throw, or stop the context', allowed: { ...theCommand, 'actors/worker-entry.ts': 'fault injection, which ends its own thread' } },
-  { name: 'process.on', instead: 'a library has no handlers on its process', allowed: theCommand },
+  { name: 'process.on', instead: 'a library has no handlers on its process', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'process.once', instead: 'a library has no handlers on its process', allowed: {} },
   { name: 'process.stdout', instead: 'only print writes there', allowed: { ...theCommand, 'lib/streaming-context.ts': 'where print goes by default' } },
   { name: 'process.stderr', instead: 'use the logger', allowed: { ...theCommand, 'lib/spark-context.ts': 'the default logger' } },
-  { name: 'process.env', instead: 'make it an option', allowed: theCommand },
+  { name: 'process.env', instead: 'make it an option', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'console', instead: 'use the logger', allowed: {} },
   { name: 'eval', instead: 'write it out', allowed: {} },
   { name: 'new Function', instead: 'loops are compiled in lib/rdd/compile.ts alone', allowed: { 'lib/rdd/compile.ts': 'compiles fused loops from a fixed template' } },
