@@ -236,7 +236,7 @@ function checkOutside({ path }: Parsed, one: Import): string[] {
   const door = doors[one.specifier.replace(/^(node:\w+)\/.*$/, '$1')];
   if (door === undefined || one.isType || door[path] !== undefined) return [];
   const keepers = Object.keys(door);
-  return [`${at}: ${keepers.length === 0 ? 'it comes in by argument' : `only ${keepers.join(' and ')} does; take it by argument`}`];
+  return [`${at}: ${keepers.length === 0 ? 'it comes in by argument' : `only ${keepers.join(' and ')} ${keepers.length === 1 ? 'does' : 'do'}; take it by argument`}`];
 }
 
 function checkLayer({ path }: Parsed, { target, isType }: Import, at: string): string[] {
