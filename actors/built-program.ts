@@ -85,6 +85,10 @@ export class BuiltProgram implements HostProgram {
     return { rdds: dropped, handles: [...this.#runtime.drop(dropped), ...unread.map(({ handle }) => handle)], inputsUpTo };
   }
 
+  settle(rdd: RddId): void {
+    this.builder.rdds.settle(rdd);
+  }
+
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {
     const rdds = await this.builder.graph.computeSlice(operator, asBatchTime(from), asBatchTime(to), this.#environment());
     const ids = rdds.map(({ id }) => id);

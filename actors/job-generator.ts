@@ -97,6 +97,9 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return next({ ...state, current: null }, turn);
         case 'batchCompleted':
           return clear(state, programOf(state), message.time, turn);
+        case 'stateMade':
+          programOf(state).settle(message.rdd);
+          return state;
         case 'slice':
           return onSlice(state, programOf(state), message, turn);
         case 'sliced':

@@ -16,6 +16,7 @@ import type { Place } from '../lib/rdd/known-outputs.ts';
 import { cancelJob, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { rddOfShuffle } from '../lib/rdd/known-outputs.ts';
+import { placesOfLink } from '../lib/rdd/state/state-book.ts';
 import { decodeRecords } from '../protocol/codec.ts';
 import { programScope } from '../protocol/block.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
@@ -122,11 +123,16 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const handOut = (state: State, turn: Turning): State => {
     const workers = [...state.workers.values()];
-    while (state.ready.length > 0) {
-      const next = state.ready[0] as Ready;
+    for (let at = 0; at < state.ready.length;) {
+      const next = state.ready[at] as Ready;
       const worker = choose(state, workers, next);
-      if (worker === null) return state;
-      state.ready.shift();
+      if (worker === null) {
+        // Who waits for the one worker that has its state holds nobody back.
+        if (next.task.owner === null) return state;
+        at += 1;
+        continue;
+      }
+      state.ready.splice(at, 1);
       const key = `${next.job}/${next.stage.stage}`;
       if (!worker.stages.has(key)) {
         worker.stages.add(key);
@@ -168,6 +174,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
+    noteState(state, job, message, handed.partition, turn);
     if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
       const { accumulators } = report;
       turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.partition })) });
@@ -187,6 +194,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const worker = state.workers.get(host);
     if (worker === undefined) return state;
     state.workers.delete(host);
+    state.known.states.disown(host);
     turn.cancelTimer(`task-${host}`);
     worker.handed.forEach((handed, index) => {
       const job = state.jobs.get(handed.job);
@@ -269,7 +277,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return state;
         }
         case 'forgetProgram':
-          giveUp(message.program, state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), turn);
+          giveUp(message.program, [...state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), ...state.known.states.forgetProgram(message.program)], turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
           releaseLeaving(state, turn);
@@ -294,8 +302,10 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   };
 }
 
-/** The partition's own worker where it has room, else the one with the most room; not the one where it failed last. */
+/** The worker that has the task's state. Else the partition's own worker where it has room, else the one with the most room; not the one where it failed last. */
 function choose(state: State, workers: readonly Worker[], { job, task }: Ready): Worker | null {
+  const owner = task.owner === null ? undefined : state.workers.get(task.owner);
+  if (owner !== undefined) return owner.handed.length < tasksPerWorkerMax ? owner : null;
   const avoided = workers.length > 1 ? state.failedAt.get(`${job}/${task.partition}`) : undefined;
   const preferred = workers[preferredWorker(task.partition, Math.max(1, workers.length))];
   if (preferred !== undefined && preferred.host !== avoided && preferred.handed.length < tasksPerWorkerMax) return preferred;
@@ -326,10 +336,19 @@ function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['en
   turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
 }
 
+/** A worker has made a partition of state: it has it from now on. Once all are made, nothing that they were made of is needed. */
+function noteState(state: State, job: Job, { host, stage, report }: Extract<FromTaskWorker, { type: 'taskSucceeded' }>, partition: number, turn: Turning): void {
+  if (report.output.kind !== 'state') return;
+  const purpose = job.plan.byNumber.get(stage)?.purpose;
+  if (purpose?.kind !== 'state') return;
+  state.known.states.own(purpose.rdd, partition, host);
+  if (job.request.program !== null && state.known.states.isMade(purpose.rdd)) turn.tell(programPlaces(job.request.program).jobGenerator, { type: 'stateMade', rdd: purpose.rdd });
+}
+
 /** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */
 function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
   const { scope, resultScope } = job.request;
-  const kept = [...bucketsOf(report), ...report.stored.map(({ block }) => block.place)].flatMap(sharedOf);
+  const kept = [...bucketsOf(report), ...linkOf(report), ...report.stored.map(({ block }) => block.place)].flatMap(sharedOf);
   const results = report.output.kind === 'records' ? sharedOf(report.output.block.place) : [];
   if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
   if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
@@ -344,7 +363,7 @@ function noteRdds(state: State, job: Job): void {
   for (const { purpose } of job.plan.stages.values()) {
     if (purpose.kind === 'shuffle') rdds.add(rddOfShuffle(purpose.shuffle));
     // Counts and bounds take no shared memory.
-    if (purpose.kind === 'count') rdds.add(purpose.rdd);
+    if (purpose.kind === 'count' || purpose.kind === 'state') rdds.add(purpose.rdd);
     if (purpose.kind === 'bounds') rdds.add(purpose.owner);
   }
 }
@@ -374,7 +393,7 @@ function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): voi
 
 /** A report that came too late: its memory is entered and given back in one breath. */
 function giveBack(report: TaskReport, turn: Turning): void {
-  const named = [...bucketsOf(report), ...report.stored.map(({ block }) => block.place), ...(report.output.kind === 'records' ? [report.output.block.place] : [])];
+  const named = [...bucketsOf(report), ...linkOf(report), ...report.stored.map(({ block }) => block.place), ...(report.output.kind === 'records' ? [report.output.block.place] : [])];
   const handles = named.flatMap(sharedOf);
   if (handles.length === 0) return;
   turn.tell(places.blockManagerMaster, { type: 'hold', scope: 'late', handles });
@@ -383,6 +402,10 @@ function giveBack(report: TaskReport, turn: Turning): void {
 
 function bucketsOf(report: TaskReport): readonly BucketRef[] {
   return report.output.kind === 'shuffle' ? report.output.buckets : [];
+}
+
+function linkOf(report: TaskReport): readonly BucketRef[] {
+  return report.output.kind === 'state' ? placesOfLink(report.output.link) : [];
 }
 
 function sharedOf(place: BucketRef): SharedHandle[] {

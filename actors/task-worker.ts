@@ -1,11 +1,12 @@
 /**
  * Runs tasks, one at a time, on a thread of its own.
  *
- * Owns: the stages it was told of, and the compiled loops. Invariant: exactly one report leaves for each task it was given,
+ * Owns: the stages it was told of, the compiled loops, and the tables of keyed state of the partitions that it made last. Invariant: exactly one report leaves for each task it was given,
  * unless the thread dies; a failed task's memory is given back before its failure is told.
  * Talks to: the task scheduler. Hears messages only between tasks: while one runs, words in shared memory say how far it
  * is and whether it should end.
- * A crash loses: the tasks it had; the scheduler sees the thread's end and runs them elsewhere.
+ * A crash loses: the tasks it had; the scheduler sees the thread's end and runs them elsewhere. And its tables, which the next owner
+ * puts together from the bytes that each step has left in shared memory.
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { LoopCache } from '../lib/rdd/fuse.ts';
@@ -16,13 +17,17 @@ import type { BroadcastVersion } from '../protocol/rdd.ts';
 import type { FromTaskWorker, StageSpec, TaskEnd, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import { StateStore } from '../lib/rdd/state/state-store.ts';
 import { places } from './places.ts';
+import type { HostProgram } from './programs.ts';
 import type { HostServices } from './services.ts';
 import { workerEnvironment } from './worker-environment.ts';
 
 type Given = Extract<ToTaskWorker, { type: 'runTask' }>;
 
 interface State {
+  /** Tables of keyed state, for each program as it was built here: gone with it. */
+  readonly states: WeakMap<HostProgram, StateStore>;
   readonly stages: Map<JobId, Map<number, StageSpec>>;
   readonly waiting: Given[];
   busy: boolean;
@@ -39,7 +44,7 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
     state.busy = true;
     turn.perform(
       'runTask',
-      () => (stage === undefined ? unknownStage(given) : run(services, loops, stage, given.task)),
+      () => (stage === undefined ? unknownStage(given) : run(services, loops, state.states, stage, given.task)),
       (outcome) => ({ type: 'taskEnded', given, end: outcome.ok ? outcome.value : { error: outcome.error, missing: null } }),
     );
     return state;
@@ -49,7 +54,7 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
     name: 'task-worker',
     init(turn) {
       turn.tell(places.taskScheduler, { type: 'workerUp', host: services.host, worker: turn.self });
-      return { stages: new Map(), waiting: [], busy: false };
+      return { states: new WeakMap(), stages: new Map(), waiting: [], busy: false };
     },
     receive(state, message, turn) {
       switch (message.type) {
@@ -77,8 +82,9 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
   };
 }
 
-function run(services: HostServices, loops: LoopCache, stage: StageSpec, task: TaskSpec): TaskEnd | Promise<TaskEnd> {
-  const environment = workerEnvironment(services, loops, stage, task);
+function run(services: HostServices, loops: LoopCache, tables: State['states'], stage: StageSpec, task: TaskSpec): TaskEnd | Promise<TaskEnd> {
+  const program = stage.program === null ? undefined : services.programs.get(stage.program);
+  const environment = workerEnvironment(services, loops, storeOf(tables, program), stage, task);
   const failed = (thrown: unknown): TaskEnd => {
     environment.discard();
     return { error: toWireError(thrown), missing: thrown instanceof MissingInput ? thrown.missing : null };
@@ -86,13 +92,19 @@ function run(services: HostServices, loops: LoopCache, stage: StageSpec, task: T
   const read = (version: BroadcastVersion): Uint8Array => (version.block?.place == null ? new Uint8Array(0) : environment.read(version.block.place));
   const start = (): TaskReport | Promise<TaskReport> => runTask(stage, task, environment);
   try {
-    const program = stage.program === null ? undefined : services.programs.get(stage.program);
     const prepared = program?.prepare(stage.replays, stage.broadcasts, read);
     const report = prepared === undefined ? start() : prepared.then(start);
     return report instanceof Promise ? report.then((value) => ({ report: value }), failed) : { report };
   } catch (thrown) {
     return failed(thrown);
   }
+}
+
+function storeOf(tables: State['states'], program: HostProgram | undefined): StateStore {
+  if (program === undefined) return new StateStore();
+  let store = tables.get(program);
+  if (store === undefined) tables.set(program, (store = new StateStore()));
+  return store;
 }
 
 function unknownStage({ job, stage }: Given): TaskEnd {

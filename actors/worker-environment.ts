@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
+import type { StateStore } from '../lib/rdd/state/state-store.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
@@ -24,7 +25,7 @@ export interface WorkerEnvironment extends TaskEnvironment {
 const cancelWord = 0;
 const progressWord = 1;
 
-export function workerEnvironment(services: HostServices, loops: LoopCache, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
+export function workerEnvironment(services: HostServices, loops: LoopCache, states: StateStore, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
   const { pool, control, files, options } = services;
   const program = stage.program === null ? undefined : services.programs.get(stage.program);
   const written: SharedHandle[] = [];
@@ -50,6 +51,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
   Atomics.store(control, progressWord, 0);
   return {
     loops,
+    states,
     recordBytesMax: options.recordBytesMax,
     files,
     resolve,

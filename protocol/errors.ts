@@ -48,6 +48,9 @@ export const errorTable = {
   NotInitialized: entry('A stream was asked for RDDs before its context was started.', 'Call start() first.'),
   NoRddFromParent: entry('A stream has no RDD for a time at which an operation needs one.', 'Let the input give an RDD without records instead of none.'),
   TransformReturnedNull: entry('A transform function returned no RDD.', 'Return an RDD; ssc.sc.emptyRDD() where there are no records.'),
+  InvalidStateCall: entry('A function of mapWithState asked of a key\'s state what it can\'t have at that moment.', 'Ask exists() and isTimingOut() first; the message says which call it was.'),
+  StateFailed: entry('The state of a batch could not be made, and was left as it was before.', 'The cause is the failure of the function or of what it was given.'),
+  WindowKeyMissing: entry('A key leaves a window with an inverse function, and the window before has no result for it.', 'Let the filter function keep keys that are still in the window.'),
   InvalidArgument: entry('A method was called with an argument that it can\'t work with.', 'The message names the argument, what was expected and what came.'),
 
   // Records.

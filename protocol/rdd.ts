@@ -123,7 +123,51 @@ export type RddNode =
       readonly narrow: boolean;
     })
   /** [key, [values of parent 0, values of parent 1, ...]]; parent i is read through `shuffles[i]`, or directly where that is null. */
-  | (NodeBase & { readonly kind: 'coGrouped'; readonly shuffles: readonly (ShuffleId | null)[]; readonly spec: PartitionerSpec });
+  | (NodeBase & { readonly kind: 'coGrouped'; readonly shuffles: readonly (ShuffleId | null)[]; readonly spec: PartitionerSpec })
+  /**
+   * Keyed state after the batch at `time`: pairs [key, state]. It is made of the version before it (`previous`; none: of `initial`) and of
+   * `input`, which is laid out by `spec`, and lies in tables on workers. Once it is made, nothing it was made of is needed.
+   */
+  | (NodeBase & {
+      readonly kind: 'state';
+      /** The operator whose state it is: versions of one table follow each other. */
+      readonly table: number;
+      readonly time: BatchTime;
+      readonly spec: PartitionerSpec;
+      readonly update: StateUpdate;
+      readonly input: RddId | null;
+      readonly initial: RddId | null;
+      readonly previous: RddId | null;
+      /** The RDD of what `track` has emitted. */
+      readonly emits: RddId | null;
+      /** How many older versions can be read without being put together from bytes again. */
+      readonly versionsKept: number;
+    })
+  /** What the functions of a `track` state returned in the batch, in the order of their calls. The parent is the state. */
+  | (NodeBase & { readonly kind: 'emitted' });
+
+/**
+ * How a batch changes keyed state. `fn` is called
+ *
+ *   update    for every key that has state or values: fn(values, state) -> state or none; `form` says with what else
+ *   track     for every record: fn(time, key, value, state) -> record or none; keys idle for more than `timeoutMs` end in a sweep
+ *   window    for keys that enter or leave a window: fn(a, b), `inverse(a, b)`; keys that `filter` refuses are dropped
+ */
+export type StateUpdate =
+  | { readonly kind: 'update'; readonly fn: FunctionRef; readonly form: 'plain' | 'time' | 'iterator' }
+  | { readonly kind: 'track'; readonly fn: FunctionRef; readonly timeoutMs: number | null; readonly sweeps: boolean }
+  | { readonly kind: 'window'; readonly fn: FunctionRef; readonly inverse: FunctionRef; readonly filter: FunctionRef | null; readonly leaving: number };
+
+/** A step from one version of a state partition to the next, as bytes: with the steps before it, back to a snapshot, all of that version. */
+export interface StateLink {
+  readonly time: BatchTime;
+  /** True: `pairs` is all there is, and nothing before it is needed. */
+  readonly snapshot: boolean;
+  /** Keys and their new values, new keys in the order in which they came. */
+  readonly pairs: BlockRef | null;
+  /** Keys that were removed, before `pairs` is put in; in a snapshot, when each key was last touched (where that matters). */
+  readonly extra: BlockRef | null;
+}
 
 /** One reducer's share of one map task's output. Null: no records. */
 export type BucketRef = SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
@@ -146,6 +190,8 @@ type SinkKind =
   | { readonly kind: 'foreachPartition'; readonly fn: FunctionRef }
   /** Up to `limit` keys of the partition, evenly spread, and the number of records: for range bounds. */
   | { readonly kind: 'sampleKeys'; readonly limit: number }
+  /** Brings the stage's own RDD, a `state`, from its version before to its own. */
+  | { readonly kind: 'state' }
   /** Writes part-NNNNN into `directory`, by a temporary name and a rename. Text: String per record and \n. */
   | { readonly kind: 'saveText' | 'saveObjects'; readonly directory: string };
 

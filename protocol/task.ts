@@ -6,7 +6,7 @@
  */
 import type { BatchTime } from './time.ts';
 import type { HostId, JobId, ProgramId, RddId, ShuffleId, TaskId } from './ids.ts';
-import type { BlockRef, BroadcastVersion, BucketRef, RddNode, ReplayRecord, Sink } from './rdd.ts';
+import type { BlockRef, BroadcastVersion, BucketRef, RddNode, ReplayRecord, Sink, StateLink } from './rdd.ts';
 import type { WireError } from './errors.ts';
 
 /** What all tasks of one stage share. `shape` is equal for stages that run the same loops (ids and blocks left out). */
@@ -36,6 +36,18 @@ export interface ShuffleInput {
   readonly buckets: readonly BucketRef[];
 }
 
+/** One partition of a version of keyed state, as a task finds it: in a table of its worker, or put together from `chain`. */
+export interface StateInput {
+  readonly rdd: RddId;
+  readonly partition: number;
+  readonly table: number;
+  readonly time: BatchTime;
+  /** How many older versions the table keeps at hand. */
+  readonly versionsKept: number;
+  /** Oldest first, from a snapshot on. Null: the worker has it. */
+  readonly chain: readonly StateLink[] | null;
+}
+
 export interface TaskSpec {
   readonly task: TaskId;
   readonly partition: number;
@@ -45,6 +57,12 @@ export interface TaskSpec {
   readonly offsets: readonly { readonly rdd: RddId; readonly partition: number; readonly first: number }[];
   /** Persisted partitions that this task can read instead of computing. */
   readonly cached: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
+  /** State that the task reads. */
+  readonly states: readonly StateInput[];
+  /** For a task that makes a version of state: the one before it, if there is any. */
+  readonly base: StateInput | null;
+  /** The worker that holds this state: as long as it lives, the task runs nowhere else. */
+  readonly owner: HostId | null;
 }
 
 /** A contribution to an accumulator: counted once per (accumulator, operator, batch time, partition). */
@@ -68,6 +86,7 @@ export type TaskOutput =
   /** Encoded records: of collect, reduce, aggregate, takeOrdered, sampleKeys. */
   | { readonly kind: 'records'; readonly block: BlockRef; readonly total: number }
   | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'state'; readonly link: StateLink }
   | { readonly kind: 'done' };
 
 /** What a task gives back beside its output. */
@@ -92,8 +111,12 @@ export type ToTaskWorker =
 /** How a task ended, as the worker knows it. */
 export type TaskEnd = { readonly report: TaskReport } | { readonly error: WireError; readonly missing: MissingInputs };
 
-/** The map output or persisted partition that was not to be had: it must be made again. */
-export type MissingInputs = { readonly shuffle: ShuffleId; readonly mapPartition: number } | { readonly rdd: RddId; readonly partition: number } | null;
+/** The map output or persisted partition that was not to be had: it must be made again. `state`: it must be told with its chain. */
+export type MissingInputs =
+  | { readonly shuffle: ShuffleId; readonly mapPartition: number }
+  | { readonly rdd: RddId; readonly partition: number }
+  | { readonly state: RddId; readonly partition: number }
+  | null;
 
 /** Sent by the task worker. Comes at most once for each task; none comes from a dead thread. */
 export type FromTaskWorker =

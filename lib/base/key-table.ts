@@ -52,6 +52,22 @@ export class KeyTable<V> {
     return this.#add(this.#primitives, key, key);
   }
 
+  // Removing, for tables that live on: a removed key leaves its slot behind, and gets a new one where it comes again.
+
+  /** The key at the slot can no longer be found. Its slot stays. */
+  remove(slot: number): void {
+    const key = this.keys[slot];
+    if (typeof key === 'object' && key !== null) this.#texts.delete(keyTextOf(key));
+    else this.#primitives.delete(key);
+  }
+
+  /** A removed key is found at its old slot again. It must have no other. */
+  restore(slot: number): void {
+    const key = this.keys[slot];
+    if (typeof key === 'object' && key !== null) this.#texts.add(keyTextOf(key), slot);
+    else this.#primitives.add(key, slot);
+  }
+
   #add(map: SlotMap, entry: unknown, key: unknown): number {
     const slot = this.keys.length;
     map.add(entry, slot);
@@ -83,6 +99,11 @@ class SlotMap {
       this.#filling = new Map();
     }
     this.#filling.set(entry, slot);
+  }
+
+  delete(entry: unknown): void {
+    if (this.#filling.delete(entry)) return;
+    for (const map of this.#full) if (map.delete(entry)) return;
   }
 
   #findInFull(entry: unknown): number {

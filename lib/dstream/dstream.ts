@@ -19,6 +19,8 @@ import type { OperatorSpec } from './operator-spec.ts';
 import type { OutputBody, OutputContext } from './output.ts';
 import { PublishedStream } from './published-stream.ts';
 import type { PublishOptions } from './published-stream.ts';
+import { emittedSpec, snapshotsSpec, trackStateSpec, updateStateSpec } from './state.ts';
+import type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './state.ts';
 import { StreamNode } from './stream-node.ts';
 
 export class DStream<T> extends StreamNode<T> {
@@ -157,6 +159,28 @@ export class DStream<T> extends StreamNode<T> {
     return this.derive(cogroupSpec(this, other, checkCount('cogroup', 'partitions', partitions)));
   }
 
+  // State.
+
+  /**
+   * [key, state] of all keys, after each batch. The function is called in every batch for each key that has state or values; undefined or
+   * null as its result ends the key's state. States and values are not to be changed in place.
+   */
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
+    return this.derive(updateStateSpec<K, V, S>(this, fn, options));
+  }
+
+  /**
+   * What a function emits that is called for each record with its key's state. It costs by the keys that a batch touches, not by
+   * those that have state. `stateSnapshots()` of the result is the state itself.
+   */
+  mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
+    const states = this.derive(trackStateSpec(this, spec));
+    return new MapWithStateDStream<K, S, E>(states, emittedSpec<E>(states as DStream<unknown>));
+  }
+
   // Outputs.
 
   /** Writes the first `num` records of every batch to standard output, under its time. */
@@ -224,5 +248,24 @@ export class DStream<T> extends StreamNode<T> {
   /** A new stream on top of this one. For operators, not for users. */
   derive<U>(spec: OperatorSpec<U>): DStream<U> {
     return new DStream<U>(this.graph, spec);
+  }
+}
+
+/**
+ * The stream that mapWithState gives: what its function emits, and the state beside it.
+ *
+ * Invariant: both are of one version of the state; where only one of them has an output, the other costs nothing.
+ */
+export class MapWithStateDStream<K, S, E> extends DStream<E> {
+  readonly #states: DStream<[K, S]>;
+
+  constructor(states: DStream<[K, S]>, emitted: OperatorSpec<E>) {
+    super(states.graph, emitted);
+    this.#states = states;
+  }
+
+  /** [key, state] of all keys, after each batch. */
+  stateSnapshots(): DStream<[K, S]> {
+    return this.derive(snapshotsSpec(this.#states));
   }
 }

@@ -34,6 +34,12 @@ export interface OperatorSpec<T> {
   readonly slideMs?: number;
   /** How long parents must remember their RDDs, given how long this stream does. Left out: as long. */
   readonly parentRememberMs?: (ownMs: number) => number;
+  /** It builds on its own earlier results, so it needs a checkpoint directory, and has a checkpoint interval by default. */
+  readonly mustCheckpoint?: boolean;
+  /** That interval, in slides, where it is not the least multiple of the slide of 10 s or more. */
+  readonly checkpointSlides?: number;
+  /** Its newest RDD is remembered until there is a newer one, however long that takes: the next is made of it. */
+  readonly keepsNewest?: boolean;
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */
   readonly replay?: (rdds: readonly RDD<unknown>[], time: BatchTime) => Eventually<unknown>;
   /** Called once for each time at which the stream has an RDD and somebody asks for it. (A method, so that DStream<T> stays covariant.) */

@@ -24,6 +24,9 @@ import { operatorError } from './operator-error.ts';
 import type { Generated, OperatorSpec } from './operator-spec.ts';
 import { callerPlace, derivedUid } from './uid.ts';
 
+/** Spark's least default checkpoint interval. */
+const checkpointMsLeast = 10_000;
+
 export class StreamNode<T> {
   readonly graph: DStreamGraph;
   /** Place among the graph's operators, from 0: the same on every thread. */
@@ -103,6 +106,18 @@ export class StreamNode<T> {
     this.#storageLevel = level;
   }
 
+  /** How often it is checkpointed: as set, else where it must be, a multiple of the slide of at least 10 s; null: never. */
+  get checkpointMs(): DurationMs | null {
+    const { mustCheckpoint, checkpointSlides } = this.spec;
+    if (mustCheckpoint !== true) return null;
+    return (this.slideMs * (checkpointSlides ?? Math.ceil(checkpointMsLeast / this.slideMs))) as DurationMs;
+  }
+
+  /** How many of its RDDs somebody may read, the newest included. */
+  get rddsAsked(): number {
+    return Math.ceil(this.rememberMs / this.slideMs);
+  }
+
   // Generating: called by the graph and by operators, not by users.
 
   /** The RDD for the time: remembered, or made now; null where there is none. On the driver only. */
@@ -165,8 +180,9 @@ export class StreamNode<T> {
   /** Forgets RDDs that are older than the stream remembers, and tells which. */
   forget(time: BatchTime): RDD<T>[] {
     const forgotten: RDD<T>[] = [];
+    const kept = this.spec.keepsNewest === true ? Math.max(...this.#generated.keys()) : Infinity;
     for (const [madeFor, rdd] of this.#generated) {
-      if (madeFor > time - this.rememberMs || isPromise(rdd)) continue;
+      if (madeFor > time - this.rememberMs || madeFor >= kept || isPromise(rdd)) continue;
       this.#generated.delete(madeFor);
       forgotten.push(rdd);
     }

@@ -25,6 +25,7 @@ import type { Eventually } from '../dstream/generated.ts';
 import { callerPlace } from '../dstream/uid.ts';
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
+import { settled } from '../rdd/state-rdd.ts';
 import type { FunctionTable } from './function-table.ts';
 import { functionRefsOf, functionRefsOfSink } from './function-refs.ts';
 import type { LocalFunctions } from './local-functions.ts';
@@ -251,6 +252,11 @@ export class ProgramRdds implements RddContext, GraphHost {
       for (const ref of functionRefsOf(node)) if (ref.kind === 'local' && !stillUsed.has(ref.index)) this.#local.forget(ref.index);
     }
     return dropped;
+  }
+
+  /** A version of keyed state is made: its lineage ends there. */
+  settle(id: RddId): void {
+    if (this.#made.has(id)) this.#runtime?.define(settled(this.node(id)));
   }
 
   /** The RDDs made here that `root` leads to by their ancestors: what a foreachRDD body made of its RDD. */

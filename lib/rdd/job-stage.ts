@@ -12,6 +12,8 @@ import type { KnownOutputs, Place } from './known-outputs.ts';
 import type { Lineage, StageDraft, StageKey, StagePlan } from './lineage.ts';
 import type { KeySample } from './partitioner.ts';
 import { rangeBounds } from './partitioner.ts';
+import type { StateNode } from './state/state-book.ts';
+import { placesOfLink } from './state/state-book.ts';
 
 export interface JobRequest {
   readonly job: JobId;
@@ -113,6 +115,8 @@ export function keepOutput(state: JobState, stage: StageState, partition: number
     if (!known.addMapOutput(purpose.shuffle, partition, output.buckets)) effects.releaseOutput(output);
   } else if (purpose.kind === 'count' && output.kind === 'count') {
     known.addCount(purpose.rdd, partition, output.count);
+  } else if (purpose.kind === 'state' && output.kind === 'state') {
+    if (!known.states.add(state.request.program, stateNodeOf(state, purpose.rdd), partition, output.link)) effects.releaseOutput(output);
   } else if (purpose.kind === 'bounds' && output.kind === 'records') {
     stage.samples.set(partition, { keys: loadRecords(output.block), records: output.total });
   } else {
@@ -132,6 +136,12 @@ export function completeStage(state: JobState, stage: StageState, effects: Effec
   endJob(state, { ok: true, outputs: wanted.map((partition) => stage.outputs.get(partition) as TaskOutput) }, effects);
 }
 
+function stateNodeOf(state: JobState, rdd: RddId): StateNode {
+  const node = state.lineage.nodes(rdd);
+  if (node.kind !== 'state') throw new Error(`RDD ${rdd} is a ${node.kind}, and no state.`);
+  return node;
+}
+
 function partitionsOfRange(state: JobState, owner: RddId): number {
   return state.lineage.nodes(owner).partitions;
 }
@@ -140,6 +150,10 @@ export function endJob(state: JobState, end: JobEnd, effects: Effects): void {
   state.ended = end;
   effects.ended = end;
   for (const stage of state.stages.values()) {
+    // Whatever ended the job: a version that is not made by now never will be.
+    if (!end.ok && stage.purpose.kind === 'state' && !isDone(stage)) {
+      state.request.known.states.fail(state.request.program, stateNodeOf(state, stage.purpose.rdd), end.error);
+    }
     for (const task of stage.running.keys()) effects.cancel.push(task);
     stage.running.clear();
     stage.pending.clear();
@@ -172,6 +186,7 @@ export class Effects {
   releaseOutput(output: TaskOutput): void {
     if (output.kind === 'shuffle') for (const bucket of output.buckets) this.releasePlace(bucket);
     if (output.kind === 'records') this.releasePlace(output.block.place);
+    if (output.kind === 'state') for (const place of placesOfLink(output.link)) this.releasePlace(place);
   }
 
   releaseReport(report: TaskReport): void {

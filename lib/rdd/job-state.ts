@@ -185,6 +185,10 @@ function completeIfDone(state: JobState, stage: StageState, effects: Effects): v
 
 /** Forgets an input that was not to be had. False: nothing can make it again. */
 function forgetInput(known: KnownOutputs, missing: NonNullable<Extract<FromTaskWorker, { type: 'taskFailed' }>['missing']>, seenAt: number): boolean {
+  if ('state' in missing) {
+    known.states.lose(missing.state, missing.partition);
+    return true;
+  }
   if ('rdd' in missing) return known.dropBlock(missing.rdd, missing.partition, seenAt);
   known.dropMapOutput(missing.shuffle, missing.mapPartition, seenAt);
   return true;

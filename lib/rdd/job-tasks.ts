@@ -14,7 +14,7 @@ import { Effects, addStage, isDone, keepOutput, triesOf } from './job-stage.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import { parentOfShuffle, rddOfShuffle } from './known-outputs.ts';
 import type { StageDraft, StagePurpose, TaskInputs } from './lineage.ts';
-import { missingParents, stageNodes, stagesFor, taskInputs, withBounds } from './lineage.ts';
+import { madeBy, missingParents, stageNodes, stagesFor, taskInputs, withBounds } from './lineage.ts';
 import { outputWithoutTask } from './no-input.ts';
 import { functionRefsOf, stageShape } from './shape.ts';
 
@@ -27,7 +27,7 @@ export function makeTasks(state: JobState, stage: StageState, ready: { stage: St
     if (isKnown(lineage.known, stage.purpose, partition)) stage.pending.delete(partition); // Another job of the batch was quicker.
   }
   const partitions = [...stage.pending].sort((a, b) => a - b);
-  const inputs = partitions.map((partition) => taskInputs(lineage, stage.rdd, partition));
+  const inputs = partitions.map((partition) => taskInputs(lineage, stage.rdd, partition, madeBy(stage)));
   // No partitions: only what the sink itself needs, the bounds of its partitioner.
   const missing = missingParents(lineage, { ...stage, partitions: [] });
   for (const each of inputs) missing.push(...each.missing);
@@ -54,7 +54,7 @@ export function makeTasks(state: JobState, stage: StageState, ready: { stage: St
 function specFor(state: JobState, stage: StageState, inputs: TaskInputs, partitions: readonly number[]): StageSpec {
   if (stage.spec !== null && isSubset(inputs.walked, stage.specNodes)) return stage.spec;
   const { job, known, program, batchTime, replays = [], broadcasts = [] } = state.request;
-  const nodes = stageNodes(state.lineage, stage.rdd, partitions);
+  const nodes = stageNodes(state.lineage, stage.rdd, partitions, madeBy(stage));
   const sink: Sink = stage.sink.kind === 'shuffle' ? { ...stage.sink, spec: withBounds(stage.sink.spec, known) } : stage.sink;
   const number = state.stageCount;
   state.stageCount += 1;
@@ -84,7 +84,10 @@ function taskOf(state: JobState, stage: StageState, partition: number, inputs: T
     for (let map = 0; map < maps; map += 1) buckets.push(known.mapOutput(input.shuffle, map)?.[input.partition] ?? null);
     return { ...input, buckets };
   });
-  return { task, partition, attempt, shuffles, offsets: inputs.offsets, cached: inputs.cached };
+  const base = inputs.base === null ? null : known.states.input(inputs.base, partition);
+  const states = inputs.states.map((input) => known.states.input(input.rdd, input.partition));
+  const owner = [...(base === null ? [] : [base]), ...states].map((input) => known.states.ownerOf(input.rdd, input.partition)).find((host) => host !== null) ?? null;
+  return { task, partition, attempt, shuffles, offsets: inputs.offsets, cached: inputs.cached, states, base, owner };
 }
 
 /** Has the stages of `drafts` run (again), and this one wait for them. */
@@ -99,6 +102,7 @@ function waitFor(state: JobState, stage: StageState, drafts: readonly StageDraft
 function isKnown(known: KnownOutputs, purpose: StagePurpose, partition: number): boolean {
   if (purpose.kind === 'shuffle') return known.mapOutput(purpose.shuffle, partition) !== null;
   if (purpose.kind === 'count') return known.count(purpose.rdd, partition) !== null;
+  if (purpose.kind === 'state') return known.states.isPartitionMade(purpose.rdd, partition);
   return purpose.kind === 'bounds' && known.bounds(purpose.owner) !== null;
 }
 

@@ -11,6 +11,7 @@
  */
 import type { BlockRef, BucketRef } from '../../protocol/rdd.ts';
 import type { RddId, ShuffleId } from '../../protocol/ids.ts';
+import { StateBook } from './state/state-book.ts';
 
 /** Where bytes lie: memory or a file. What is given back is named by this. */
 export type Place = NonNullable<BucketRef>;
@@ -26,6 +27,8 @@ interface StoredBlock {
 }
 
 export class KnownOutputs {
+  /** Versions of keyed state. */
+  readonly states = new StateBook();
   readonly #shuffles = new Map<ShuffleId, (MapOutput | undefined)[]>();
   readonly #blocks = new Map<RddId, (StoredBlock | undefined)[]>();
   readonly #counts = new Map<RddId, (number | undefined)[]>();
@@ -114,7 +117,7 @@ export class KnownOutputs {
 
   /** Forgets all about RDDs whose time is over. The places are to be given back, once no task reads them. */
   forgetRdds(rdds: readonly RddId[]): Place[] {
-    const places: Place[] = [];
+    const places = this.states.forget(rdds);
     for (const rdd of rdds) {
       for (const place of this.forgetBlocks(rdd)) places.push(place);
       for (const place of this.#superseded.get(rdd) ?? []) places.push(place);
@@ -134,7 +137,7 @@ export class KnownOutputs {
 
   /** All places named here: what a dead host's memory must keep. */
   places(): Place[] {
-    const places: Place[] = [...this.#superseded.values()].flat();
+    const places: Place[] = [...[...this.#superseded.values()].flat(), ...this.states.places()];
     for (const outputs of this.#shuffles.values()) {
       for (const output of outputs) for (const bucket of output?.buckets ?? []) if (bucket !== null) places.push(bucket);
     }

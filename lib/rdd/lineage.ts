@@ -2,8 +2,9 @@
  * Cutting lineage into stages. Pure: looks at nodes and at what is known, changes nothing.
  *
  * A stage is all that can run as one loop per partition: it ends at a shuffle's write or at the job's own sink, and begins
- * where a shuffle is read, a source is read, or a persisted partition is known. Two kinds of inner stage come before the stage
- * that needs them: `bounds` samples keys for a range partitioner, `count` counts partitions for `zipWithIndex`.
+ * where a shuffle is read, a source is read, or a persisted partition is known. Some kinds of inner stage come before the stage
+ * that needs them: `bounds` samples keys for a range partitioner, `count` counts partitions for `zipWithIndex`. A version of keyed
+ * state is a stage of its own, too: all its partitions are made before any is read.
  *
  *   source -> map ==shuffle 1==> shuffled -> sortByKey's parent ==shuffle 2==> shuffled (sorted) -> collect
  *   `- stage: shuffle 1 -'       `--- stage: bounds ---'
@@ -25,14 +26,16 @@ export interface Lineage {
 }
 
 /** What a stage makes; one stage of a job for each. */
-export type StageKey = 'result' | `shuffle ${number}` | `bounds ${number}` | `count ${number}`;
+export type StageKey = 'result' | `shuffle ${number}` | `bounds ${number}` | `count ${number}` | `state ${number}`;
 
 export type StagePurpose =
   | { readonly kind: 'result' }
   | { readonly kind: 'shuffle'; readonly shuffle: ShuffleId }
   /** Of the range partitioner owned by `owner`. */
   | { readonly kind: 'bounds'; readonly owner: RddId }
-  | { readonly kind: 'count'; readonly rdd: RddId };
+  | { readonly kind: 'count'; readonly rdd: RddId }
+  /** All partitions of a version of keyed state: nothing reads it before. */
+  | { readonly kind: 'state'; readonly rdd: RddId };
 
 export interface StagePlan {
   readonly key: StageKey;
@@ -85,7 +88,7 @@ export function stagesFor(lineage: Lineage, drafts: readonly StageDraft[]): Stag
 export function missingParents(lineage: Lineage, stage: StageDraft): StageDraft[] {
   const needs = new NeedList(lineage);
   if (stage.sink.kind === 'shuffle') needs.boundsOf(stage.sink.spec);
-  const walk = new Walk(lineage, needs);
+  const walk = new Walk(lineage, needs, madeBy(stage));
   for (const partition of stage.partitions) walk.partition(stage.rdd, partition);
   return needs.drafts;
 }
@@ -95,21 +98,25 @@ export interface TaskInputs {
   readonly shuffles: readonly { readonly shuffle: ShuffleId; readonly partition: number }[];
   readonly offsets: readonly { readonly rdd: RddId; readonly partition: number; readonly first: number }[];
   readonly cached: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
+  /** State that it reads, and the version that a new one starts from. */
+  readonly states: readonly { readonly rdd: RddId; readonly partition: number }[];
+  readonly base: RddId | null;
   /** The RDDs whose nodes the task needs. */
   readonly walked: ReadonlySet<RddId>;
   readonly missing: readonly StageDraft[];
 }
 
-export function taskInputs(lineage: Lineage, rdd: RddId, partition: number): TaskInputs {
+/** `makes`: see `madeBy`. */
+export function taskInputs(lineage: Lineage, rdd: RddId, partition: number, makes: RddId | null = null): TaskInputs {
   const needs = new NeedList(lineage);
-  const walk = new Walk(lineage, needs);
+  const walk = new Walk(lineage, needs, makes);
   walk.partition(rdd, partition);
-  return { shuffles: walk.shuffles, offsets: walk.offsets, cached: walk.cached, walked: walk.walked, missing: needs.drafts };
+  return { shuffles: walk.shuffles, offsets: walk.offsets, cached: walk.cached, states: walk.states, base: walk.base, walked: walk.walked, missing: needs.drafts };
 }
 
 /** The nodes that tasks of these partitions walk, parents first, with the bounds that are known filled in. */
-export function stageNodes(lineage: Lineage, rdd: RddId, partitions: readonly number[]): RddNode[] {
-  const walk = new Walk(lineage, new NeedList(lineage));
+export function stageNodes(lineage: Lineage, rdd: RddId, partitions: readonly number[], makes: RddId | null = null): RddNode[] {
+  const walk = new Walk(lineage, new NeedList(lineage), makes);
   for (const partition of partitions) walk.partition(rdd, partition);
   const order: RddNode[] = [];
   const placed = new Set<RddId>();
@@ -160,6 +167,11 @@ export function shuffleWriter(lineage: Lineage, shuffle: ShuffleId): StageDraft 
   return { key: `shuffle ${shuffle}`, purpose: { kind: 'shuffle', shuffle }, rdd, sink, partitions };
 }
 
+/** The state that a stage makes; null: it makes none, and only reads state. */
+export function madeBy({ purpose }: Pick<StageDraft, 'purpose'>): RddId | null {
+  return purpose.kind === 'state' ? purpose.rdd : null;
+}
+
 /** Stages that are missing, each once. */
 class NeedList {
   readonly drafts: StageDraft[] = [];
@@ -174,6 +186,17 @@ class NeedList {
     if (!this.#asks(`shuffle ${shuffle}`)) return;
     const draft = shuffleWriter(this.#lineage, shuffle);
     if (draft !== null) this.drafts.push(draft);
+  }
+
+  /** Throws StateFailed. */
+  state(rdd: RddId): void {
+    const { known } = this.#lineage;
+    known.states.refuseFailed(rdd);
+    if (!this.#asks(`state ${rdd}`) || known.states.isMade(rdd)) return;
+    const partitions: number[] = [];
+    const count = this.#lineage.nodes(rdd).partitions;
+    for (let partition = 0; partition < count; partition += 1) if (!known.states.isPartitionMade(rdd, partition)) partitions.push(partition);
+    this.drafts.push({ key: `state ${rdd}`, purpose: { kind: 'state', rdd }, rdd, sink: { kind: 'state' }, partitions });
   }
 
   boundsOf(spec: PartitionerSpec): void {
@@ -214,13 +237,18 @@ class Walk {
   readonly shuffles: { shuffle: ShuffleId; partition: number }[] = [];
   readonly offsets: { rdd: RddId; partition: number; first: number }[] = [];
   readonly cached: { rdd: RddId; partition: number; block: BlockRef }[] = [];
+  readonly states: { rdd: RddId; partition: number }[] = [];
+  base: RddId | null = null;
   readonly #lineage: Lineage;
   readonly #needs: NeedList;
+  readonly #makes: RddId | null;
   readonly #seen = new Map<RddId, Set<number>>();
 
-  constructor(lineage: Lineage, needs: NeedList) {
+  /** `makes`: the state that the stage makes, which is walked through; all other state is read. */
+  constructor(lineage: Lineage, needs: NeedList, makes: RddId | null) {
     this.#lineage = lineage;
     this.#needs = needs;
+    this.#makes = makes;
   }
 
   partition(rdd: RddId, partition: number): void {
@@ -276,6 +304,16 @@ class Walk {
         }
         for (const shuffle of node.shuffles) if (shuffle !== null) this.#reads(shuffle, partition);
         return;
+      case 'state':
+        if (rdd === this.#makes) this.#makesOf(node, partition, stack);
+        else {
+          this.#needs.state(rdd);
+          this.states.push({ rdd, partition });
+        }
+        return;
+      case 'emitted':
+        this.#needs.state(node.parents[0] as RddId);
+        return;
       case 'zipWithIndex':
         this.#offset(node, partition);
         stack.push([node.parents[0] as RddId, partition]);
@@ -283,6 +321,13 @@ class Walk {
       default:
         for (let index = node.parents.length - 1; index >= 0; index -= 1) stack.push([node.parents[index] as RddId, partition]);
     }
+  }
+
+  #makesOf(node: Extract<RddNode, { kind: 'state' }>, partition: number, stack: [RddId, number][]): void {
+    this.base = this.#lineage.known.states.baseOf(node);
+    if (this.base !== null) this.#needs.state(this.base);
+    else if (node.initial !== null) stack.push([node.initial, partition]);
+    if (node.input !== null) stack.push([node.input, partition]);
   }
 
   #reads(shuffle: ShuffleId, partition: number): void {

@@ -30,6 +30,7 @@ function outputOfNothing(sink: Sink): TaskOutput | null {
     case 'count': return { kind: 'count', count: 0 };
     case 'foreach': return { kind: 'done' };
     case 'aggregate':
+    case 'state':
     case 'foreachPartition':
     case 'saveText':
     case 'saveObjects': return null;
@@ -76,11 +77,13 @@ function emptyOr(lineage: Lineage, rdd: RddId, partition: number, stack: [RddId,
         stack.push([node.parents[index] as RddId, partition]);
         return true;
       });
-    // zip compares counts, the others call functions or make a record of an empty partition.
+    // State is looked at by its worker; zip compares counts, the others call functions or make a record of an empty partition.
     case 'zip':
     case 'cartesian':
     case 'glom':
-    case 'mapPartitions': return false;
+    case 'mapPartitions':
+    case 'state':
+    case 'emitted': return false;
   }
 }
 

@@ -10,7 +10,7 @@
  *
  * Invariant: two stages of one shape differ only in what a task gives its loops at run time.
  */
-import type { FunctionRef, PartitionerSpec, RddNode, Sink } from '../../protocol/rdd.ts';
+import type { FunctionRef, PartitionerSpec, RddNode, Sink, StateUpdate } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
 
 export function stageShape(nodes: readonly RddNode[], sink: Sink): string {
@@ -34,6 +34,7 @@ export function functionRefsOf(nodes: readonly RddNode[], sink: Sink): FunctionR
   };
   for (const node of nodes) {
     if ('fn' in node) add(node.fn);
+    if (node.kind === 'state') functionRefsOfUpdate(node.update).forEach(add);
     if (node.kind === 'shuffled' && node.aggregator !== null) {
       add(node.aggregator.createCombiner);
       add(node.aggregator.mergeValue);
@@ -51,6 +52,12 @@ export function functionRefsOf(nodes: readonly RddNode[], sink: Sink): FunctionR
   return refs;
 }
 
+/** The functions that change keyed state. */
+export function functionRefsOfUpdate(update: StateUpdate): FunctionRef[] {
+  if (update.kind !== 'window') return [update.fn];
+  return [update.fn, update.inverse, ...(update.filter === null ? [] : [update.filter])];
+}
+
 function nodeShape(node: RddNode): string {
   switch (node.kind) {
     case 'source': return [...new Set(node.blocks.flat().map((block) => block.codec))].sort().join(',');
@@ -65,9 +72,14 @@ function nodeShape(node: RddNode): string {
       const combine = aggregator === null ? '' : `${refShape(aggregator.createCombiner)},${refShape(aggregator.mergeValue)},${refShape(aggregator.mergeCombiners)}`;
       return [specShape(node.spec), combine, node.mapSideCombine ? 'combined' : '', node.sort ?? '', node.narrow ? 'narrow' : ''].join(',');
     }
+    case 'state': return updateShape(node.update);
     case 'coGrouped': return `${specShape(node.spec)},${node.shuffles.map((shuffle) => (shuffle === null ? 'narrow' : 'read')).join(',')}`;
     default: return '';
   }
+}
+
+function updateShape(update: StateUpdate): string {
+  return `${update.kind},${functionRefsOfUpdate(update).map(refShape).join(',')}`;
 }
 
 function sinkShape(sink: Sink): string {

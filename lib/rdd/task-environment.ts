@@ -8,6 +8,7 @@
 import type { BlockRef, BucketRef, FunctionRef, StorageLevel } from '../../protocol/rdd.ts';
 import type { AccumulatorUpdate } from '../../protocol/task.ts';
 import type { LoopCache } from './fuse.ts';
+import type { StateStore } from './state/state-store.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Where bytes lie: shared memory, or a range of a file. */
@@ -34,6 +35,8 @@ export interface TaskEnvironment {
   readonly taskContext?: TaskContext;
   /** What user functions have added to accumulators since the last call. */
   takeAccumulators?(): readonly AccumulatorUpdate[];
+  /** The thread's tables of keyed state, for the task's program. Without it tasks that need some fail. */
+  readonly states?: StateStore;
   /** The thread's compiled loops. Without it all environments of a thread share one cache. */
   readonly loops?: LoopCache;
   /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */

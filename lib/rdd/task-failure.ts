@@ -15,7 +15,9 @@ export class MissingInput extends MillraceError {
   readonly missing: MissingName;
 
   constructor(missing: MissingName, cause: unknown) {
-    const what = 'shuffle' in missing
+    const what = 'state' in missing
+      ? `The state of RDD ${missing.state}, partition ${missing.partition},`
+      : 'shuffle' in missing
       ? `The output of map partition ${missing.mapPartition} for shuffle ${missing.shuffle}`
       : `The persisted partition ${missing.partition} of RDD ${missing.rdd}`;
     super('BlockMissing', `${what} is no longer held. It is computed again.`, { cause, details: { ...missing } });
@@ -25,7 +27,8 @@ export class MissingInput extends MillraceError {
 
 export type MissingName =
   | { readonly shuffle: ShuffleId; readonly mapPartition: number }
-  | { readonly rdd: RddId; readonly partition: number };
+  | { readonly rdd: RddId; readonly partition: number }
+  | { readonly state: RddId; readonly partition: number };
 
 /** How a read fails whose bytes are gone: from memory, from the books, or (spilled) from the disk. */
 const goneCodes: ReadonlySet<ErrorCode> = new Set(['StaleHandle', 'BlockMissing', 'FileFailed']);
@@ -41,7 +44,7 @@ export function orMissing<T>(name: () => MissingName, read: () => T): T {
 }
 
 /** Errors that our own code throws on a record's behalf: they keep their code, and get the operator where they lack it. */
-const recordErrors: ReadonlySet<ErrorCode> = new Set(['InvalidKey', 'NotAPair', 'AsyncRecordFunction', 'RecordNotSerializable', 'RecordTooLarge', 'InvalidArgument']);
+const recordErrors: ReadonlySet<ErrorCode> = new Set(['InvalidKey', 'NotAPair', 'AsyncRecordFunction', 'RecordNotSerializable', 'RecordTooLarge', 'InvalidArgument', 'InvalidStateCall', 'WindowKeyMissing']);
 /** Errors that have nothing to do with a record: they pass as they are. */
 const passingErrors: ReadonlySet<ErrorCode> = new Set(['UserFunctionFailed', 'TaskCancelled', 'BlockMemoryExhausted', 'BlockMissing', 'StaleHandle', 'FileFailed', 'FileExists']);
 

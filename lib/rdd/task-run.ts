@@ -6,15 +6,17 @@
  */
 import type { BlockRef, BucketRef, FunctionRef, OperatorPlace, RddNode, StorageLevel } from '../../protocol/rdd.ts';
 import type { BlockId, RddId, ShuffleId } from '../../protocol/ids.ts';
-import type { ShuffleInput, StageSpec, TaskReport, TaskSpec } from '../../protocol/task.ts';
-import { decodeRecords, encodePairs, encodeRecords } from '../../protocol/codec.ts';
+import type { ShuffleInput, StageSpec, StateInput, TaskReport, TaskSpec } from '../../protocol/task.ts';
+import { decodePairs, decodeRecords, encodePairs, encodeRecords } from '../../protocol/codec.ts';
 import type { Allocate } from '../../protocol/codec.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import { asBlockId } from '../../protocol/ids.ts';
-import type { LoopCache, SinkForm, UserFunction } from './fuse.ts';
+import type { LoopCache, PairColumns, SinkForm, UserFunction } from './fuse.ts';
 import { sharedLoops } from './fuse.ts';
 import { LoopState } from './loop-state.ts';
 import type { Piece } from './piece.ts';
+import type { LinkReader, StateStore } from './state/state-store.ts';
+import type { StateTable } from './state/state-table.ts';
 import type { TaskContext } from './task-context.ts';
 import { taskContextOf } from './task-context.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -54,6 +56,28 @@ export class TaskRun {
     if (input === undefined) throw new Error(`Task ${this.task.task} was given no buckets for partition ${partition} of shuffle ${id}, which it reads.`);
     return input;
   }
+
+  /** The table from which a new version of keyed state starts. Throws MissingInput. */
+  stateTable(base: StateInput | null, table: number, partition: number): StateTable {
+    return this.#states.tableAt(base, table, partition, this.#links);
+  }
+
+  /** The pairs of a version of keyed state: read them before the task changes any. Throws MissingInput. */
+  stateColumns(rdd: RddId, partition: number): PairColumns {
+    const input = this.task.states.find((one) => one.rdd === rdd && one.partition === partition);
+    if (input === undefined) throw new Error(`Task ${this.task.task} was given no place of the state of RDD ${rdd}, partition ${partition}, which it reads.`);
+    return this.#states.columnsAt(input, this.#links);
+  }
+
+  get #states(): StateStore {
+    if (this.env.states === undefined) throw new Error('This task needs keyed state, and its thread keeps none.');
+    return this.env.states;
+  }
+
+  readonly #links: LinkReader = {
+    pairs: ({ pairs }) => (pairs?.place == null ? { keys: [], values: [] } : decodePairs(this.env.read(pairs.place))),
+    extra: ({ extra }) => (extra?.place == null ? [] : decodeRecords(this.env.read(extra.place))),
+  };
 
   resolve(ref: FunctionRef): UserFunction {
     return this.env.resolve(ref) as UserFunction;
@@ -143,13 +167,13 @@ export class TaskRun {
   }
 
   /** Pairs as a block of [key, value] records. */
-  writePairsBlock(id: BlockId, keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null): BlockRef {
-    return { id, codec: 'records', place: this.writePairs(keys, values, operator), records: keys.length };
+  writePairsBlock(id: BlockId, keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null, storage: StorageLevel | null = null): BlockRef {
+    return { id, codec: 'records', place: this.writePairs(keys, values, operator, storage), records: keys.length };
   }
 
   /** Pairs as a bucket; null for none. */
-  writePairs(keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null): BucketRef {
-    return keys.length === 0 ? null : this.#write(operator, null, (allocate) => encodePairs(keys, values, allocate));
+  writePairs(keys: readonly unknown[], values: readonly unknown[], operator: OperatorPlace | null, storage: StorageLevel | null = null): BucketRef {
+    return keys.length === 0 ? null : this.#write(operator, storage, (allocate) => encodePairs(keys, values, allocate));
   }
 
   /** Records as a bucket; null for none. */

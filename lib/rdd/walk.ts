@@ -13,7 +13,7 @@ import type { RddNode } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { Op } from './fuse.ts';
 import type { Piece } from './piece.ts';
-import { arrayPiece, withOps } from './piece.ts';
+import { arrayPiece, pairsPiece, withOps } from './piece.ts';
 import { cartesianPiece, glomPiece, mapPartitionsPiece, zipPiece } from './partition-pieces.ts';
 import { coGroupedPieces } from './co-grouped.ts';
 import { shuffledPieces } from './shuffle-read.ts';
@@ -67,6 +67,7 @@ function beginning(run: TaskRun, node: RddNode, partition: number): readonly Pie
       return [cartesianPiece(() => array(0, (partition - right) / node.rightPartitions), () => array(1, right))];
     }
     case 'shuffled': return shuffledPieces(run, node, partition, () => parent(0, partition));
+    case 'state': return [pairsPiece(() => run.stateColumns(node.id, partition))];
     case 'coGrouped': return coGroupedPieces(run, node, partition, (index) => parent(index, partition));
     default: return pieceOfNothing(node);
   }

@@ -7,6 +7,7 @@ import type { Sink } from '../../../protocol/rdd.ts';
 import type { TaskOutput } from '../../../protocol/task.ts';
 import type { Piece } from '../piece.ts';
 import { runShuffleSink } from '../shuffle-write.ts';
+import { runState } from '../state/state-sink.ts';
 import type { TaskRun } from '../task-run.ts';
 import { runAggregate, runCollect, runCount, runReduce } from './gather.ts';
 import { runForeach, runForeachPartition } from './foreach.ts';
@@ -24,6 +25,7 @@ export function runSink(run: TaskRun, sink: Sink, pieces: readonly Piece[]): Tas
     case 'foreach': return runForeach(run, sink, pieces);
     case 'foreachPartition': return runForeachPartition(run, sink, pieces);
     case 'sampleKeys': return runSampleKeys(run, sink, pieces);
+    case 'state': return runState(run);
     case 'saveText':
     case 'saveObjects': return runSave(run, sink, pieces);
   }

@@ -1,0 +1,184 @@
+/**
+ * Keyed state over batches: updateStateByKey and mapWithState.
+ *
+ * Invariant: the state of a time is made of the state one slide before it and of the parent's batch, whether or not anybody asks for
+ * the times between; a stream of state has an RDD at every time from its first on.
+ *
+ *   parent:   b1      b2     (none)    b4
+ *              |       |        |       |
+ *   state:    s1 ---> s2 ---> s3 ---> s4         s1 also of the initial state, where one is given
+ */
+import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import type { FunctionRef, PartitionerSpec, StateUpdate } from '../../protocol/rdd.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import { hashPartitioner } from '../rdd/partitioner.ts';
+import { RDD } from '../rdd/rdd.ts';
+import { emittedOf, laidOut, stateRdd } from '../rdd/state-rdd.ts';
+import type { State } from '../rdd/state/keyed-state.ts';
+import { checkCount, checkDuration, checkFunction } from './arguments.ts';
+import type { DStream } from './dstream.ts';
+import type { BatchEnvironment } from './environment.ts';
+import { andThen } from './generated.ts';
+import { given, onWorkers } from './narrow.ts';
+import type { OperatorSpec } from './operator-spec.ts';
+
+type Pairs<K, V> = DStream<readonly [K, V]>;
+type PairRdd = RDD<readonly [unknown, unknown]>;
+
+export interface UpdateStateOptions<K, S> {
+  /** Default: default parallelism. */
+  readonly partitions?: number | undefined;
+  /** State before the first batch. Made while the program is built: ssc.sc.parallelize(pairs). */
+  readonly initial?: RDD<readonly [K, S]> | RDD<[K, S]> | undefined;
+  /**
+   * How the function is called. `plain` (default): fn(values, state). `time`: fn(time, key, values, state). `iterator`: once for
+   * each partition, fn(iterable of [key, values, state]) gives pairs [key, state], and what it leaves out has no state any more.
+   */
+  readonly variant?: 'plain' | 'time' | 'iterator' | undefined;
+  /** Spark's: accepted, and without effect, since the layout of state is always known. */
+  readonly rememberPartitioner?: boolean | undefined;
+}
+
+export type UpdateFunction<V, S> = (values: readonly V[], state: S | undefined) => S | null | undefined;
+export type TimedUpdateFunction<K, V, S> = (time: number, key: K, values: readonly V[], state: S | undefined) => S | null | undefined;
+export type IteratorUpdateFunction<K, V, S> = (keys: Iterable<readonly [K, readonly V[], S | undefined]>) => Iterable<readonly [K, S]>;
+
+/** What mapWithState is told. Spark's `StateSpec`. */
+export interface StateSpec<K, V, S, E> {
+  /**
+   * Called for each record, in order: reads and changes the key's state, and returns a record to emit, or undefined for none. With a
+   * timeout also once, without a value, for a key that was idle longer.
+   */
+  readonly fn: (time: number, key: K, value: V | undefined, state: State<S>) => E | undefined;
+  readonly partitions?: number | undefined;
+  /** A key that had no record for longer is timed out, in the next batch that sweeps (`checkpoint(interval)`; every 10th slide by default). In ms. */
+  readonly timeoutMs?: number | undefined;
+  /** State before the first batch; it counts as touched then. */
+  readonly initial?: RDD<readonly [K, S]> | RDD<[K, S]> | undefined;
+}
+
+/** Batches between two sweeps, and between two checkpoints of the state, where no interval is given. Spark's. */
+const trackSlides = 10;
+
+export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, options: UpdateStateOptions<K, S>): OperatorSpec<[K, S]> {
+  const { partitions, initial, variant = 'plain', rememberPartitioner } = options;
+  const method = 'updateStateByKey';
+  checkFunction(method, fn);
+  checkCount(method, 'partitions', partitions);
+  if (!['plain', 'time', 'iterator'].includes(variant)) throw new MillraceError('InvalidArgument', `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
+  const start = checkInitial(method, initial);
+  const partitioner = partitionerOf(parent, partitions);
+  return {
+    kind: method,
+    parents: [parent as DStream<unknown>],
+    parameters: given({ partitions, variant, rememberPartitioner, initial: initial !== undefined }),
+    functions: [onWorkers(method, fn)],
+    mustCheckpoint: true,
+    keepsNewest: true,
+    compute: (time, env, self) =>
+      andThen(previousOf(self, time, env), (previous) =>
+        andThen(parent.getOrCompute(time, env), (batch) => {
+          // As long as nothing has ever come there is no state either.
+          if (previous === null && batch === null) return null;
+          return self.making(() => {
+            const update: StateUpdate = { kind: 'update', fn: functionOf(self, fn, method), form: variant };
+            const input = batch === null ? null : (batch as unknown as PairRdd).groupByKey(partitioner);
+            return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
+          });
+        }),
+      ),
+  };
+}
+
+/** The state itself: pairs [key, state]. What the function emits is the stream of `emittedSpec`. */
+export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<K, V, S, E>): OperatorSpec<[K, S]> {
+  const method = 'mapWithState';
+  if (typeof spec !== 'object' || spec === null) throw new MillraceError('InvalidArgument', `${method} expects { fn, timeoutMs?, initial?, partitions? }, and got ${previewOf(spec)}.`);
+  const { fn, partitions, timeoutMs, initial } = spec;
+  checkFunction(method, fn);
+  checkCount(method, 'partitions', partitions);
+  if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
+  const start = checkInitial(method, initial);
+  const partitioner = partitionerOf(parent, partitions);
+  return {
+    kind: method,
+    parents: [parent as DStream<unknown>],
+    parameters: given({ partitions, timeoutMs, initial: initial !== undefined }),
+    functions: [onWorkers(method, fn)],
+    mustCheckpoint: true,
+    keepsNewest: true,
+    checkpointSlides: trackSlides,
+    compute: (time, env, self) =>
+      andThen(previousOf(self, time, env), (previous) =>
+        andThen(parent.getOrCompute(time, env), (batch) =>
+          self.making(() => {
+            const sweeps = (time - (self.graph.zeroTime ?? 0)) % (self.checkpointMs ?? self.slideMs) === 0;
+            const update: StateUpdate = { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps };
+            const input = batch === null ? null : laidOut(batch as unknown as PairRdd, partitioner);
+            return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
+          }),
+        ),
+      ),
+  };
+}
+
+/** What the functions of `states`, a stream of trackStateSpec, have emitted. */
+export function emittedSpec<E>(states: DStream<unknown>): OperatorSpec<E> {
+  return {
+    kind: 'mapWithState.emitted',
+    parents: [states],
+    compute: (time, env) => andThen(states.getOrCompute(time, env), (rdd) => (rdd === null ? null : (emittedOf(rdd) as RDD<E>))),
+  };
+}
+
+/** The state, as a stream of its own. */
+export function snapshotsSpec<K, S>(states: DStream<[K, S]>): OperatorSpec<[K, S]> {
+  return { kind: 'stateSnapshots', parents: [states as DStream<unknown>], compute: (time, env) => states.getOrCompute(time, env) };
+}
+
+interface Step {
+  readonly time: BatchTime;
+  readonly partitioner: PartitionerSpec;
+  readonly update: StateUpdate;
+  readonly input: RDD<unknown> | null;
+  readonly initial: PairRdd | null;
+  readonly previous: RDD<unknown> | null;
+}
+
+export function makeState<T>(self: DStream<T>, { time, partitioner, update, input, initial, previous }: Step): RDD<unknown> {
+  const { state } = stateRdd(
+    self.host.rdds,
+    {
+      name: self.kind,
+      table: self.index,
+      time,
+      spec: partitioner,
+      update,
+      input,
+      initial: previous === null && initial !== null ? laidOut(initial, partitioner) : null,
+      previous,
+      versionsKept: self.rddsAsked - 1,
+    },
+    update.kind === 'track',
+  );
+  return state;
+}
+
+/** The version one slide before. Null at the stream's beginning. */
+export function previousOf<T>(self: DStream<T>, time: BatchTime, env: BatchEnvironment): ReturnType<DStream<T>['getOrCompute']> {
+  return self.getOrCompute((time - self.slideMs) as BatchTime, env);
+}
+
+export function functionOf<T>(self: DStream<T>, fn: Function, role: string): FunctionRef {
+  return self.host.rdds.functionRef(fn as (...args: never[]) => unknown, role);
+}
+
+export function partitionerOf<T>(parent: DStream<T>, partitions: number | undefined): PartitionerSpec {
+  return hashPartitioner(partitions ?? parent.host.rdds.defaultParallelism);
+}
+
+function checkInitial(method: string, initial: unknown): PairRdd | null {
+  if (initial === undefined || initial === null) return null;
+  if (initial instanceof RDD) return initial as PairRdd;
+  throw new MillraceError('InvalidArgument', `${method} expects initial to be an RDD of pairs, and got ${previewOf(initial)}. Make one while the program is built: ssc.sc.parallelize(pairs).`);
+}

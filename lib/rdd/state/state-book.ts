@@ -1,0 +1,215 @@
+/**
+ * What the driver knows of keyed state: which versions are made, of which steps each partition consists, which worker has it.
+ *
+ * Invariant: a version is made when all its partitions are; until then nothing reads it. One that failed is passed over: the next one
+ * follows the version before it, so a batch that failed leaves every partition where it was. Bytes of a step are kept as long as a
+ * version that somebody remembers, or the newest, needs them.
+ *
+ *   table 3, partition 0:   t1 [snapshot] -> t2 [step] -> t3 (failed)
+ *                                               `-------> t4 [step] -> t5 [snapshot]       t1 to t4 go when t5 is the oldest remembered
+ */
+import type { RddNode, StateLink } from '../../../protocol/rdd.ts';
+import type { StateInput } from '../../../protocol/task.ts';
+import type { HostId, ProgramId, RddId } from '../../../protocol/ids.ts';
+import type { BatchTime } from '../../../protocol/time.ts';
+import { MillraceError } from '../../../protocol/errors.ts';
+import type { Place } from '../known-outputs.ts';
+
+export type StateNode = Extract<RddNode, { kind: 'state' }>;
+
+interface Version {
+  readonly rdd: RddId;
+  readonly table: TableName;
+  readonly number: number;
+  readonly time: BatchTime;
+  readonly versionsKept: number;
+  /** The version that it was made of. */
+  readonly base: Version | null;
+  readonly links: (StateLink | undefined)[];
+  made: boolean;
+  failed: Error | null;
+  forgotten: boolean;
+}
+
+type TableName = `${number}/${number}`;
+
+export class StateBook {
+  readonly #versions = new Map<RddId, Version>();
+  readonly #tables = new Map<TableName, Version[]>();
+  /** `table/partition` -> the worker that made its last version. */
+  readonly #owners = new Map<string, HostId>();
+  /** Partitions that a worker did not have: their next task brings the chain along. `rdd/partition`. */
+  readonly #missing = new Set<string>();
+
+  /** All partitions are made: the version can be read. */
+  isMade(rdd: RddId): boolean {
+    return this.#versions.get(rdd)?.made === true;
+  }
+
+  /** Throws StateFailed where the version will never be made. */
+  refuseFailed(rdd: RddId): void {
+    const version = this.#versions.get(rdd);
+    if (version?.failed != null) {
+      throw new MillraceError('StateFailed', `The state for the batch at ${version.time} ms could not be made, so nothing that reads it can be computed; the state stays as it was before the batch. ${version.failed.message}`, { cause: version.failed });
+    }
+  }
+
+  isPartitionMade(rdd: RddId, partition: number): boolean {
+    return this.#versions.get(rdd)?.links[partition] !== undefined;
+  }
+
+  /** The version that the node's follows: the newest before it that did not fail. */
+  baseOf(node: StateNode): RddId | null {
+    let previous = node.previous;
+    for (let version = previous === null ? undefined : this.#versions.get(previous); version?.failed != null; version = version.base ?? undefined) {
+      previous = version.base?.rdd ?? null;
+    }
+    return previous;
+  }
+
+  /** False: another task was first, and these bytes are nobody's. */
+  add(program: ProgramId | null, node: StateNode, partition: number, link: StateLink): boolean {
+    const version = this.#versionOf(program, node);
+    if (version.links[partition] !== undefined || version.failed !== null) return false;
+    version.links[partition] = link;
+    version.made = allThere(version.links, node.partitions);
+    return true;
+  }
+
+  /** The version can't be made. A version that is made can't fail any more. */
+  fail(program: ProgramId | null, node: StateNode, error: Error): void {
+    const version = this.#versionOf(program, node);
+    if (!version.made) version.failed ??= error;
+  }
+
+  /** What a task is told of a partition that it reads or starts from. */
+  input(rdd: RddId, partition: number): StateInput {
+    const version = this.#versions.get(rdd);
+    if (version === undefined) throw new MillraceError('RddReleased', `The state of RDD ${rdd} is not held any more: its batch is over.`, { details: { rdd } });
+    const chained = this.ownerOf(rdd, partition) === null || this.#missing.delete(`${rdd}/${partition}`);
+    return { rdd, partition, table: version.number, time: version.time, versionsKept: version.versionsKept, chain: chained ? chainOf(version, partition) : null };
+  }
+
+  /** The worker that has the partition's table; null: none that lives. */
+  ownerOf(rdd: RddId, partition: number): HostId | null {
+    const version = this.#versions.get(rdd);
+    return version === undefined ? null : this.#owners.get(`${version.table}/${partition}`) ?? null;
+  }
+
+  own(rdd: RddId, partition: number, host: HostId): void {
+    const version = this.#versions.get(rdd);
+    if (version !== undefined) this.#owners.set(`${version.table}/${partition}`, host);
+  }
+
+  /** The worker is gone, and its tables with it. */
+  disown(host: HostId): void {
+    for (const [name, owner] of this.#owners) if (owner === host) this.#owners.delete(name);
+  }
+
+  /** A worker did not have it. */
+  lose(rdd: RddId, partition: number): void {
+    this.#missing.add(`${rdd}/${partition}`);
+  }
+
+  /** Nobody reads these versions any more. Returns what no other needs. */
+  forget(rdds: Iterable<RddId>): Place[] {
+    const tables = new Set<TableName>();
+    for (const rdd of rdds) {
+      const version = this.#versions.get(rdd);
+      if (version === undefined) continue;
+      version.forgotten = true;
+      tables.add(version.table);
+    }
+    return [...tables].flatMap((table) => this.#prune(table));
+  }
+
+  forgetProgram(program: ProgramId | null): Place[] {
+    const places: Place[] = [];
+    for (const [name, versions] of this.#tables) {
+      if (!name.startsWith(`${program ?? -1}/`)) continue;
+      for (const version of versions) {
+        for (const link of version.links) places.push(...placesOfLink(link));
+        this.#versions.delete(version.rdd);
+      }
+      this.#tables.delete(name);
+      for (const owned of this.#owners.keys()) if (owned.startsWith(`${name}/`)) this.#owners.delete(owned);
+    }
+    return places;
+  }
+
+  places(): Place[] {
+    return [...this.#versions.values()].flatMap(({ links }) => links.flatMap(placesOfLink));
+  }
+
+  /** How many versions are held: for tests of what is forgotten. */
+  get size(): number {
+    return this.#versions.size;
+  }
+
+  #versionOf(program: ProgramId | null, node: StateNode): Version {
+    const known = this.#versions.get(node.id);
+    if (known !== undefined) return known;
+    const table: TableName = `${program ?? -1}/${node.table}`;
+    const base = this.baseOf(node);
+    const version: Version = {
+      rdd: node.id, table, number: node.table, time: node.time, versionsKept: node.versionsKept,
+      base: base === null ? null : this.#versions.get(base) ?? null,
+      links: [], made: false, failed: null, forgotten: false,
+    };
+    this.#versions.set(node.id, version);
+    const versions = this.#tables.get(table);
+    if (versions === undefined) this.#tables.set(table, [version]);
+    else versions.push(version);
+    return version;
+  }
+
+  /** Lets go of the steps that lead to no version that is remembered, nor to the newest. */
+  #prune(table: TableName): Place[] {
+    const versions = this.#tables.get(table) ?? [];
+    const newest = versions.findLast(({ made }) => made);
+    const needed = new Set<StateLink>();
+    for (const version of versions) {
+      if (version.failed !== null || (version.forgotten && version !== newest)) continue;
+      for (let partition = 0; partition < version.links.length; partition += 1) {
+        for (const link of chainOf(version, partition)) needed.add(link);
+      }
+    }
+    const places: Place[] = [];
+    const kept = versions.filter((version) => {
+      version.links.forEach((link, partition) => {
+        if (link === undefined || needed.has(link)) return;
+        if (!version.forgotten) return; // Failed, and still remembered: it is told why until then.
+        places.push(...placesOfLink(link));
+        version.links[partition] = undefined;
+      });
+      const gone = version.forgotten && version !== newest && version.links.every((link) => link === undefined);
+      if (gone) this.#versions.delete(version.rdd);
+      return !gone;
+    });
+    this.#tables.set(table, kept);
+    return places;
+  }
+}
+
+/** From the last snapshot on, oldest first. */
+function chainOf(version: Version, partition: number): StateLink[] {
+  const chain: StateLink[] = [];
+  for (let at: Version | null = version; at !== null; at = at.base) {
+    const link = at.links[partition];
+    if (link === undefined) break;
+    chain.push(link);
+    if (link.snapshot) break;
+  }
+  return chain.reverse();
+}
+
+function allThere(links: readonly unknown[], count: number): boolean {
+  for (let index = 0; index < count; index += 1) if (links[index] === undefined) return false;
+  return true;
+}
+
+/** Where the bytes of a step lie. */
+export function placesOfLink(link: StateLink | undefined): Place[] {
+  if (link === undefined) return [];
+  return [link.pairs?.place ?? null, link.extra?.place ?? null].flatMap((place) => (place === null ? [] : [place]));
+}
