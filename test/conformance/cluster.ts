@@ -7,6 +7,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createPrng } from '../../lib/base/prng.ts';
+import type { Prng } from '../../lib/base/prng.ts';
 import type { Logger } from '../../lib/actor/logger.ts';
 import { SparkContext } from '../../lib/spark-context.ts';
 import { StreamingContext } from '../../lib/streaming-context.ts';
@@ -27,12 +29,14 @@ const advanceTimeoutMs = 20_000;
 // Failures are what many cases are about: they are compared, not logged.
 const silent: Logger = { log: () => {} };
 
-/** Opens the cluster; its threads start with the first case. */
-export async function openCluster(master: string): Promise<Cluster> {
+/** Opens the cluster; its threads start with the first case. `killSeed`: worker threads die now and then, between batches and in the middle of them. */
+export async function openCluster(master: string, killSeed: string | null = null): Promise<Cluster> {
+  // Inline there is no thread to kill.
+  const prng = killSeed === null || master === 'inline' ? null : createPrng(`kills ${killSeed}`);
   const threads = new Threads(master);
   const errors = new RealErrorKit(threads);
   return {
-    cases: { create: (args, app) => createCase(threads, args, app), recover: null },
+    cases: { create: (args, app) => createCase(threads, args, app, prng), recover: null },
     errors,
     async reset() {
       await threads.stopContexts();
@@ -82,7 +86,7 @@ class Threads {
   }
 }
 
-async function createCase(threads: Threads, args: CaseArgs, app: CaseApp): Promise<CaseContext> {
+async function createCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: Prng | null): Promise<CaseContext> {
   let printed = '';
   let failure: CaseFailure | null = null;
   const ssc = await threads.create(caseProgram, { batchMs: args.case.batchMs, args, app: { ...app }, print: (text) => void (printed += text) });
@@ -93,7 +97,10 @@ async function createCase(threads: Threads, args: CaseArgs, app: CaseApp): Promi
     exports: ssc.exports as CaseExports,
     start: () => ssc.start(),
     async advance() {
-      await ssc.clock.advance(1);
+      if (kills !== null && kills.int(8) === 0) await killAWorker(ssc, kills);
+      const done = ssc.clock.advance(1);
+      if (kills !== null && kills.int(4) === 0) await killAWorker(ssc, kills);
+      await done;
       // A failure is news of its own, which may come after the batch's end: it is waited for where one is expected.
       if (args.case.expectError === true) await ssc.awaitTermination(5).catch(() => {});
     },
@@ -101,6 +108,20 @@ async function createCase(threads: Threads, args: CaseArgs, app: CaseApp): Promi
     printed: () => printed,
     stop: () => ssc.stop({ stopSparkContext: false }),
   };
+}
+
+/** Fewer threads than end a cluster, 20 within 10 s: what is tested is recomputation, not that bound. */
+const killsMax = 12;
+const killsPeriodMs = 10_000;
+const killedAt: number[] = [];
+
+/** One of those that live now; none where all are being replaced, or too many have died of late. */
+async function killAWorker(ssc: StreamingContext, kills: Prng): Promise<void> {
+  const now = performance.now();
+  if ((killedAt.at(-killsMax) ?? -Infinity) > now - killsPeriodMs) return;
+  killedAt.push(now);
+  const workers = (await ssc.sparkContext.hosts()).filter(({ role }) => role === 'worker');
+  if (workers.length > 0) await ssc.sparkContext.killHost(kills.pick(workers).host, 'terminate').catch(() => {});
 }
 
 /** Contexts of the programs of error-programs.ts. */
