@@ -84,6 +84,8 @@ interface NodeBase {
   /** Set where the records are pairs laid out by a partitioner (an operator that keeps keys keeps it). */
   readonly partitioner: PartitionerSpec | null;
   readonly storage: StorageLevel | null;
+  /** Once all of its partitions are stored they stand for its lineage, which is forgotten; they are kept as long as it is known. */
+  readonly endsLineage?: boolean;
   readonly operator: OperatorPlace | null;
 }
 

@@ -10,7 +10,7 @@ import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { checkCount, checkFunction } from './arguments.ts';
+import { checkCount, checkDuration, checkFunction } from './arguments.ts';
 import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
 import type { Eventually } from './generated.ts';
 import { combineByKeySpec, flatMapValuesSpec, groupByKeySpec, mapValuesSpec, reduceByKeySpec } from './keyed.ts';
@@ -19,7 +19,10 @@ import type { OperatorSpec } from './operator-spec.ts';
 import type { OutputBody, OutputContext } from './output.ts';
 import { PublishedStream } from './published-stream.ts';
 import type { PublishOptions } from './published-stream.ts';
+import { countedByValueAndWindow, countedByWindow, incrementallyReducedByWindow } from './counted-windows.ts';
+import { incrementallyReduced } from './reduced-windowed.ts';
 import { StreamNode } from './stream-node.ts';
+import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDurations, windowed } from './windowed.ts';
 
 export class DStream<T> extends StreamNode<T> {
   // Record by record, partition by partition.
@@ -157,6 +160,68 @@ export class DStream<T> extends StreamNode<T> {
     return this.derive(cogroupSpec(this, other, checkCount('cogroup', 'partitions', partitions)));
   }
 
+  // Windows. Lengths and slides are in ms, and whole multiples of this stream's slide: else WindowNotMultiple. Streams that they are
+  // made of are persisted by themselves. With an inverse function a checkpoint directory is needed.
+
+  /** The records of all batches of the last `windowMs`, every `slideMs` (this stream's slide). */
+  window(windowMs: number, slideMs?: number): DStream<T> {
+    return windowed(this, windowDurations('window', this, windowMs, slideMs));
+  }
+
+  /** One record a window: the number of records. No record until the first record ever has come. */
+  countByWindow(windowMs: number, slideMs: number): DStream<number> {
+    return countedByWindow(this, windowDurations('countByWindow', this, windowMs, slideMs));
+  }
+
+  /**
+   * One record a window, made of all of them by an associative function; none for an empty window. With an inverse function
+   * (`inverse(fn(a, b), b)` is a), each result is made of the one before: see `reduceByKeyAndWindow`.
+   */
+  reduceByWindow(fn: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
+  reduceByWindow(fn: (a: T, b: T) => T, inverse: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
+  reduceByWindow(fn: (a: T, b: T) => T, ...rest: readonly [number, number] | readonly [(a: T, b: T) => T, number, number]): DStream<T> {
+    const method = 'reduceByWindow';
+    checkFunction(method, fn);
+    if (typeof rest[0] !== 'function') return reducedByWindow(this, fn, windowDurations(method, this, rest[0], rest[1] as number));
+    const [inverse, windowMs, slideMs] = rest as readonly [(a: T, b: T) => T, number, number];
+    return incrementallyReducedByWindow(this, fn, inverse, windowDurations(method, this, windowMs, slideMs));
+  }
+
+  /** [key, all its values in the window]. */
+  groupByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, windowMs: number, slideMs?: number, partitions?: number): DStream<[K, V[]]> {
+    const method = 'groupByKeyAndWindow';
+    return groupedByKeyAndWindow(this, windowDurations(method, this, windowMs, slideMs), checkCount(method, 'partitions', partitions));
+  }
+
+  /**
+   * [key, its values in the window made one by an associative function].
+   *
+   * With an inverse function (`inverse(fn(a, b), b)` is a), each result is made of the one before, of what leaves the window and of
+   * what enters it: the cost is that of the slide, not of the window. A key then stays, with the value of nothing, until
+   * `filter` is false for its pair; `filter` must not drop a key whose values still count (InverseWindowInconsistent).
+   */
+  reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, windowMs: number, slideMs?: number, partitions?: number): DStream<[K, V]>;
+  reduceByKeyAndWindow<K, V>(
+    this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, inverse: (a: V, b: V) => V, windowMs: number, slideMs?: number, partitions?: number, filter?: (pair: readonly [K, V]) => boolean,
+  ): DStream<[K, V]>;
+  reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, ...rest: readonly unknown[]): DStream<[K, V]> {
+    const method = 'reduceByKeyAndWindow';
+    checkFunction(method, fn);
+    const inverse = typeof rest[0] === 'function' ? (rest[0] as (a: V, b: V) => V) : undefined;
+    const [windowMs, slideMs, partitions, filter] = (inverse === undefined ? rest : rest.slice(1)) as [number, number?, number?, ((pair: readonly [K, V]) => boolean)?];
+    const durations = windowDurations(method, this, windowMs, slideMs);
+    checkCount(method, 'partitions', partitions);
+    if (filter !== undefined) checkFunction(method, filter);
+    if (inverse === undefined) return reducedByKeyAndWindow(this, fn, durations, partitions);
+    return incrementallyReduced(this, { fn, inverse, filter }, durations, partitions);
+  }
+
+  /** [record, how often it is in the window]. */
+  countByValueAndWindow(windowMs: number, slideMs: number, partitions?: number): DStream<[T, number]> {
+    const method = 'countByValueAndWindow';
+    return countedByValueAndWindow(this, windowDurations(method, this, windowMs, slideMs), checkCount(method, 'partitions', partitions));
+  }
+
   // Outputs.
 
   /** Writes the first `num` records of every batch to standard output, under its time. */
@@ -214,6 +279,16 @@ export class DStream<T> extends StreamNode<T> {
   /** `persist()`: MEMORY_ONLY_SER. */
   cache(): this {
     return this.persist();
+  }
+
+  /**
+   * How often the stream is checkpointed, in ms: a whole multiple of its slide. The stream is persisted, too. Default, for streams
+   * that build on their own results: a multiple of the slide of at least 10 s. Throws CannotChangeAfterStart, InvalidArgument.
+   */
+  checkpoint(intervalMs: number): this {
+    this.setCheckpointInterval(checkDuration('checkpoint', 'the interval', intervalMs));
+    this.persistByItself(StorageLevel.MEMORY_ONLY_SER);
+    return this;
   }
 
   /** The RDDs for the times from..to, both included and floored to the slide. Throws NotInitialized before start. */

@@ -34,6 +34,10 @@ export interface OperatorSpec<T> {
   readonly slideMs?: number;
   /** How long parents must remember their RDDs, given how long this stream does. Left out: as long. */
   readonly parentRememberMs?: (ownMs: number) => number;
+  /** Whose RDDs `persist` on this stream keeps: a window holds none but its parent's. Left out: its own. */
+  readonly persists?: 'self' | 'parents' | 'both';
+  /** It builds on its own earlier results, so it needs a checkpoint directory, and has a checkpoint interval by default. */
+  readonly mustCheckpoint?: boolean;
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */
   readonly replay?: (rdds: readonly RDD<unknown>[], time: BatchTime) => Eventually<unknown>;
   /** Called once for each time at which the stream has an RDD and somebody asks for it. (A method, so that DStream<T> stays covariant.) */
