@@ -97,6 +97,9 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return next({ ...state, current: null }, turn);
         case 'batchCompleted':
           return clear(state, programOf(state), message.time, turn);
+        case 'rddStored':
+          programOf(state).endLineage(message.rdd);
+          return state;
         case 'slice':
           return onSlice(state, programOf(state), message, turn);
         case 'sliced':

@@ -42,6 +42,8 @@ export interface HostProgram {
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
   clear(time: BatchTime): Cleared;
+  /** Driver. All partitions of the RDD are stored: what it was made of need not be kept for it. */
+  endLineage(rdd: RddId): void;
   /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
   /** Driver. What the app has put into a queue. */

@@ -220,6 +220,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     if (done.length > 0) {
       for (const from of [scope, resultScope]) turn.tell(places.blockManagerMaster, { type: 'release', scope: from, handles: done });
     }
+    if (job.request.program !== null) for (const rdd of events.lineagesEnded) turn.tell(programPlaces(job.request.program).jobGenerator, { type: 'rddStored', rdd });
     for (const task of events.cancel) cancel(state, task);
     if (events.ended !== null) endJob(state, id, job, events.ended, turn);
     else goOn(state, id, job, turn);

@@ -44,6 +44,8 @@ export class ProgramRdds implements RddContext, GraphHost {
   /** Built RDDs that the driver's context knows. */
   readonly #handedOver = new Set<RddId>();
   readonly #made = new Set<RddId>();
+  /** RDDs that are stored whole, in place of their lineage. */
+  readonly #ended = new Set<RddId>();
   /** What was made since each hold was opened. */
   readonly #holds = new Set<Set<RddId>>();
   /** What nothing led to at the last sweep. */
@@ -193,19 +195,41 @@ export class ProgramRdds implements RddContext, GraphHost {
   }
 
   /**
-   * Nodes and their ancestors, parents first, as plain data. On the driver this stores what the program's own RDDs hold.
+   * Nodes and their ancestors, parents first, as plain data; of an RDD that is stored in place of its lineage, the node alone. On the driver this stores what the program's own RDDs hold.
    * `madeHere`: only RDDs made on this thread since the build (on the app's thread the driver has all others).
    */
   lineage(targets: Iterable<RddId>, options: { readonly madeHere?: boolean } = {}): RddNode[] {
     const found = new Map<RddId, RddNode>();
-    const visit = (id: RddId): void => {
+    // An own stack: lineage can be as long as a user's loop.
+    const stack: { readonly node: RddNode; readonly parents: readonly RddId[]; next: number }[] = [];
+    const enter = (id: RddId): void => {
       if (found.has(id) || (options.madeHere === true && !this.#made.has(id))) return;
       const node = this.node(id);
-      for (const parent of node.parents) visit(parent);
-      found.set(id, node);
+      stack.push({ node, parents: this.#ended.has(id) ? [] : node.parents, next: 0 });
     };
-    for (const id of targets) visit(id);
+    for (const target of targets) {
+      enter(target);
+      for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+        const parent = top.parents[top.next];
+        top.next += 1;
+        if (parent !== undefined) {
+          enter(parent);
+          continue;
+        }
+        found.set(top.node.id, top.node);
+        stack.pop();
+      }
+    }
     return [...found.values()];
+  }
+
+  /** All partitions of the RDD are stored, for as long as it is known: from now on its lineage ends there. */
+  endLineage(id: RddId): void {
+    if (this.#made.has(id)) this.#ended.add(id);
+  }
+
+  hasEnded(id: RddId): boolean {
+    return this.#ended.has(id);
   }
 
   /** The recorded calls that the functions of these nodes, and of the job's sink, come from. */
@@ -245,6 +269,7 @@ export class ProgramRdds implements RddContext, GraphHost {
       for (const id of this.#made) for (const ref of functionRefsOf(this.node(id))) if (ref.kind === 'local') stillUsed.add(ref.index);
     }
     for (const id of dropped) {
+      this.#ended.delete(id);
       const node = this.node(id);
       this.#replays.dropNode(node);
       if (this.#local === null) continue;

@@ -41,6 +41,8 @@ export interface JobEvents {
   readonly accepted: boolean;
   /** Numbers of stages that are complete now. */
   readonly stagesCompleted: readonly number[];
+  /** RDDs that are stored whole now, and of whose lineage nothing need be kept (`endsLineage`). */
+  readonly lineagesEnded: readonly RddId[];
   /** Set by the event that ended the job. */
   readonly ended: JobEnd | null;
   /** Still running, for nobody. */
@@ -161,6 +163,7 @@ export function triesOf(stage: StageState, partition: number): Tries {
 /** What an event leads to, as it is found out. */
 export class Effects {
   readonly stagesCompleted: number[] = [];
+  readonly lineagesEnded: RddId[] = [];
   readonly cancel: TaskId[] = [];
   readonly release: Place[] = [];
   ended: JobEnd | null = null;
@@ -180,6 +183,6 @@ export class Effects {
   }
 
   events(accepted: boolean): JobEvents {
-    return { accepted, stagesCompleted: this.stagesCompleted, ended: this.ended, cancel: this.cancel, release: this.release };
+    return { accepted, stagesCompleted: this.stagesCompleted, lineagesEnded: this.lineagesEnded, ended: this.ended, cancel: this.cancel, release: this.release };
   }
 }

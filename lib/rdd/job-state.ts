@@ -13,14 +13,13 @@
  * of the batch: a later job on the same shuffled RDD skips the map stage, as in Spark.
  */
 import type { OperatorPlace } from '../../protocol/rdd.ts';
-import type { TaskId } from '../../protocol/ids.ts';
+import type { RddId, TaskId } from '../../protocol/ids.ts';
 import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec } from '../../protocol/task.ts';
 import type { WireError } from '../../protocol/errors.ts';
 import { MillraceError, fromWireError, previewOf } from '../../protocol/errors.ts';
 import type { JobEvents, JobRequest, JobState, StageState } from './job-stage.ts';
 import { Effects, addStage, completeStage, endJob, isDone, keepOutput, triesOf } from './job-stage.ts';
 import { makeTasks } from './job-tasks.ts';
-import type { KnownOutputs } from './known-outputs.ts';
 import type { Lineage } from './lineage.ts';
 import { cutStages } from './lineage.ts';
 
@@ -85,6 +84,7 @@ export function taskSucceeded(state: JobState, stageNumber: number, task: TaskId
   stage.running.delete(task);
   for (const { rdd, partition, block } of report.stored) {
     if (!state.request.known.addBlock(rdd, partition, block)) effects.releasePlace(block.place);
+    else endLineage(state, rdd, effects);
   }
   try {
     keepOutput(state, stage, running.partition, report.output, effects);
@@ -122,7 +122,7 @@ export function taskFailed(
   const cause = fromWireError(error);
   if (hostLost) {
     if ((tries.hostLosses += 1) > hostLossesMax) failJob(state, stage, partition, cause, `its thread died ${tries.hostLosses} times`, effects);
-  } else if (missing !== null && forgetInput(state.request.known, missing, seenAt)) {
+  } else if (missing !== null && forgetInput(state, missing, seenAt)) {
     if ((tries.inputLosses += 1) > inputLossesMax) failJob(state, stage, partition, cause, `its inputs were lost ${tries.inputLosses} times`, effects);
   } else {
     tries.failures += 1;
@@ -183,11 +183,32 @@ function completeIfDone(state: JobState, stage: StageState, effects: Effects): v
   }
 }
 
+/** Where the last partition has been stored of an RDD that ends its lineage there, it is kept from now on, and said so. */
+function endLineage(state: JobState, rdd: RddId, effects: Effects): void {
+  const { known } = state.request;
+  const node = state.lineage.nodes(rdd);
+  if (node.endsLineage !== true || !known.isStored(rdd, node.partitions)) return;
+  known.keepStored(rdd);
+  effects.lineagesEnded.push(rdd);
+}
+
 /** Forgets an input that was not to be had. False: nothing can make it again. */
-function forgetInput(known: KnownOutputs, missing: NonNullable<Extract<FromTaskWorker, { type: 'taskFailed' }>['missing']>, seenAt: number): boolean {
-  if ('rdd' in missing) return known.dropBlock(missing.rdd, missing.partition, seenAt);
+function forgetInput(state: JobState, missing: NonNullable<Extract<FromTaskWorker, { type: 'taskFailed' }>['missing']>, seenAt: number): boolean {
+  const { known } = state.request;
+  if ('rdd' in missing) return hasLineage(state, missing.rdd) && known.dropBlock(missing.rdd, missing.partition, seenAt);
   known.dropMapOutput(missing.shuffle, missing.mapPartition, seenAt);
   return true;
+}
+
+/** False where the RDD's stored partitions have taken the place of what it was made of. */
+function hasLineage({ lineage }: JobState, rdd: RddId): boolean {
+  try {
+    for (const parent of lineage.nodes(rdd).parents) lineage.nodes(parent);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof MillraceError && thrown.code === 'RddReleased') return false;
+    throw thrown;
+  }
 }
 
 /** The last operator that a user made in the stage. */

@@ -32,6 +32,8 @@ export class KnownOutputs {
   readonly #bounds = new Map<RddId, Uint8Array>();
   /** Places of lost outputs that other tasks may still be reading: given back with the RDD. */
   readonly #superseded = new Map<RddId, Place[]>();
+  /** Stored whole, in place of their lineage: see `keepStored`. */
+  readonly #kept = new Set<RddId>();
   #version = 0;
 
   /** Grows with each entry: an input named as missing by a task made before the entry is not this entry. */
@@ -74,6 +76,18 @@ export class KnownOutputs {
     return true;
   }
 
+  /** True where each of so many partitions is stored. */
+  isStored(rdd: RddId, partitions: number): boolean {
+    const blocks = this.#blocks.get(rdd) ?? [];
+    for (let partition = 0; partition < partitions; partition += 1) if (blocks[partition] === undefined) return false;
+    return true;
+  }
+
+  /** What is stored of it stands for its lineage from now on: it is kept until the RDD itself is forgotten, persisted or not. */
+  keepStored(rdd: RddId): void {
+    this.#kept.add(rdd);
+  }
+
   /** Forgets a lost block, unless it is newer than `seenAt`. False: there was none, so nothing can be made again. */
   dropBlock(rdd: RddId, partition: number, seenAt: number): boolean {
     const blocks = this.#blocks.get(rdd);
@@ -106,6 +120,10 @@ export class KnownOutputs {
 
   /** Forgets the stored partitions of an RDD that is no longer persisted. The places are to be given back. */
   forgetBlocks(rdd: RddId): Place[] {
+    return this.#kept.has(rdd) ? [] : this.#takeBlocks(rdd);
+  }
+
+  #takeBlocks(rdd: RddId): Place[] {
     const places: Place[] = [];
     for (const stored of this.#blocks.get(rdd) ?? []) if (stored !== undefined && stored.block.place !== null) places.push(stored.block.place);
     this.#blocks.delete(rdd);
@@ -116,7 +134,8 @@ export class KnownOutputs {
   forgetRdds(rdds: readonly RddId[]): Place[] {
     const places: Place[] = [];
     for (const rdd of rdds) {
-      for (const place of this.forgetBlocks(rdd)) places.push(place);
+      for (const place of this.#takeBlocks(rdd)) places.push(place);
+      this.#kept.delete(rdd);
       for (const place of this.#superseded.get(rdd) ?? []) places.push(place);
       this.#superseded.delete(rdd);
       this.#counts.delete(rdd);
