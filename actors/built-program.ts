@@ -91,7 +91,7 @@ export class BuiltProgram implements HostProgram {
   }
 
   endLineage(rdd: RddId): void {
-    this.builder.rdds.endLineage(rdd);
+    this.#lineageEnds.stored(rdd);
   }
 
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {

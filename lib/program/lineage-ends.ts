@@ -20,8 +20,8 @@ export const openMax = 10;
 export class LineageEnds {
   readonly #graph: DStreamGraph;
   readonly #rdds: ProgramRdds;
-  /** How many results of each stream have come since one was seen that is stored. */
-  readonly #open = new Map<DStream<unknown>, number>();
+  /** The results of each stream since the last one that was stored, oldest first. */
+  readonly #open = new Map<DStream<unknown>, RddId[]>();
 
   constructor(graph: DStreamGraph, rdds: ProgramRdds) {
     this.#graph = graph;
@@ -32,11 +32,17 @@ export class LineageEnds {
   overdue(time: BatchTime): RddId[] {
     return this.#graph.operators.flatMap((stream) => {
       if (stream.spec.mustCheckpoint !== true || !stream.isTimeValid(time)) return [];
-      const results = stream.remembered().filter((id) => this.#rdds.node(id).endsLineage === true);
-      const newest = results.at(-1);
-      const open = newest === undefined || results.some((id) => this.#rdds.hasEnded(id)) ? 0 : (this.#open.get(stream) ?? 0) + 1;
+      const newest = stream.remembered().at(-1);
+      if (newest === undefined || this.#rdds.node(newest).endsLineage !== true || this.#rdds.hasEnded(newest)) return [];
+      const open = [...(this.#open.get(stream) ?? []).filter((id) => id !== newest), newest];
       this.#open.set(stream, open);
-      return newest === undefined || open < openMax ? [] : [newest];
+      return open.length < openMax ? [] : [newest];
     });
+  }
+
+  /** All partitions of it are stored, and so nothing before it matters. */
+  stored(rdd: RddId): void {
+    this.#rdds.endLineage(rdd);
+    for (const [stream, open] of this.#open) this.#open.set(stream, open.slice(open.indexOf(rdd) + 1));
   }
 }

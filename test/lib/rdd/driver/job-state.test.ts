@@ -158,7 +158,7 @@ t.test('the end of a failed job cancels what runs and gives back what is done; l
   const [late, stored] = [records(), block()];
   const ignored = taskSucceeded(state, c.stage.stage, c.task.task, report(late, [{ rdd: pairs.id, partition: 0, block: stored }]));
   t.same([ignored.accepted, ignored.ended, ignored.release], [false, null, [late.block.place, stored.place]]);
-  t.same(taskFailed(state, c.stage.stage, c.task.task, error(), null, four), { accepted: false, stagesCompleted: [], ended: null, cancel: [], release: [] });
+  t.same(taskFailed(state, c.stage.stage, c.task.task, error(), null, four), { accepted: false, stagesCompleted: [], lineagesEnded: [], ended: null, cancel: [], release: [] });
 });
 
 t.test('a report that comes twice counts once', async (t) => {
