@@ -5,9 +5,10 @@
  * driver's context serves the app too.
  */
 import { blocksRdd } from '../lib/rdd/make.ts';
-import { andThen } from '../lib/dstream/generated.ts';
+import { andThen, inOrder } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import type { BatchEnvironment } from '../lib/dstream/environment.ts';
+import { LineageEnds } from '../lib/program/lineage-ends.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
@@ -34,6 +35,7 @@ export class BuiltProgram implements HostProgram {
   readonly #services: HostServices;
   readonly #local: LocalFunctions | null;
   readonly #replays: ReplayCache;
+  readonly #lineageEnds: LineageEnds;
   /** Driver only. */
   readonly #rdds: RuntimeRdds | null;
   readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
@@ -50,6 +52,7 @@ export class BuiltProgram implements HostProgram {
     this.#services = services;
     this.#local = local;
     this.#replays = new ReplayCache(builder.graph, builder.rdds);
+    this.#lineageEnds = new LineageEnds(builder.graph, builder.rdds);
     this.#rdds = services.role === 'driver' ? new RuntimeRdds(services, builder.program, (request) => this.#runJob(request)) : null;
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
@@ -64,7 +67,9 @@ export class BuiltProgram implements HostProgram {
     this.#newValues.clear();
     const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
     this.#broadcastsAt.push({ time, versions: broadcasts });
-    return andThen(this.builder.graph.generateJobs(time, this.#environment()), (jobs) => {
+    // In order: each may be part of the next one's lineage.
+    const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.builder.rdds.runJob(rdd, null, { kind: 'count' }));
+    return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
       const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
       return { jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })), nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
     });
@@ -86,7 +91,7 @@ export class BuiltProgram implements HostProgram {
   }
 
   settle(rdd: RddId): void {
-    this.builder.rdds.settle(rdd);
+    this.#lineageEnds.settled(rdd);
   }
 
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {

@@ -97,7 +97,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return next({ ...state, current: null }, turn);
         case 'batchCompleted':
           return clear(state, programOf(state), message.time, turn);
-        case 'stateMade':
+        case 'stateSettled':
           programOf(state).settle(message.rdd);
           return state;
         case 'slice':

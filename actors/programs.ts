@@ -42,7 +42,7 @@ export interface HostProgram {
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
   clear(time: BatchTime): Cleared;
-  /** Driver. A version of keyed state is made: what it was made of is not needed for it any more. */
+  /** Driver. A version of keyed state is made, or never will be: what it is made of is not needed for it any more. */
   settle(rdd: RddId): void;
   /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;

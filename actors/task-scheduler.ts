@@ -229,8 +229,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       for (const from of [scope, resultScope]) turn.tell(places.blockManagerMaster, { type: 'release', scope: from, handles: done });
     }
     for (const task of events.cancel) cancel(state, task);
-    if (events.ended !== null) endJob(state, id, job, events.ended, turn);
-    else goOn(state, id, job, turn);
+    if (events.ended === null) return goOn(state, id, job, turn);
+    if (!events.ended.ok) settleStates(job, turn);
+    endJob(state, id, job, events.ended, turn);
   };
 
   const cancelJobs = (state: State, wire: WireError, concerned: (job: Job) => boolean, turn: Turning): void => {
@@ -336,13 +337,20 @@ function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['en
   turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
 }
 
+/** What state was not made by the end of its job will not be made any more. */
+function settleStates({ plan, request }: Job, turn: Turning): void {
+  for (const { purpose } of plan.stages.values()) {
+    if (purpose.kind === 'state' && request.program !== null) turn.tell(programPlaces(request.program).jobGenerator, { type: 'stateSettled', rdd: purpose.rdd });
+  }
+}
+
 /** A worker has made a partition of state: it has it from now on. Once all are made, nothing that they were made of is needed. */
 function noteState(state: State, job: Job, { host, stage, report }: Extract<FromTaskWorker, { type: 'taskSucceeded' }>, partition: number, turn: Turning): void {
   if (report.output.kind !== 'state') return;
   const purpose = job.plan.byNumber.get(stage)?.purpose;
   if (purpose?.kind !== 'state') return;
   state.known.states.own(purpose.rdd, partition, host);
-  if (job.request.program !== null && state.known.states.isMade(purpose.rdd)) turn.tell(programPlaces(job.request.program).jobGenerator, { type: 'stateMade', rdd: purpose.rdd });
+  if (job.request.program !== null && state.known.states.isMade(purpose.rdd)) turn.tell(programPlaces(job.request.program).jobGenerator, { type: 'stateSettled', rdd: purpose.rdd });
 }
 
 /** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */

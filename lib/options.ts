@@ -63,6 +63,8 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly advanceTimeoutMs?: number;
   /** The longest back-off before a failed receiver starts again, in ms. Default 2,000, as in Spark. */
   readonly receiverRestartDelayMs?: number;
+  /** Where checkpoints go; `ssc.checkpoint(directory)` in the program counts more. Default: none. */
+  readonly checkpointDirectory?: string;
   /** After a batch whose jobs failed: `stop` runs no further batch, `continue` goes on as Spark does, `skip` too, without calling it a failure of the context. Default `stop`. */
   readonly onBatchFailure?: 'stop' | 'skip' | 'continue';
   /** Lifts the rule that one context is active in a process. Default false. */
@@ -119,6 +121,7 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   outputTimeoutMs: duration,
   advanceTimeoutMs: duration,
   receiverRestartDelayMs: duration,
+  checkpointDirectory: text,
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
   allowMultipleContexts: flag,
   sparkContext: object,
@@ -172,6 +175,7 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
     outputTimeoutMs: given.outputTimeoutMs ?? tenMinutesMs,
     advanceTimeoutMs: given.advanceTimeoutMs ?? 30_000,
     receiverRestartDelayMs: given.receiverRestartDelayMs ?? 2_000,
+    checkpointDirectory: given.checkpointDirectory ?? null,
     onBatchFailure: given.onBatchFailure ?? 'stop',
     allowMultipleContexts: given.allowMultipleContexts ?? false,
     print: given.print ?? null,
@@ -182,7 +186,7 @@ export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
 /** The part of a context's options that its cluster is made with. */
 export function sparkOptionsOf(options: StreamingOptions): SparkContextOptions {
-  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
+  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, checkpointDirectory: _checkpoint, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
   return rest;
 }
 

@@ -100,7 +100,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { internals } = sparkContext;
     if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
     const program = internals.join(member);
-    super({ program, batchIntervalMs: checked.batchIntervalMs, defaultParallelism: options.defaultParallelism ?? sparkContext.defaultParallelism, local: internals.local, fileSizes });
+    super({ program, batchIntervalMs: checked.batchIntervalMs, defaultParallelism: options.defaultParallelism ?? sparkContext.defaultParallelism, local: internals.local, fileSizes, checkpointDirectory: checked.checkpointDirectory });
     this.sparkContext = sparkContext;
     this.appName = checked.appName;
     this.#options = checked;
@@ -163,8 +163,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Starts the program on all threads. Does nothing, with a warning, where it runs already.
-   * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation,
-   * ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
+   * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation, CheckpointDirectoryMissing, CheckpointIntervalInvalid,
+   * CheckpointNotPersisted,   * ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
    */
   async start(): Promise<void> {
     if (this.#state === 'ACTIVE') {
@@ -269,8 +269,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   }
 
   #spec(): StreamingSpec {
-    const { batchIntervalMs, appName, args, ...rest } = this.#options;
-    const descriptor: ProgramDescriptor = { program: this.program, url: this.#url, args: args ?? null, batchIntervalMs, appName };
+    const { batchIntervalMs, checkpointDirectory, appName, args, ...rest } = this.#options;
+    const descriptor: ProgramDescriptor = { program: this.program, url: this.#url, args: args ?? null, batchIntervalMs, checkpointDirectory, appName };
     return {
       descriptor,
       fingerprint: this.fingerprint(),

@@ -33,8 +33,8 @@ export type ToJobGenerator =
   | { readonly type: 'blocksAllocated'; readonly time: BatchTime; readonly blocks: readonly StreamBlocks[] }
   /** From the job scheduler: everything of this batch has run. */
   | { readonly type: 'batchCompleted'; readonly time: BatchTime }
-  /** From the task scheduler: all partitions of a version of keyed state are made, and its lineage ends here. Where it is lost, lineage grows until the next. */
-  | { readonly type: 'stateMade'; readonly rdd: RddId }
+  /** From the task scheduler: a version of keyed state is made, or never will be: its lineage ends there. Lost: it ends with the next one. */
+  | { readonly type: 'stateSettled'; readonly rdd: RddId }
   /** Between batches, on the driver: the stream's RDDs for the batch times within [from, to], oldest first. */
   | { readonly type: 'slice'; readonly operator: number; readonly from: number; readonly to: number; readonly replyTo: ReplyTo<SlicedRdds> }
   | { readonly type: 'sliced'; readonly replyTo: ReplyTo<SlicedRdds>; readonly rdds: SlicedRdds | null; readonly error: WireError | null }

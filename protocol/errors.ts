@@ -26,6 +26,9 @@ export const errorTable = {
   ContextInsideProgram: entry('A context was made on a thread that only builds programs.', 'Put the program into a module of its own, without the code that creates the context.'),
   ContextFailed: entry('The runtime has failed as a whole: its driver thread is gone.', 'Make a new context; the cause says what ended the thread.'),
   RememberAlreadySet: entry('The remember duration was already set.', 'Call remember() once.'),
+  CheckpointDirectoryMissing: entry('A stream that must be checkpointed has no directory for it.', 'Call ssc.checkpoint(directory), or set checkpointDirectory.'),
+  CheckpointIntervalInvalid: entry('A stream\'s checkpoint interval does not fit its slide duration.', 'Give a whole multiple of the slide.'),
+  CheckpointNotPersisted: entry('A stream with a checkpoint interval keeps none of its RDDs.', 'Persist it; of a window, checkpoint what is made of it.'),
   CannotChangeAfterStart: entry('A setting of a stream can\'t change after the context has started.', 'Set it while the graph is built.'),
   StopTimeout: entry('The context did not stop in time.', 'Look at what the message lists as still running; stop again without graceful.'),
 
@@ -42,6 +45,7 @@ export const errorTable = {
   AsyncRecordFunction: entry('A function on records is async, or returned a promise.', 'Return the value itself; for async work use foreachPartition.'),
 
   // The graph.
+  WindowNotMultiple: entry('A window\'s length or slide is no multiple of its parent\'s slide duration.', 'Give whole multiples of the parent\'s slide; the message has both numbers.'),
   SlideMismatch: entry('Streams that are combined have different slide durations.', 'Window them to the same slide first.'),
   ContextMismatch: entry('Streams or RDDs of different contexts are combined.', 'Make both on the same context.'),
   NoStreams: entry('An operation on several streams was given none.', 'Give at least one stream.'),
@@ -50,7 +54,7 @@ export const errorTable = {
   TransformReturnedNull: entry('A transform function returned no RDD.', 'Return an RDD; ssc.sc.emptyRDD() where there are no records.'),
   InvalidStateCall: entry('A function of mapWithState asked of a key\'s state what it can\'t have at that moment.', 'Ask exists() and isTimingOut() first; the message says which call it was.'),
   StateFailed: entry('The state of a batch could not be made, and was left as it was before.', 'The cause is the failure of the function or of what it was given.'),
-  WindowKeyMissing: entry('A key leaves a window with an inverse function, and the window before has no result for it.', 'Let the filter function keep keys that are still in the window.'),
+  InverseWindowInconsistent: entry('An incremental window met a key that is leaving it and has no result from the window before.', 'Let the filter keep every key that is still in the window: look at values, not at keys.'),
   InvalidArgument: entry('A method was called with an argument that it can\'t work with.', 'The message names the argument, what was expected and what came.'),
 
   // Records.

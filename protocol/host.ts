@@ -49,6 +49,8 @@ export interface ProgramDescriptor {
   readonly url: string | null;
   readonly args: unknown;
   readonly batchIntervalMs: number;
+  /** The option's; the program may name another one. */
+  readonly checkpointDirectory: string | null;
   readonly appName: string;
 }
 

@@ -10,7 +10,7 @@ import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { checkCount, checkFunction } from './arguments.ts';
+import { checkCount, checkDuration, checkFunction } from './arguments.ts';
 import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
 import type { Eventually } from './generated.ts';
 import { combineByKeySpec, flatMapValuesSpec, groupByKeySpec, mapValuesSpec, reduceByKeySpec } from './keyed.ts';
@@ -21,7 +21,10 @@ import { PublishedStream } from './published-stream.ts';
 import type { PublishOptions } from './published-stream.ts';
 import { emittedSpec, snapshotsSpec, trackStateSpec, updateStateSpec } from './state.ts';
 import type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './state.ts';
+import { countedByValueAndWindow, countedByWindow, incrementallyReducedByWindow } from './counted-windows.ts';
+import { incrementallyReduced } from './reduced-windowed.ts';
 import { StreamNode } from './stream-node.ts';
+import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDurations, windowed } from './windowed.ts';
 
 export class DStream<T> extends StreamNode<T> {
   // Record by record, partition by partition.
@@ -169,7 +172,9 @@ export class DStream<T> extends StreamNode<T> {
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
   updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
-    return this.derive(updateStateSpec<K, V, S>(this, fn, options));
+    const stream = this.derive(updateStateSpec<K, V, S>(this, fn, options));
+    stream.persistByItself(StorageLevel.MEMORY_ONLY_SER);
+    return stream;
   }
 
   /**
@@ -178,7 +183,70 @@ export class DStream<T> extends StreamNode<T> {
    */
   mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
     const states = this.derive(trackStateSpec(this, spec));
+    states.persistByItself(StorageLevel.MEMORY_ONLY_SER);
     return new MapWithStateDStream<K, S, E>(states, emittedSpec<E>(states as DStream<unknown>));
+  }
+
+  // Windows. Lengths and slides are in ms, and whole multiples of this stream's slide: else WindowNotMultiple. Streams that they are
+  // made of are persisted by themselves. With an inverse function a checkpoint directory is needed.
+
+  /** The records of all batches of the last `windowMs`, every `slideMs` (this stream's slide). */
+  window(windowMs: number, slideMs?: number): DStream<T> {
+    return windowed(this, windowDurations('window', this, windowMs, slideMs));
+  }
+
+  /** One record a window: the number of records. No record until the first record ever has come. */
+  countByWindow(windowMs: number, slideMs: number): DStream<number> {
+    return countedByWindow(this, windowDurations('countByWindow', this, windowMs, slideMs));
+  }
+
+  /**
+   * One record a window, made of all of them by an associative function; none for an empty window. With an inverse function
+   * (`inverse(fn(a, b), b)` is a), each result is made of the one before: see `reduceByKeyAndWindow`.
+   */
+  reduceByWindow(fn: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
+  reduceByWindow(fn: (a: T, b: T) => T, inverse: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
+  reduceByWindow(fn: (a: T, b: T) => T, ...rest: readonly [number, number] | readonly [(a: T, b: T) => T, number, number]): DStream<T> {
+    const method = 'reduceByWindow';
+    checkFunction(method, fn);
+    if (typeof rest[0] !== 'function') return reducedByWindow(this, fn, windowDurations(method, this, rest[0], rest[1] as number));
+    const [inverse, windowMs, slideMs] = rest as readonly [(a: T, b: T) => T, number, number];
+    return incrementallyReducedByWindow(this, fn, inverse, windowDurations(method, this, windowMs, slideMs));
+  }
+
+  /** [key, all its values in the window]. */
+  groupByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, windowMs: number, slideMs?: number, partitions?: number): DStream<[K, V[]]> {
+    const method = 'groupByKeyAndWindow';
+    return groupedByKeyAndWindow(this, windowDurations(method, this, windowMs, slideMs), checkCount(method, 'partitions', partitions));
+  }
+
+  /**
+   * [key, its values in the window made one by an associative function].
+   *
+   * With an inverse function (`inverse(fn(a, b), b)` is a), each result is made of the one before, of what leaves the window and of
+   * what enters it: the cost is that of the slide, not of the window. A key then stays, with the value of nothing, until
+   * `filter` is false for its pair; `filter` must not drop a key whose values still count (InverseWindowInconsistent).
+   */
+  reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, windowMs: number, slideMs?: number, partitions?: number): DStream<[K, V]>;
+  reduceByKeyAndWindow<K, V>(
+    this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, inverse: (a: V, b: V) => V, windowMs: number, slideMs?: number, partitions?: number, filter?: (pair: readonly [K, V]) => boolean,
+  ): DStream<[K, V]>;
+  reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, ...rest: readonly unknown[]): DStream<[K, V]> {
+    const method = 'reduceByKeyAndWindow';
+    checkFunction(method, fn);
+    const inverse = typeof rest[0] === 'function' ? (rest[0] as (a: V, b: V) => V) : undefined;
+    const [windowMs, slideMs, partitions, filter] = (inverse === undefined ? rest : rest.slice(1)) as [number, number?, number?, ((pair: readonly [K, V]) => boolean)?];
+    const durations = windowDurations(method, this, windowMs, slideMs);
+    checkCount(method, 'partitions', partitions);
+    if (filter !== undefined) checkFunction(method, filter);
+    if (inverse === undefined) return reducedByKeyAndWindow(this, fn, durations, partitions);
+    return incrementallyReduced(this, { fn, inverse, filter }, durations, partitions);
+  }
+
+  /** [record, how often it is in the window]. */
+  countByValueAndWindow(windowMs: number, slideMs: number, partitions?: number): DStream<[T, number]> {
+    const method = 'countByValueAndWindow';
+    return countedByValueAndWindow(this, windowDurations(method, this, windowMs, slideMs), checkCount(method, 'partitions', partitions));
   }
 
   // Outputs.
@@ -240,6 +308,16 @@ export class DStream<T> extends StreamNode<T> {
     return this.persist();
   }
 
+  /**
+   * How often the stream is checkpointed, in ms: a whole multiple of its slide. The stream is persisted, too. Default, for streams
+   * that build on their own results: a multiple of the slide of at least 10 s. Throws CannotChangeAfterStart, InvalidArgument.
+   */
+  checkpoint(intervalMs: number): this {
+    this.setCheckpointInterval(checkDuration('checkpoint', 'the interval', intervalMs));
+    this.persistByItself(StorageLevel.MEMORY_ONLY_SER);
+    return this;
+  }
+
   /** The RDDs for the times from..to, both included and floored to the slide. Throws NotInitialized before start. */
   async slice(from: number, to: number): Promise<RDD<T>[]> {
     return (await this.graph.slice(this as unknown as DStream<unknown>, from, to)) as RDD<T>[];
@@ -262,6 +340,12 @@ export class MapWithStateDStream<K, S, E> extends DStream<E> {
   constructor(states: DStream<[K, S]>, emitted: OperatorSpec<E>) {
     super(states.graph, emitted);
     this.#states = states;
+  }
+
+  /** Of the state: how often it is checkpointed, and keys that were idle longer than the timeout are looked for. */
+  override checkpoint(intervalMs: number): this {
+    this.#states.checkpoint(intervalMs);
+    return this;
   }
 
   /** [key, state] of all keys, after each batch. */

@@ -11,9 +11,9 @@ import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { Fingerprint } from '../../protocol/host.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
-import { floorToGrid } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { checkDuration } from './arguments.ts';
+import { checkDuration, checkText } from './arguments.ts';
+import { validateCheckpoints } from './checkpoint-rules.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment, GraphHost } from './environment.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -39,13 +39,15 @@ export class DStreamGraph {
   #phase: GraphPhase = 'building';
   #zeroTime: BatchTime | null = null;
   #rememberMs: number | null = null;
+  #checkpointDirectory: string | null;
   #uids = new Map<string, DStream<unknown>>();
   #uidChanges = 0;
   #generating: Promise<unknown> | null = null;
 
-  constructor(host: GraphHost, batchIntervalMs: number) {
+  constructor(host: GraphHost, batchIntervalMs: number, checkpointDirectory: string | null = null) {
     this.host = host;
     this.batchIntervalMs = batchIntervalMs;
+    this.#checkpointDirectory = checkpointDirectory;
   }
 
   get phase(): GraphPhase {
@@ -65,6 +67,11 @@ export class DStreamGraph {
   /** What `remember` was given. */
   get rememberMs(): number | null {
     return this.#rememberMs;
+  }
+
+  /** Where checkpoints go: what `checkpoint` was given, else the option; null: there are none. */
+  get checkpointDirectory(): string | null {
+    return this.#checkpointDirectory;
   }
 
   /** The streams without parents. */
@@ -121,6 +128,12 @@ export class DStreamGraph {
     this.#rememberMs = durationMs;
   }
 
+  /** Where checkpoints go. The last call counts, and more than the option. */
+  checkpoint(directory: string): void {
+    this.checkBuilding('checkpoint');
+    this.#checkpointDirectory = checkText('checkpoint', 'the directory', directory);
+  }
+
   /** The program's function has returned: nothing is added from now on. */
   seal(): void {
     if (this.#phase === 'building') this.#phase = 'sealed';
@@ -132,11 +145,12 @@ export class DStreamGraph {
 
   // Life.
 
-  /** What must hold before a start. Throws NoOutputOperation. */
+  /** What must hold before a start. Throws NoOutputOperation, and what validateCheckpoints throws. */
   validate(): void {
     if (this.outputs.length === 0) {
       throw new MillraceError('NoOutputOperation', 'The graph has no output operation, so there is nothing to execute. Add print, foreachRDD, foreach, publish or another output to at least one stream.');
     }
+    validateCheckpoints(this.#needed(), this.#checkpointDirectory);
   }
 
   /** Sets the zero time and how long streams remember. Calls `validate`. Throws ContextStopped. */
@@ -205,12 +219,8 @@ export class DStreamGraph {
   computeSlice(operator: number, from: BatchTime, to: BatchTime, env: BatchEnvironment): Eventually<readonly RDD<unknown>[]> {
     const stream = this.operators[operator];
     if (stream === undefined) throw new MillraceError('InvalidArgument', `slice was asked of operator ${operator}, and the graph has ${this.operators.length}.`);
-    const zero = this.#zeroTime;
-    if (zero === null) throw new MillraceError('NotInitialized', `The stream ${nameOf(stream)} has not been initialized: call start() before slice().`);
-    const times: BatchTime[] = [];
-    const last = floorToGrid(to, stream.slideMs, zero);
-    for (let time = Math.max(floorToGrid(from, stream.slideMs, zero), zero + stream.slideMs); time <= last; time += stream.slideMs) times.push(time as BatchTime);
-    return this.#oneAtATime(() => andThen(inOrder(times, (time) => stream.getOrCompute(time, env)), (rdds) => rdds.filter((rdd) => rdd !== null)));
+    if (this.#zeroTime === null) throw new MillraceError('NotInitialized', `The stream ${nameOf(stream)} has not been initialized: call start() before slice().`);
+    return this.#oneAtATime(() => stream.rddsBetween(from, to, env));
   }
 
   /** The streams that an output depends on. */

@@ -56,8 +56,8 @@ export function mapPartitionsSpec<T, U extends RecordHint>(parent: DStream<T>, f
 }
 
 // Reducing without a key is reducing under one key, null: one partition, and no record where there was none.
-const underNull = <T>(record: T): [null, T] => [null, record];
-const withOne = <T>(record: T): [T, number] => [record, 1];
+export const underNull = <T>(record: T): [null, T] => [null, record];
+export const withOne = <T>(record: T): [T, number] => [record, 1];
 export const sum = (a: number, b: number): number => a + b;
 
 export function reduceSpec<T>(parent: DStream<T>, fn: (a: T, b: T) => T): OperatorSpec<T> {

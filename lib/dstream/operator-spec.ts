@@ -40,6 +40,8 @@ export interface OperatorSpec<T> {
   readonly checkpointSlides?: number;
   /** Its newest RDD is remembered until there is a newer one, however long that takes: the next is made of it. */
   readonly keepsNewest?: boolean;
+  /** Whose RDDs `persist` on this stream keeps: a window holds none but its parent's. Left out: its own. */
+  readonly persists?: 'self' | 'parents' | 'both';
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */
   readonly replay?: (rdds: readonly RDD<unknown>[], time: BatchTime) => Eventually<unknown>;
   /** Called once for each time at which the stream has an RDD and somebody asks for it. (A method, so that DStream<T> stays covariant.) */

@@ -14,10 +14,11 @@ import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import { asStreamId } from '../../protocol/ids.ts';
 import type { RddId, StreamId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
+import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
 import type { BatchTime, DurationMs } from '../../protocol/time.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment, GraphHost } from './environment.ts';
-import { guarded, isPromise } from './generated.ts';
+import { andThen, guarded, inOrder, isPromise } from './generated.ts';
 import type { Eventually } from './generated.ts';
 import type { DStreamGraph } from './graph.ts';
 import { operatorError } from './operator-error.ts';
@@ -46,6 +47,9 @@ export class StreamNode<T> {
   #operator: OperatorPlace | null = null;
   #derived: { readonly uid: string; readonly changes: number } | null = null;
   #storageLevel: StorageLevel | null = null;
+  /** Asked for by an operator on top of it, not by the user. */
+  #persistedByItself = false;
+  #checkpointMs: number | null = null;
   #rememberMs: number | null = null;
   #generated = new Map<BatchTime, RDD<T> | Promise<RDD<T> | null>>();
 
@@ -103,14 +107,34 @@ export class StreamNode<T> {
   /** Throws CannotChangeAfterStart. */
   protected setStorageLevel(level: StorageLevel | null): void {
     this.#checkNotStarted('storage level');
-    this.#storageLevel = level;
+    const { persists = 'self' } = this.spec;
+    if (persists !== 'parents') {
+      this.#storageLevel = level;
+      this.#persistedByItself = false;
+    }
+    if (persists !== 'self') for (const parent of this.parents) parent.setStorageLevel(level);
+  }
+
+  /** For an operator that reads the same RDDs again and again: keeps them, unless the user has said how. */
+  persistByItself(level: StorageLevel): void {
+    const { persists = 'self' } = this.spec;
+    if (persists !== 'parents' && this.#storageLevel === null) {
+      this.#storageLevel = level;
+      this.#persistedByItself = true;
+    }
+    if (persists !== 'self') for (const parent of this.parents) parent.persistByItself(level);
   }
 
   /** How often it is checkpointed: as set, else where it must be, a multiple of the slide of at least 10 s; null: never. */
   get checkpointMs(): DurationMs | null {
-    const { mustCheckpoint, checkpointSlides } = this.spec;
-    if (mustCheckpoint !== true) return null;
-    return (this.slideMs * (checkpointSlides ?? Math.ceil(checkpointMsLeast / this.slideMs))) as DurationMs;
+    const { mustCheckpoint, checkpointSlides = Math.ceil(checkpointMsLeast / this.slideMs) } = this.spec;
+    return (this.#checkpointMs ?? (mustCheckpoint === true ? this.slideMs * checkpointSlides : null)) as DurationMs | null;
+  }
+
+  /** Throws CannotChangeAfterStart. */
+  protected setCheckpointInterval(intervalMs: number): void {
+    this.#checkNotStarted('checkpoint interval');
+    this.#checkpointMs = intervalMs;
   }
 
   /** How many of its RDDs somebody may read, the newest included. */
@@ -147,6 +171,16 @@ export class StreamNode<T> {
     const zero = this.graph.zeroTime;
     if (zero === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
     return time > zero && (time - zero) % this.slideMs === 0;
+  }
+
+  /** The RDDs for the times from..to, both included and floored to the slide, oldest first; times without RDD are left out. */
+  rddsBetween(from: number, to: number, env: BatchEnvironment): Eventually<RDD<T>[]> {
+    const { zeroTime } = this.graph;
+    if (zeroTime === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
+    const times: BatchTime[] = [];
+    const last = floorToGrid(to, this.slideMs, zeroTime);
+    for (let time = Math.max(floorToGrid(from, this.slideMs, zeroTime), zeroTime + this.slideMs); time <= last; time += this.slideMs) times.push(asBatchTime(time));
+    return andThen(inOrder(times, (time) => this.getOrCompute(time, env)), (rdds) => rdds.filter((rdd) => rdd !== null));
   }
 
   /** Makes RDDs that carry this operator's name in errors. */
@@ -214,8 +248,14 @@ export class StreamNode<T> {
       return null;
     }
     this.#generated.set(time, rdd);
-    if (this.#storageLevel !== null) rdd.persist(this.#storageLevel);
+    if (this.#storageLevel !== null && this.#isWorthKeeping(rdd)) rdd.persist(this.#storageLevel);
     return rdd;
+  }
+
+  /** State is kept by its tables. What lies in blocks already is not worth a second copy, unless the user wants it. */
+  #isWorthKeeping(rdd: RDD<T>): boolean {
+    const { kind } = rdd.node;
+    return kind !== 'state' && !(this.#persistedByItself && kind === 'source');
   }
 
   #checkNotStarted(setting: string): void {

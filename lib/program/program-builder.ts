@@ -37,6 +37,8 @@ export interface ProgramOptions {
   /** Inline: the cluster's table of closures. Null where workers have threads of their own. */
   readonly local?: LocalFunctions | null;
   readonly fileSizes?: FileSizes;
+  /** The option; `checkpoint` counts more. */
+  readonly checkpointDirectory?: string | null;
 }
 
 const noFiles: FileSizes = (path) => {
@@ -52,11 +54,11 @@ export class ProgramBuilder {
   readonly queues: RddQueue<unknown>[] = [];
 
   constructor(options: ProgramOptions) {
-    const { program, batchIntervalMs, defaultParallelism, local = null, fileSizes = noFiles } = options;
+    const { program, batchIntervalMs, defaultParallelism, local = null, fileSizes = noFiles, checkpointDirectory = null } = options;
     this.program = program;
     this.functions = new FunctionTable(program, local);
     this.rdds = new ProgramRdds(this.functions, defaultParallelism, local);
-    this.graph = new DStreamGraph(this.rdds, batchIntervalMs);
+    this.graph = new DStreamGraph(this.rdds, batchIntervalMs, checkpointDirectory);
     this.sc = new ProgramSparkContext(this.rdds, fileSizes, (what) => this.graph.checkBuilding(what));
   }
 
@@ -129,6 +131,14 @@ export class ProgramBuilder {
   /** Every stream remembers its RDDs at least that long. Throws RememberAlreadySet. */
   remember(durationMs: number): void {
     this.graph.remember(durationMs);
+  }
+
+  /**
+   * Where checkpoints go. Streams that build on their own results (states, incremental windows) need one. Counts more than the
+   * option `checkpointDirectory`.
+   */
+  checkpoint(directory: string): void {
+    this.graph.checkpoint(directory);
   }
 
   /** The program has returned: nothing is added from now on. */

@@ -199,13 +199,26 @@ export class ProgramRdds implements RddContext, GraphHost {
    */
   lineage(targets: Iterable<RddId>, options: { readonly madeHere?: boolean } = {}): RddNode[] {
     const found = new Map<RddId, RddNode>();
-    const visit = (id: RddId): void => {
+    // An own stack: lineage can be as long as a user's loop.
+    const stack: { readonly node: RddNode; readonly parents: readonly RddId[]; next: number }[] = [];
+    const enter = (id: RddId): void => {
       if (found.has(id) || (options.madeHere === true && !this.#made.has(id))) return;
       const node = this.node(id);
-      for (const parent of node.parents) visit(parent);
-      found.set(id, node);
+      stack.push({ node, parents: node.parents, next: 0 });
     };
-    for (const id of targets) visit(id);
+    for (const target of targets) {
+      enter(target);
+      for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+        const parent = top.parents[top.next];
+        top.next += 1;
+        if (parent !== undefined) {
+          enter(parent);
+          continue;
+        }
+        found.set(top.node.id, top.node);
+        stack.pop();
+      }
+    }
     return [...found.values()];
   }
 

@@ -50,9 +50,14 @@ export function emittedOf(state: RDD<unknown>): RDD<unknown> {
   return new RDD(state.context, node.emits);
 }
 
-/** A version that is made leads to nothing any more. */
+/** A version that is made, or never will be, leads to nothing any more. */
 export function settled(node: RddNode): RddNode {
   return node.kind === 'state' ? { ...node, parents: [], input: null, initial: null, previous: null } : node;
+}
+
+/** True where it leads to nothing. */
+export function isSettled(node: RddNode): boolean {
+  return node.kind !== 'state' || node.parents.length === 0;
 }
 
 /** Pairs where they belong. */

@@ -44,7 +44,7 @@ export function orMissing<T>(name: () => MissingName, read: () => T): T {
 }
 
 /** Errors that our own code throws on a record's behalf: they keep their code, and get the operator where they lack it. */
-const recordErrors: ReadonlySet<ErrorCode> = new Set(['InvalidKey', 'NotAPair', 'AsyncRecordFunction', 'RecordNotSerializable', 'RecordTooLarge', 'InvalidArgument', 'InvalidStateCall', 'WindowKeyMissing']);
+const recordErrors: ReadonlySet<ErrorCode> = new Set(['InvalidKey', 'NotAPair', 'AsyncRecordFunction', 'RecordNotSerializable', 'RecordTooLarge', 'InvalidArgument', 'InvalidStateCall', 'InverseWindowInconsistent']);
 /** Errors that have nothing to do with a record: they pass as they are. */
 const passingErrors: ReadonlySet<ErrorCode> = new Set(['UserFunctionFailed', 'TaskCancelled', 'BlockMemoryExhausted', 'BlockMissing', 'StaleHandle', 'FileFailed', 'FileExists']);
 

@@ -116,6 +116,10 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
     await second.start();
     return second.state();
   },
+  'checkpoint-interval-not-multiple': (kit) => startOf(kit, 'stateCheckpoint1500'),
+  'checkpoint-interval-too-small': (kit) => startOf(kit, 'stateCheckpoint500'),
+  'inverse-filter-then-old-value-leaves': (kit) => failureOf(kit, 'inverseWindowFiltered', 6),
+  'queueStream-with-checkpoint-starts': (kit) => batchesOf(kit, 'queuedWithCheckpoints', 1),
   'checkpoint-interval-on-mapped-no-dir': (kit) => startOf(kit, 'checkpointInterval'),
   'checkpoint-interval-after-start': (kit) => afterStart(kit, ({ stream }) => laterMethod(stream, 'checkpoint', 2_000)),
   'persist-after-start': (kit) => afterStart(kit, ({ stream }) => stream.cache()),
@@ -195,13 +199,13 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   },
 };
 
-/** Actions that need state, windows with an inverse, or checkpoints: known, and performed by nothing yet. */
+/** Actions that need state, or what is in a checkpoint: known, and performed by nothing yet. */
 export const laterActions: ReadonlySet<string> = new Set([
-  'checkpoint-interval-not-multiple', 'checkpoint-interval-too-small', 'state-get-when-none', 'state-update-after-remove', 'state-remove-twice',
-  'state-remove-when-none', 'state-update-when-timing-out', 'state-remove-when-timing-out', 'inverse-filter-then-old-value-leaves',
+  'state-get-when-none', 'state-update-after-remove', 'state-remove-twice',
+  'state-remove-when-none', 'state-update-when-timing-out', 'state-remove-when-timing-out',
   'not-serializable-function-with-checkpoint', 'getOrCreate-no-checkpoint', 'getOrCreate-empty-directory', 'getOrCreate-with-checkpoint',
   'getOrCreate-recovered-add-operation', 'getOrCreate-corrupt-checkpoint', 'getOrCreate-corrupt-checkpoint-createOnError',
-  'getOrCreate-corrupt-newest-falls-back', 'queueStream-with-checkpoint-starts', 'queueStream-recovery', 'checkpoint-file-names',
+  'getOrCreate-corrupt-newest-falls-back', 'queueStream-recovery', 'checkpoint-file-names',
 ]);
 
 async function started(kit: ErrorKit, program = 'logged'): Promise<Running> {
@@ -244,10 +248,10 @@ async function sideEffectsOf(kit: ErrorKit, program: string, batches: number): P
   return running.sideEffects();
 }
 
-/** Runs one batch; what awaitTermination then throws is the action's result. */
-async function failureOf(kit: ErrorKit, program: string): Promise<boolean> {
+/** Runs the batches; what awaitTermination then throws is the action's result. */
+async function failureOf(kit: ErrorKit, program: string, batches = 1): Promise<boolean> {
   const running = await started(kit, program);
-  await running.advance(1);
+  await running.advance(batches);
   return running.awaitTermination(1_000);
 }
 

@@ -90,6 +90,12 @@ function counted(stream: StreamLike, file: string): StreamLike {
   });
 }
 
+/** A checkpoint directory beside the file of side effects. */
+function withCheckpoints(ssc: ProgramContext, { file }: ErrorArgs): void {
+  if (ssc.checkpoint === undefined) throw new NotBuiltYet('operation checkpoint is not built yet');
+  ssc.checkpoint(`${file}-checkpoints`);
+}
+
 export const programs: Readonly<Record<string, BuildProgram>> = {
   nothing: () => {},
   noOutput: (_ssc, numbers) => void numbers.map(inc),
@@ -147,6 +153,22 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
       handle.close();
       app.log('ran');
     });
+  },
+  inverseWindowFiltered: (ssc, numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(method(pairs(numbers), 'reduceByKeyAndWindow', add, subtract, 3_000, 1_000, undefined, ([key]: readonly [Value, Value]) => key !== '1'));
+  },
+  stateCheckpoint1500: (ssc, numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(method(method(pairs(numbers), 'updateStateByKey', sumState), 'checkpoint', 1_500));
+  },
+  stateCheckpoint500: (ssc, numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(method(method(pairs(numbers), 'updateStateByKey', sumState), 'checkpoint', 500));
+  },
+  queuedWithCheckpoints: (ssc, _numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(ssc.queueStream(ssc.queue(), true, ssc.sc.parallelize([1], 1)));
   },
   queued: (ssc) => logBatches(ssc.queueStream(ssc.queue(), true, ssc.sc.parallelize([1], 1))),
   zeroWindow: (_ssc, numbers) => logBatches(method(numbers, 'window', 0)),

@@ -1,6 +1,7 @@
 /**
  * What the compiler must infer, and what it must refuse, for every method of DStreams. Compiled with the rest; never run.
  */
+import { Seconds } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { DStream } from '../../lib/dstream/dstream.ts';
 import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
@@ -64,6 +65,20 @@ export function inferred(ssc: ProgramBuilder): void {
   is<DStream<[string, [number | null, Date | null]]>>()(ones.fullOuterJoin(names), true);
   is<DStream<[string, [number[], Date[]]]>>()(ones.cogroup(names), true);
 
+  is<DStream<string>>()(words.window(30_000, 10_000), true);
+  is<DStream<number>>()(words.countByWindow(30_000, 10_000), true);
+  is<DStream<number>>()(numbers.reduceByWindow((a, b) => a + b, 30_000, 10_000), true);
+  is<DStream<number>>()(numbers.reduceByWindow((a, b) => a + b, (a, b) => a - b, 30_000, 10_000), true);
+  is<DStream<[string, number]>>()(words.countByValueAndWindow(30_000, 10_000, 4), true);
+  is<DStream<[string, number[]]>>()(ones.groupByKeyAndWindow(30_000), true);
+  is<DStream<[string, number]>>()(ones.reduceByKeyAndWindow((a, b) => a + b, 30_000), true);
+  is<DStream<[string, number]>>()(ones.reduceByKeyAndWindow((a, b) => a + b, Seconds(30), Seconds(10), 4), true);
+  is<DStream<[string, number]>>()(ones.reduceByKeyAndWindow((a, b) => a + b, (a, b) => a - b, 30_000), true);
+  is<DStream<[string, number]>>()(ones.reduceByKeyAndWindow((a, b) => a + b, (a, b) => a - b, 30_000, 10_000, 4, ([word, n]) => word.length + n > 0), true);
+  is<DStream<string>>()(words.checkpoint(10_000).persist(), true);
+  is<void>()(ssc.checkpoint('directory'), true);
+  is<void>()(ssc.remember(60_000), true);
+
   is<DStream<number>>()(ssc.union([numbers, numbers]), true);
   is<DStream<number>>()(ssc.transform([numbers, numbers], (rdds) => rdds[0] ?? ssc.sc.emptyRDD()), true);
   is<(x: number) => string>()(ssc.task((x: number) => `${x}`), true);
@@ -103,6 +118,22 @@ export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStr
   words.union(pairs);
   // @ts-expect-error
   pairs.reduceByKey((a, b) => `${a}${b}`);
+  // @ts-expect-error
+  words.reduceByKeyAndWindow((a: number, b: number) => a + b, 30_000);
+  // @ts-expect-error
+  words.groupByKeyAndWindow(30_000);
+  // @ts-expect-error: the sum of two numbers is one
+  pairs.reduceByKeyAndWindow((a, b) => `${a}${b}`, 30_000);
+  // @ts-expect-error: the inverse is of the same type
+  pairs.reduceByKeyAndWindow((a, b) => a + b, (a, b) => [a, b], 30_000);
+  // @ts-expect-error: a filter has its place behind the partitions
+  pairs.reduceByKeyAndWindow((a, b) => a + b, (a, b) => a - b, 30_000, 10_000, ([, n]) => n > 0);
+  // @ts-expect-error: only the incremental form has a filter
+  pairs.reduceByKeyAndWindow((a, b) => a + b, 30_000, 10_000, 4, ([, n]) => n > 0);
+  // @ts-expect-error: the slide is not optional here
+  words.countByWindow(30_000);
+  // @ts-expect-error
+  words.window('30 s');
   // @ts-expect-error
   words.flatMap((word) => word.length);
   // @ts-expect-error: an RDD is wanted

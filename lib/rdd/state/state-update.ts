@@ -181,7 +181,7 @@ function slideWindow(run: UpdateRun, update: UpdateOf<'window'>): void {
       const fresh = merge(lists, update.leaving, lists.length);
       if (slot < 0) {
         if (fresh.length > 0) return fresh[0];
-        throw new MillraceError('WindowKeyMissing', 'A key leaves the window that has no result from the window before: the filter function has removed it while it still had values. Let the filter keep keys that are still in the window.');
+        throw new MillraceError('InverseWindowInconsistent', 'A key leaves the window that has no result from the window before: the filter function has removed it while it still had values. Let the filter keep keys that are still in the window.');
       }
       const rest = old.length > 0 ? inverse(table.values[slot], old[0]) : table.values[slot];
       return fresh.length > 0 ? reduce(rest, fresh[0]) : rest;

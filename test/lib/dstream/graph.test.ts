@@ -184,6 +184,8 @@ t.test('nothing is added after the program has returned, nor after a stop', asyn
     broadcast: () => builder.sc.broadcast(1),
     accumulator: () => builder.sc.accumulator(0),
     remember: () => builder.remember(1_000),
+    window: () => input.window(1_000),
+    checkpoint: () => builder.checkpoint('directory'),
     task: () => builder.task(() => 1),
     uid: () => input.uid('late'),
   };

@@ -1,0 +1,87 @@
+/**
+ * Windows by key with an inverse function: each result is made of the one before, of what leaves the window and what enters it.
+ *
+ *   previous window   |=================|
+ *   this window            |=================|
+ *                     |old |  unchanged  |new|        result = fn(inverse(previous, old), new)
+ *
+ * Invariant: the RDDs of the batches and the result are laid out by one partitioner, so nothing is shuffled but each batch once. The
+ * result is keyed state on the workers (see state.ts): only keys that enter or leave are touched, whatever the window holds.
+ *
+ * Where windows don't overlap (slide >= length) there is nothing to carry over but keys; beyond that (slide > length) the batches
+ * between two windows are in neither. Spark adds and never subtracts those, against its documentation; here such a window is
+ * reduced by itself, as the documentation says.
+ */
+import type { RDD } from '../rdd/rdd.ts';
+import type { StateUpdate } from '../../protocol/rdd.ts';
+import { cogroup } from '../rdd/pair-join.ts';
+import { StorageLevel } from '../rdd/storage-level.ts';
+import type { DStream } from './dstream.ts';
+import { andThen } from './generated.ts';
+import { reduceByKeySpec } from './keyed.ts';
+import { filterSpec, given, onWorkers } from './narrow.ts';
+import type { OperatorSpec } from './operator-spec.ts';
+import { functionOf, makeState, partitionerOf, previousOf } from './state.ts';
+import type { WindowDurations } from './windowed.ts';
+import { reducedByKeyAndWindow } from './windowed.ts';
+
+type Pairs<K, V> = DStream<readonly [K, V]>;
+type PairRdd<K, V> = RDD<readonly [K, V]>;
+type Reduce<V> = (a: V, b: V) => V;
+
+export interface Incremental<K, V> {
+  readonly fn: Reduce<V>;
+  readonly inverse: Reduce<V>;
+  /** Pairs for which it is false are dropped from each result. */
+  readonly filter?: ((pair: readonly [K, V]) => boolean) | undefined;
+}
+
+/** The incremental form; the plain one, filtered, where no batch is in two windows and some are in none. */
+export function incrementallyReduced<K, V>(parent: Pairs<K, V>, functions: Incremental<K, V>, durations: WindowDurations, partitions: number | undefined): DStream<[K, V]> {
+  const { fn, filter } = functions;
+  if (durations.slideMs > durations.windowMs) {
+    const plain = reducedByKeyAndWindow(parent, fn, durations, partitions);
+    return filter === undefined ? plain : plain.derive(filterSpec(plain, filter));
+  }
+  const reduced = parent.derive(reduceByKeySpec(parent, fn, partitions));
+  const stream = reduced.derive(reducedWindowSpec(reduced, functions, durations, partitions));
+  stream.persistByItself(StorageLevel.MEMORY_ONLY_SER);
+  return stream;
+}
+
+/** `reduced`: one value for each key and batch. */
+function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter }: Incremental<K, V>, { windowMs, slideMs }: WindowDurations, partitions: number | undefined): OperatorSpec<[K, V]> {
+  const kind = 'reduceByKeyAndWindow';
+  const partitioner = partitionerOf(reduced, partitions);
+  const step = reduced.slideMs;
+  return {
+    kind,
+    parents: [reduced as DStream<unknown>],
+    parameters: given({ windowMs, slideMs, partitions }),
+    functions: [fn, inverse, ...(filter === undefined ? [] : [filter])].map((each) => onWorkers(kind, each)),
+    slideMs,
+    persists: 'both',
+    mustCheckpoint: true,
+    keepsNewest: true,
+    parentRememberMs: (ownMs) => ownMs + windowMs,
+    compute: (time, env, self) =>
+      andThen(reduced.rddsBetween(time - slideMs - windowMs + step, time - windowMs, env), (leaving) =>
+        andThen(reduced.rddsBetween(time - slideMs + step, time, env), (entering) =>
+          andThen(previousOf(self, time, env), (previous) =>
+            self.making(() => {
+              const update: StateUpdate = {
+                kind: 'window',
+                fn: functionOf(self, fn, kind),
+                inverse: functionOf(self, inverse, kind),
+                filter: filter === undefined ? null : functionOf(self, filter, kind),
+                leaving: leaving.length,
+              };
+              const [first, ...others] = [...leaving, ...entering] as RDD<readonly [K, unknown]>[];
+              const input = first === undefined ? null : cogroup<K>(first, others, partitioner, kind);
+              return makeState(self, { time, partitioner, update, input, initial: null, previous }) as RDD<[K, V]>;
+            }),
+          ),
+        ),
+      ),
+  };
+}
