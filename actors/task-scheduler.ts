@@ -11,16 +11,16 @@
  *                                               worker 1: [ running | waiting ]
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
+import { KnownOutputs, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
 import type { Place } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
+import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
-import { rddOfShuffle } from '../lib/rdd/known-outputs.ts';
-import { placesOfLink } from '../lib/rdd/state/state-book.ts';
+import { chooseWorker } from '../lib/rdd/placement.ts';
+import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
 import { decodeRecords } from '../protocol/codec.ts';
 import { programScope } from '../protocol/block.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
-import type { BlockRef, BucketRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
+import type { BlockRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { asJobId } from '../protocol/ids.ts';
@@ -81,8 +81,6 @@ interface State {
 
 type Turning = Turn<ToTaskScheduler>;
 
-const tasksPerWorkerMax = 2;
-
 export function taskScheduler(services: HostServices): Behavior<State, ToTaskScheduler> {
   const { taskFailuresMax, taskTimeoutMs } = services.options;
 
@@ -125,7 +123,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const workers = [...state.workers.values()];
     for (let at = 0; at < state.ready.length;) {
       const next = state.ready[at] as Ready;
-      const worker = choose(state, workers, next);
+      const worker = chooseWorker(workers, next.task, state.failedAt.get(`${next.job}/${next.task.partition}`));
       if (worker === null) {
         // Who waits for the one worker that has its state holds nobody back.
         if (next.task.owner === null) return state;
@@ -303,21 +301,6 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   };
 }
 
-/** The worker that has the task's state. Else the partition's own worker where it has room, else the one with the most room; not the one where it failed last. */
-function choose(state: State, workers: readonly Worker[], { job, task }: Ready): Worker | null {
-  const owner = task.owner === null ? undefined : state.workers.get(task.owner);
-  if (owner !== undefined) return owner.handed.length < tasksPerWorkerMax ? owner : null;
-  const avoided = workers.length > 1 ? state.failedAt.get(`${job}/${task.partition}`) : undefined;
-  const preferred = workers[preferredWorker(task.partition, Math.max(1, workers.length))];
-  if (preferred !== undefined && preferred.host !== avoided && preferred.handed.length < tasksPerWorkerMax) return preferred;
-  let best: Worker | null = null;
-  for (const worker of workers) {
-    if (worker.host === avoided || worker.handed.length >= tasksPerWorkerMax) continue;
-    if (best === null || worker.handed.length < best.handed.length) best = worker;
-  }
-  return best;
-}
-
 function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turning): void {
   state.jobs.delete(id);
   for (let index = state.ready.length - 1; index >= 0; index -= 1) {
@@ -356,8 +339,8 @@ function noteState(state: State, job: Job, { host, stage, report }: Extract<From
 /** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */
 function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
   const { scope, resultScope } = job.request;
-  const kept = [...bucketsOf(report), ...linkOf(report), ...report.stored.map(({ block }) => block.place)].flatMap(sharedOf);
-  const results = report.output.kind === 'records' ? sharedOf(report.output.block.place) : [];
+  const kept = handlesOf(placesKept(report));
+  const results = handlesOf(placesOfResult(report));
   if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
   if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
   if (report.stored.length === 0) return;
@@ -393,7 +376,7 @@ function releaseLeaving(state: State, turn: Turning): void {
 
 /** Outputs that nobody will read again, in memory and on disk. */
 function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): void {
-  const handles = named.flatMap(sharedOf);
+  const handles = handlesOf(named);
   const files = named.flatMap((place) => ('file' in place ? [place.file] : []));
   if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(program), handles });
   if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
@@ -401,23 +384,10 @@ function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): voi
 
 /** A report that came too late: its memory is entered and given back in one breath. */
 function giveBack(report: TaskReport, turn: Turning): void {
-  const named = [...bucketsOf(report), ...linkOf(report), ...report.stored.map(({ block }) => block.place), ...(report.output.kind === 'records' ? [report.output.block.place] : [])];
-  const handles = named.flatMap(sharedOf);
+  const handles = handlesOf([...placesKept(report), ...placesOfResult(report)]);
   if (handles.length === 0) return;
   turn.tell(places.blockManagerMaster, { type: 'hold', scope: 'late', handles });
   turn.tell(places.blockManagerMaster, { type: 'release', scope: 'late', handles });
-}
-
-function bucketsOf(report: TaskReport): readonly BucketRef[] {
-  return report.output.kind === 'shuffle' ? report.output.buckets : [];
-}
-
-function linkOf(report: TaskReport): readonly BucketRef[] {
-  return report.output.kind === 'state' ? placesOfLink(report.output.link) : [];
-}
-
-function sharedOf(place: BucketRef): SharedHandle[] {
-  return place !== null && 'slab' in place ? [place] : [];
 }
 
 function nodeOf(nodes: ReadonlyMap<RddId, RddNode>, rdd: RddId): RddNode {

@@ -141,11 +141,6 @@ export function cancelJob(state: JobState, error: MillraceError): JobEvents {
   return effects.events(true);
 }
 
-/** Which of `workers` workers should run the task, if it is free: always the same for a partition, so that what it cached is at hand. */
-export function preferredWorker(partition: number, workers: number): number {
-  return partition % workers;
-}
-
 /** A line for each stage that is not complete: for reports of what is stuck. */
 export function describeJob(state: JobState): string[] {
   const lines: string[] = [];

@@ -8,7 +8,7 @@ import type { StageSpec, TaskOutput, TaskReport, TaskSpec } from '../../../../pr
 import { asBatchTime } from '../../../../protocol/time.ts';
 import { MillraceError, toWireError } from '../../../../protocol/errors.ts';
 import type { JobRequest, JobState } from '../../../../lib/rdd/job-state.ts';
-import { cancelJob, describeJob, hostLossesMax, inputLossesMax, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded } from '../../../../lib/rdd/job-state.ts';
+import { cancelJob, describeJob, hostLossesMax, inputLossesMax, planJob, readyTasks, taskFailed, taskSucceeded } from '../../../../lib/rdd/job-state.ts';
 import { emptyRdd, parallelize } from '../../../../lib/rdd/make.ts';
 import type { RDD } from '../../../../lib/rdd/rdd.ts';
 import { LocalRunner } from '../../../helpers/local-runner.ts';
@@ -343,6 +343,5 @@ t.test('task ids differ between jobs and attempts; a partition has its preferred
   const { pairs, plan } = setting();
   const ids = [plan(pairs), plan(pairs)].flatMap((state) => ready(state).map(({ task }) => task.task));
   t.equal(new Set(ids).size, 6);
-  t.same([0, 1, 2, 3].map((partition) => preferredWorker(partition, 3)), [0, 1, 2, 0]);
 });
 
