@@ -191,6 +191,12 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
     const other = await kit.getActiveOrCreate(make);
     return [same, callsWhileActive, other !== running, calls];
   },
+  'state-get-when-none': (kit) => failureOf(kit, 'stateGetWhenNone'),
+  'state-update-after-remove': (kit) => failureOf(kit, 'stateUpdateAfterRemove'),
+  'state-remove-twice': (kit) => failureOf(kit, 'stateRemoveTwice'),
+  'state-remove-when-none': (kit) => batchesOf(kit, 'stateRemoveWhenNone', 5),
+  'state-update-when-timing-out': (kit) => failureOf(kit, 'stateUpdateWhenTimingOut', 5),
+  'state-remove-when-timing-out': (kit) => failureOf(kit, 'stateRemoveWhenTimingOut', 5),
   'graceful-stop': async (kit) => {
     const running = await started(kit);
     await running.advance(1);
@@ -199,10 +205,8 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   },
 };
 
-/** Actions that need state, or what is in a checkpoint: known, and performed by nothing yet. */
+/** Actions that need what is in a checkpoint: known, and performed by nothing yet. */
 export const laterActions: ReadonlySet<string> = new Set([
-  'state-get-when-none', 'state-update-after-remove', 'state-remove-twice',
-  'state-remove-when-none', 'state-update-when-timing-out', 'state-remove-when-timing-out',
   'not-serializable-function-with-checkpoint', 'getOrCreate-no-checkpoint', 'getOrCreate-empty-directory', 'getOrCreate-with-checkpoint',
   'getOrCreate-recovered-add-operation', 'getOrCreate-corrupt-checkpoint', 'getOrCreate-corrupt-checkpoint-createOnError',
   'getOrCreate-corrupt-newest-falls-back', 'queueStream-recovery', 'checkpoint-file-names',

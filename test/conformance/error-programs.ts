@@ -8,6 +8,7 @@
 import { appendFileSync } from 'node:fs';
 import type { RddLike } from './rdd-functions.ts';
 import { NotBuiltYet } from './state-operations.ts';
+import type { StateLike } from './state-functions.ts';
 import type { StreamLike } from './stream-like.ts';
 import type { CollectedRdd, InputLike, ProgramContext } from './program.ts';
 import type { Value } from './values.ts';
@@ -187,9 +188,34 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
     logBatches(numbers);
   },
   mapWithState: (_ssc, numbers) => logBatches(method(pairs(numbers), 'mapWithState', { fn: () => 1 })),
+  stateGetWhenNone: (ssc, _numbers, args) => tracked(ssc, args, (state) => void state.get()),
+  stateUpdateAfterRemove: (ssc, _numbers, args) => tracked(ssc, args, (state) => {
+    state.update(1);
+    state.remove();
+    state.update(2);
+  }),
+  stateRemoveTwice: (ssc, _numbers, args) => tracked(ssc, args, (state) => {
+    state.update(1);
+    state.remove();
+    state.remove();
+  }),
+  stateRemoveWhenNone: (ssc, _numbers, args) => tracked(ssc, args, (state) => state.remove()),
+  stateUpdateWhenTimingOut: (ssc, _numbers, args) => tracked(ssc, args, (state) => state.update(1), 1_000),
+  stateRemoveWhenTimingOut: (ssc, _numbers, args) => tracked(ssc, args, (state) => (state.isTimingOut() ? state.remove() : state.update(1)), 1_000),
   checkpointInterval: (_ssc, numbers) => logBatches(method(numbers.map(inc), 'checkpoint', 2_000)),
   transformed: (_ssc, numbers) => logBatches(numbers.transform(same)),
 };
+
+/** mapWithState over 1, then 2, under one key, swept in every batch; its function does `act` with the state, and emits the value. */
+function tracked(ssc: ProgramContext, args: ErrorArgs, act: (state: StateLike) => void, timeoutMs?: number): void {
+  withCheckpoints(ssc, args);
+  const keyed = ssc.batchesStream([[1], [2]], 1).map((x) => ['key', x]);
+  const fn = (_time: number, _key: Value, value: Value | undefined, state: StateLike): Value | undefined => {
+    act(state);
+    return value;
+  };
+  logBatches(method(method(keyed, 'mapWithState', { fn, timeoutMs }), 'checkpoint', 1_000));
+}
 
 function other({ key }: ErrorArgs): Built {
   const left = built.get(`${key}/other`);

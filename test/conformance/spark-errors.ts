@@ -32,7 +32,7 @@ const rules: readonly Rule[] = [
   { message: /Neither previous window has value for key/u, codes: ['InverseWindowInconsistent', 'UserFunctionFailed'] },
   { message: /Failed to read checkpoint/u, codes: ['CheckpointCorrupted', 'CheckpointUnreadable'] },
   { message: /^\/ by zero$/u, codes: ['InvalidArgument', 'WindowNotMultiple'] },
-  { message: /State is not set|after it has been removed|has already been removed|that is timing out/u, codes: ['StateMisused', 'UserFunctionFailed'] },
+  { message: /State is not set|after it has been removed|has already been removed|that is timing out/u, codes: ['InvalidStateCall'] },
   { message: /boom/u, codes: ['UserFunctionFailed', 'OutputFailed'] },
 ];
 
