@@ -10,6 +10,7 @@
  *
  *   launch --> starting --agent answers--> loading --all programs built--> up --exit--> (replacement) launch ...
  */
+import { TaskControl } from '../lib/base/task-control.ts';
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import type { ChildSpec, ToSupervisor } from '../lib/actor/child-spec.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
@@ -67,8 +68,9 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
 
   const launch = (state: State, role: HostRole, index: number, replaces: HostId | null, turn: Turning): void => {
     const host = asHostId(state.nextHost++);
-    const init: HostInit = { host, role, index, options, pool: services.pool.share, control: new Int32Array(new SharedArrayBuffer(8)) };
-    services.controls.set(host, init.control);
+    const control = new TaskControl();
+    const init: HostInit = { host, role, index, options, pool: services.pool.share, control: control.shared };
+    services.controls.set(host, control);
     const launched = launcher!.launch(init);
     services.connect(launched.port, host);
     state.hosts.set(host, { host, role, index, launched, replaces, loading: null, up: false });
@@ -213,7 +215,11 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
       }
     },
     stopped(state) {
-      for (const host of state.hosts.values()) host.launched.kill();
+      for (const { host, launched } of state.hosts.values()) {
+        launched.kill();
+        // Nobody will be there to hear of the exit, and the supervisors of what lives there wait for it.
+        services.hostDown(host, hostGone(host, 'the cluster has ended'));
+      }
     },
   };
 }

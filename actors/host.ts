@@ -3,6 +3,7 @@
  *
  * Invariant: everything that an actor may reach of the world is put together here, once for each host.
  */
+import { TaskControl } from '../lib/base/task-control.ts';
 import { ActorSystem } from '../lib/actor/system.ts';
 import type { ActorSystemOptions } from '../lib/actor/system.ts';
 import type { AnyBehavior, BehaviorRegistry, ExitReason } from '../lib/actor/behavior.ts';
@@ -85,7 +86,7 @@ function makeHost(
     index,
     options,
     clock,
-    control,
+    control: new TaskControl(control),
     launcher,
     die,
     pool: SlabPool.attach(init.pool as SlabPoolShare, host),

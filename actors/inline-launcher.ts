@@ -4,6 +4,7 @@
  * Invariant: messages between inline hosts arrive in order, later than the turn that sent them, and pass the same links as
  * between threads; only the threads are missing.
  */
+import type { ExitReason } from '../lib/actor/behavior.ts';
 import type { Port } from '../lib/actor/link.ts';
 import type { ActorSystem } from '../lib/actor/system.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
@@ -14,7 +15,7 @@ import type { HostPorts } from './host.ts';
 import type { HostLauncher, LaunchedHost } from './launcher.ts';
 
 /** `ports` are given to every inline host; the driver launches the others by this launcher, too. */
-export function inlineLauncher(ports: Omit<HostPorts, 'launcher' | 'die'>): HostLauncher {
+export function inlineLauncher(ports: Omit<HostPorts, 'launcher' | 'die' | 'onEnded'>): HostLauncher {
   const systems = new Set<ActorSystem>();
   const launcher: HostLauncher = {
     launch(init: HostInit): LaunchedHost {
@@ -30,7 +31,9 @@ export function inlineLauncher(ports: Omit<HostPorts, 'launcher' | 'die'>): Host
         settle(error);
       };
       const die = (how: string): void => end(toWireError(new MillraceError('HostGone', `Host ${init.host} was ended: ${how}.`)));
-      const { system } = startHost(init, there, { ...ports, launcher: init.role === 'driver' ? launcher : null, die });
+      // The root of the tree has ended: as if its thread had.
+      const onEnded = (reason: ExitReason): void => end('error' in reason && reason.error !== undefined ? reason.error : null);
+      const { system } = startHost(init, there, { ...ports, launcher: init.role === 'driver' ? launcher : null, die, onEnded });
       systems.add(system);
       return { port: here, exited, kill: () => die('killed') };
     },

@@ -11,6 +11,7 @@ import type { SlabPool } from '../lib/storage/slab-pool.ts';
 import type { SyncFiles } from '../lib/storage/node-files.ts';
 import type { NetPort } from '../lib/sources/source.ts';
 import type { ClusterOptions, HostRole } from '../protocol/host.ts';
+import type { TaskControl } from '../lib/base/task-control.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { Port } from '../lib/actor/link.ts';
 import type { WireError } from '../protocol/errors.ts';
@@ -25,8 +26,7 @@ export interface HostServices {
   readonly options: ClusterOptions;
   readonly clock: Clock;
   readonly pool: SlabPool;
-  /** Word 0: the task to cancel; word 1: progress. */
-  readonly control: Int32Array;
+  readonly control: TaskControl;
   readonly net: NetPort;
   readonly files: SyncFiles;
   /** The programs built on this host, by id. Written by the host's agent (and, inline, by the app) alone. */
@@ -47,7 +47,7 @@ export interface HostServices {
   /** Driver only: starts threads. */
   readonly launcher: HostLauncher | null;
   /** Driver only: the control words of each live host. */
-  readonly controls: Map<HostId, Int32Array>;
+  readonly controls: Map<HostId, TaskControl>;
   /** Fault injection: ends this thread in the way named. */
   readonly die: (how: 'throw' | 'exit' | 'rejection' | 'outOfMemory') => void;
 }

@@ -15,7 +15,7 @@ import { KnownOutputs, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
 import type { Place } from '../lib/rdd/known-outputs.ts';
 import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
-import { chooseWorker } from '../lib/rdd/placement.ts';
+import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
 import { decodeRecords } from '../protocol/codec.ts';
 import { programScope } from '../protocol/block.ts';
@@ -41,19 +41,13 @@ interface Job {
   readonly read: SharedHandle[];
 }
 
-interface Handed {
-  readonly job: JobId;
-  readonly stage: number;
-  readonly partition: number;
-  readonly task: TaskId;
-  readonly program: ProgramId | null;
-}
-
 interface Worker {
   readonly host: HostId;
   readonly ref: ActorRef<ToTaskWorker>;
   /** The first one runs, the others wait there. */
-  readonly handed: Handed[];
+  readonly handed: Ready[];
+  /** See WorkerLoad. */
+  tookBack: boolean;
   /** `job/stage` of the stages it was told. */
   readonly stages: Set<string>;
   timedOut: WireError | null;
@@ -131,17 +125,37 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         continue;
       }
       state.ready.splice(at, 1);
-      const key = `${next.job}/${next.stage.stage}`;
-      if (!worker.stages.has(key)) {
-        worker.stages.add(key);
-        state.jobs.get(next.job)?.hosts.add(worker.host);
-        turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
-      }
-      turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task });
-      worker.handed.push({ job: next.job, stage: next.stage.stage, partition: next.task.partition, task: next.task.task, program: next.stage.program });
-      if (worker.handed.length === 1) watchHead(worker, turn);
+      handTo(state, worker, next, turn);
     }
+    moveWaiting(state, workers, turn);
     return state;
+  };
+
+  const handTo = (state: State, worker: Worker, next: Ready, turn: Turning): void => {
+    const key = `${next.job}/${next.stage.stage}`;
+    if (!worker.stages.has(key)) {
+      worker.stages.add(key);
+      state.jobs.get(next.job)?.hosts.add(worker.host);
+      turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
+    }
+    if (worker.handed.length > 0) services.controls.get(worker.host)?.putBehind(next.task.task);
+    turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task });
+    worker.handed.push(next);
+    if (worker.handed.length === 1) watchHead(worker, turn);
+  };
+
+  /** A worker that has nothing to do takes over what waits at another one, whose running task may take long. */
+  const moveWaiting = (state: State, workers: readonly Worker[], turn: Turning): void => {
+    const isBound = ({ host, handed }: Worker): boolean => handed.at(-1)?.task.owner === host;
+    for (let uneven = unevenLoad(workers, isBound); uneven !== null; uneven = unevenLoad(workers, isBound)) {
+      const { idle, busy } = uneven;
+      const waiting = busy.handed.at(-1) as Ready;
+      // It has been started this very moment: then it does not wait, and the worker is about to say so.
+      if (services.controls.get(busy.host)?.takeBack(waiting.task.task) !== true) return;
+      busy.handed.pop();
+      busy.tookBack = true;
+      handTo(state, idle, waiting, turn);
+    }
   };
 
   /** The time of a task counts from when it is the first of its worker. */
@@ -149,14 +163,15 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const [head] = worker.handed;
     const timer = `task-${worker.host}`;
     if (head === undefined || !Number.isFinite(taskTimeoutMs)) turn.cancelTimer(timer);
-    else turn.startTimer(timer, taskTimeoutMs, { type: 'taskTimedOut', host: worker.host, task: head.task });
+    else turn.startTimer(timer, taskTimeoutMs, { type: 'taskTimedOut', host: worker.host, task: head.task.task });
   };
 
-  const takeBack = (state: State, host: HostId, task: TaskId, turn: Turning): Handed | null => {
+  const ended = (state: State, host: HostId, task: TaskId, turn: Turning): Ready | null => {
     const worker = state.workers.get(host);
-    const at = worker?.handed.findIndex((handed) => handed.task === task) ?? -1;
+    const at = worker?.handed.findIndex((handed) => handed.task.task === task) ?? -1;
     if (worker === undefined || at < 0) return null;
     const [handed] = worker.handed.splice(at, 1);
+    worker.tookBack = false;
     if (at === 0) watchHead(worker, turn);
     releaseLeaving(state, turn);
     return handed ?? null;
@@ -164,7 +179,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const onSucceeded = (state: State, message: Extract<FromTaskWorker, { type: 'taskSucceeded' }>, turn: Turning): State => {
     const { job: id, report } = message;
-    const handed = takeBack(state, message.host, message.task, turn);
+    const handed = ended(state, message.host, message.task, turn);
     const job = state.jobs.get(id);
     if (handed === null || job === undefined) {
       giveBack(report, turn);
@@ -172,19 +187,19 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
-    noteState(state, job, message, handed.partition, turn);
+    noteState(state, job, message, handed.task.partition, turn);
     if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
       const { accumulators } = report;
-      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.partition })) });
+      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.task.partition })) });
     }
     return follow(state, id, job, events, turn);
   };
 
   const onFailed = (state: State, message: Extract<FromTaskWorker, { type: 'taskFailed' }>, turn: Turning): State => {
-    const handed = takeBack(state, message.host, message.task, turn);
+    const handed = ended(state, message.host, message.task, turn);
     const job = state.jobs.get(message.job);
     if (handed === null || job === undefined) return handOut(state, turn);
-    state.failedAt.set(`${handed.job}/${handed.partition}`, message.host);
+    state.failedAt.set(`${handed.job}/${handed.task.partition}`, message.host);
     return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax }), turn);
   };
 
@@ -198,7 +213,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       const job = state.jobs.get(handed.job);
       if (job === undefined) return;
       const own = index === 0 ? worker.timedOut : null;
-      const events = taskFailed(job.plan, handed.stage, handed.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
+      const events = taskFailed(job.plan, handed.stage.stage, handed.task.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
       follow(state, handed.job, job, events, turn);
     });
     releaseLeaving(state, turn);
@@ -243,9 +258,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   /** A running task sees the word within 1,024 records; one that waits finds its stage forgotten. */
   const cancel = (state: State, task: TaskId): void => {
     for (const worker of state.workers.values()) {
-      if (worker.handed[0]?.task !== task) continue;
-      const control = services.controls.get(worker.host);
-      if (control !== undefined) Atomics.store(control, 0, task | 0);
+      if (worker.handed[0]?.task.task !== task) continue;
+      services.controls.get(worker.host)?.cancel(task);
     }
   };
 
@@ -258,7 +272,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'runJob':
           return onRunJob(state, message.request, message.replyTo, turn);
         case 'workerUp':
-          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], stages: new Set(), timedOut: null });
+          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, stages: new Set(), timedOut: null });
           return handOut(state, turn);
         case 'workerDown':
           return onWorkerDown(state, message.host, message.error, turn);
@@ -283,7 +297,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return state;
         case 'taskTimedOut': {
           const worker = state.workers.get(message.host);
-          if (worker === undefined || worker.handed[0]?.task !== message.task) return state;
+          if (worker === undefined || worker.handed[0]?.task.task !== message.task) return state;
           worker.timedOut = toWireError(new MillraceError('TaskTimeout', `Expected task ${message.task} to end within taskTimeoutMs (${taskTimeoutMs} ms); it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
           turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
           return state;
@@ -368,7 +382,7 @@ function rddsOf(state: State, job: Job): Set<RddId> {
 /** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */
 function releaseLeaving(state: State, turn: Turning): void {
   for (const program of state.leaving) {
-    if ([...state.workers.values()].some(({ handed }) => handed.some((task) => task.program === program))) continue;
+    if ([...state.workers.values()].some(({ handed }) => handed.some(({ stage }) => stage.program === program))) continue;
     state.leaving.delete(program);
     turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }

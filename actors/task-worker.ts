@@ -38,14 +38,17 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
 
   const next = (state: State, turn: Turn<ToTaskWorker>): State => {
     if (state.busy) return state;
-    const given = state.waiting.shift();
+    let given = state.waiting.shift();
+    // Taken back meanwhile: another worker has it.
+    while (given !== undefined && !services.control.begin(given.task.task)) given = state.waiting.shift();
     if (given === undefined) return state;
-    const stage = state.stages.get(given.job)?.get(given.stage);
+    const taken = given;
+    const stage = state.stages.get(taken.job)?.get(taken.stage);
     state.busy = true;
     turn.perform(
       'runTask',
-      () => (stage === undefined ? unknownStage(given) : run(services, loops, state.states, stage, given.task)),
-      (outcome) => ({ type: 'taskEnded', given, end: outcome.ok ? outcome.value : { error: outcome.error, missing: null } }),
+      () => (stage === undefined ? unknownStage(taken) : run(services, loops, state.states, stage, taken.task)),
+      (outcome) => ({ type: 'taskEnded', given: taken, end: outcome.ok ? outcome.value : { error: outcome.error, missing: null } }),
     );
     return state;
   };

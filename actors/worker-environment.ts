@@ -22,9 +22,6 @@ export interface WorkerEnvironment extends TaskEnvironment {
   discard(): void;
 }
 
-const cancelWord = 0;
-const progressWord = 1;
-
 export function workerEnvironment(services: HostServices, loops: LoopCache, states: StateStore, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
   const { pool, control, files, options } = services;
   const program = stage.program === null ? undefined : services.programs.get(stage.program);
@@ -48,7 +45,6 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     assert(program !== undefined, 'a program is built on a worker before its tasks come', stage.program);
     return program.resolve(ref);
   };
-  Atomics.store(control, progressWord, 0);
   return {
     loops,
     states,
@@ -70,8 +66,8 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     },
     textChunks: forEachTextChunk,
     alive(records) {
-      Atomics.add(control, progressWord, records);
-      if (Atomics.load(control, cancelWord) === (task.task | 0)) {
+      control.progressed(records);
+      if (control.isCancelled(task.task)) {
         throw new MillraceError('TaskCancelled', `Task ${task.task} was cancelled: its job has ended.`);
       }
     },

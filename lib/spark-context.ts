@@ -29,6 +29,7 @@ import type { ProgramId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
+import { TaskControl } from './base/task-control.ts';
 import { SystemClock } from './base/clock.ts';
 import type { Clock } from './base/clock.ts';
 import { clusterOptions } from './options.ts';
@@ -158,8 +159,7 @@ export class ClusterInternals {
     this.logger = logger;
     const clock = runtime?.clock ?? new SystemClock();
     const pool = SlabPool.create({ slabBytes: options.slabBytes, poolBytes: options.blockMemoryBytesMax, host: appHost }).share;
-    const control = (): Int32Array => new Int32Array(new SharedArrayBuffer(8));
-    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: control() }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem }) }, []);
+    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: new TaskControl().shared }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem }) }, []);
     this.ready = new Promise((resolve, reject) => {
       this.#isReady = resolve;
       this.#isNotReady = reject;
@@ -178,7 +178,7 @@ export class ClusterInternals {
       this.local = null;
       this.#launcher = this.#threads = threadLauncher();
     }
-    const init: HostInit = { host: driverHost, role: 'driver', index: 0, options, pool, control: control() };
+    const init: HostInit = { host: driverHost, role: 'driver', index: 0, options, pool, control: new TaskControl().shared };
     this.#driver = this.#launcher.launch(init);
     if (this.#driver.port !== null) system.connect(this.#driver.port, { hosts: [driverHost], isDefault: true });
     void this.#driver.exited.then((error) => {

@@ -192,7 +192,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopping ??= this.#stop(options);
     const { stopSparkContext = true } = options;
-    return this.#stopping.then(() => (stopSparkContext ? this.sparkContext.stop() : undefined));
+    // Also where the stop took too long: the threads go all the same.
+    return this.#stopping.finally(() => (stopSparkContext ? this.sparkContext.stop() : undefined));
   }
 
   /**

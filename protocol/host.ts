@@ -38,8 +38,8 @@ export interface HostInit {
   readonly index: number;
   readonly options: ClusterOptions;
   readonly pool: unknown;
-  /** Word 0: the task to cancel on this host; word 1: records of the running task so far, in units of 1,024. */
-  readonly control: Int32Array;
+  /** The words by which its tasks are reached while it is busy: see lib/base/task-control.ts. */
+  readonly control: SharedArrayBuffer;
 }
 
 /** How a program is found: by module, or (inline only) as a function in the cluster's table. */

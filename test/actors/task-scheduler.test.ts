@@ -8,6 +8,7 @@ import type { TaskOutput, TaskSpec, ToTaskWorker } from '../../protocol/task.ts'
 import { asActorPath, asBlockId, asHostId, asJobId, asProgramId, asRddId } from '../../protocol/ids.ts';
 import type { HostId, JobId, TaskId } from '../../protocol/ids.ts';
 import { asBatchTime } from '../../protocol/time.ts';
+import { TaskControl } from '../../lib/base/task-control.ts';
 import type { SparkContextOptions } from '../../lib/options.ts';
 import { hostLossesMax } from '../../lib/rdd/job-state.ts';
 import { handle, stubServices } from '../helpers/stub-services.ts';
@@ -34,7 +35,7 @@ class Cluster {
 
   workerUp(host: number): void {
     const worker = { host: asHostId(host), cell: 1, path: asActorPath(`/worker-${host}`) } as ActorRef<ToTaskWorker>;
-    this.services.controls.set(asHostId(host), new Int32Array(new SharedArrayBuffer(8)));
+    this.services.controls.set(asHostId(host), new TaskControl());
     this.driven.send({ type: 'workerUp', host: asHostId(host), worker });
   }
 
@@ -204,7 +205,7 @@ t.test('cancelled jobs are answered, their running tasks see the word, and the w
   const [running] = cluster.given() as [Given];
   cluster.driven.send({ type: 'cancelProgram', program, error: wireError('stopped', 'ContextStopped') });
   t.match(cluster.reply(1), { ok: false });
-  t.equal(cluster.services.controls.get(asHostId(10))?.[0], running.task.task as TaskId as number);
+  t.equal(cluster.services.controls.get(asHostId(10))?.isCancelled(running.task.task), true);
   cluster.fail(running);
   t.same(cluster.given(), []);
   cluster.runJob(2, 1);

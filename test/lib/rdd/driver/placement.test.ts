@@ -3,13 +3,15 @@ import t from 'tap';
 import { chooseWorker, preferredWorker, tasksPerWorkerMax } from '../../../../lib/rdd/placement.ts';
 import { asHostId } from '../../../../protocol/ids.ts';
 
-const worker = (host: number, tasks = 0) => ({ host: asHostId(host), handed: Array.from({ length: tasks }) });
+const worker = (host: number, tasks = 0) => ({ host: asHostId(host), handed: Array.from({ length: tasks }), tookBack: false });
 const free = { partition: 1, owner: null };
 const full = tasksPerWorkerMax;
 
 t.test('a partition has a worker of its own, where that has room and has not failed it', (t) => {
   t.same([0, 1, 2, 3].map((partition) => preferredWorker(partition, 3)), [0, 1, 2, 0]);
-  t.equal(chooseWorker([worker(5), worker(6, 1)], free, undefined)?.host, 6);
+  t.equal(chooseWorker([worker(5, 1), worker(6, 1)], free, undefined)?.host, 6);
+  t.equal(chooseWorker([worker(5), worker(6, 1)], free, undefined)?.host, 5, 'an idle one is better than a place behind another task');
+  t.equal(chooseWorker([worker(5, full), { ...worker(6, 1), tookBack: true }], free, undefined), null);
   t.equal(chooseWorker([worker(5), worker(6, full)], free, undefined)?.host, 5);
   t.equal(chooseWorker([worker(5), worker(6)], free, asHostId(6))?.host, 5);
   t.equal(chooseWorker([worker(6)], free, asHostId(6))?.host, 6, 'there is no other');
