@@ -24,7 +24,7 @@ t.test('an action runs once, on the driver, and a replay sees its result', async
     return count > 1 ? rdd.map((x) => [count, first, x]) : rdd.map((x) => x);
   });
   t.same(flat(await run.batches(3)), [[[3, 1, 1], [3, 1, 2], [3, 1, 3]], [4], [[2, 5, 5], [2, 5, 6]]]);
-  t.same(run.runner.log.filter(({ sink }) => sink === 'count').length, 3 * 2, 'a count job a batch, over two partitions');
+  t.same(run.runner.log.filter(({ sink }) => sink === 'count').length, 2 + 1 + 2, 'a count job a batch, with a task for each partition that has records');
 });
 
 t.test('functions made before an action are there for the action\'s own job', async (t) => {
