@@ -242,8 +242,9 @@ export class StreamNode<T> {
       return null;
     }
     this.#generated.set(time, rdd);
-    // What lies in blocks already is not worth a second copy, unless the user wants it.
-    if (this.#storageLevel !== null && !(this.#persistedByItself && rdd.node.kind === 'source')) rdd.persist(this.#storageLevel);
+    // Unless the user wants it, what lies in blocks is not worth a second copy, and a level that the RDD has is left to it.
+    const isKept = this.#persistedByItself && (rdd.node.kind === 'source' || rdd.node.storage !== null);
+    if (this.#storageLevel !== null && !isKept) rdd.persist(this.#storageLevel);
     return rdd;
   }
 

@@ -5,7 +5,7 @@
  *               stored      |-- not stored --|
  *               `- lineage ends here
  *
- * Invariant: at most `openMax` results in a row are left that are not stored whole, as long as there is memory to store one.
+ * Invariant: at most `openMax` results in a row are left that are not stored whole, as long as one can be computed and stored.
  * Results are stored as outputs compute them; one whose output reads only some partitions (`print` takes from the first) would
  * never be stored whole, and its lineage would grow for as long as the stream runs. So it is computed once in a while.
  */
@@ -36,7 +36,7 @@ export class LineageEnds {
       if (newest === undefined || this.#rdds.node(newest).endsLineage !== true || this.#rdds.hasEnded(newest)) return [];
       const open = [...(this.#open.get(stream) ?? []).filter((id) => id !== newest), newest];
       this.#open.set(stream, open);
-      return open.length < openMax ? [] : [newest];
+      return open.length % openMax === 0 ? [newest] : [];
     });
   }
 
