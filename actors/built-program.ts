@@ -67,8 +67,7 @@ export class BuiltProgram implements HostProgram {
     this.#newValues.clear();
     const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
     this.#broadcastsAt.push({ time, versions: broadcasts });
-    // In order: each may be part of the next one's lineage.
-    const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.builder.rdds.runJob(rdd, null, { kind: 'count' }));
+    const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.#computeInFull(rdd));
     return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
       const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
       return { jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })), nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
@@ -178,6 +177,11 @@ export class BuiltProgram implements HostProgram {
       (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime: this.#broadcastsAt.at(-1)?.time ?? null, replays: this.builder.rdds.replaysFor(nodes, request.sink), broadcasts } }),
       this.#services.options.actionTimeoutMs,
     );
+  }
+
+  /** For its stored partitions only. What fails here fails in the outputs that read it, and theirs is the error to report. */
+  async #computeInFull(rdd: RddId): Promise<void> {
+    await this.builder.rdds.runJob(rdd, null, { kind: 'count' }).catch(() => {});
   }
 
   #environment(): BatchEnvironment {

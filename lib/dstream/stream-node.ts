@@ -252,10 +252,10 @@ export class StreamNode<T> {
     return rdd;
   }
 
-  /** State is kept by its tables. What lies in blocks already is not worth a second copy, unless the user wants it. */
+  /** State is kept by its tables. Unless the user wants it, what lies in blocks is not worth a second copy, and a level that the RDD has is left to it. */
   #isWorthKeeping(rdd: RDD<T>): boolean {
-    const { kind } = rdd.node;
-    return kind !== 'state' && !(this.#persistedByItself && kind === 'source');
+    const { kind, storage } = rdd.node;
+    return kind !== 'state' && !(this.#persistedByItself && (kind === 'source' || storage !== null));
   }
 
   #checkNotStarted(setting: string): void {

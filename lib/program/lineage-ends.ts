@@ -36,7 +36,7 @@ export class LineageEnds {
       if (newest === undefined || isSettled(this.#rdds.node(newest))) return [];
       const open = [...(this.#open.get(stream) ?? []).filter((id) => id !== newest), newest];
       this.#open.set(stream, open);
-      return open.length < openMax ? [] : [newest];
+      return open.length % openMax === 0 ? [newest] : [];
     });
   }
 

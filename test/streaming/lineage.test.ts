@@ -59,3 +59,18 @@ t.test(`a version that nobody asks for is made after ${openMax} batches, and lin
   await test.advance(60);
   t.ok(resultsOpen() <= openMax + 3, `${resultsOpen()} versions are not made`);
 });
+
+t.test('a result that can\'t be computed fails no output but those that read it', async (t) => {
+  const test = await startTest((ssc: StreamingContext) => {
+    const boom = (n: number): number => {
+      if (n === 3) throw new RangeError('boom');
+      return n;
+    };
+    counts(ssc).mapValues(boom).foreachRDD(async (rdd) => void (await rdd.count()));
+    ssc.batchesStream<[string, number]>([[['a', 1]], [['a', 1]]]).reduceByKeyAndWindow(add, () => { throw new RangeError('boom'); }, 1_000).foreachRDD(async () => {});
+    return { other: ssc.batchesStream([[1]]).count().publish() };
+  }, { checkpointDirectory: 'nothing-is-written-yet', onBatchFailure: 'continue' });
+  t.after(() => test.stop());
+  await test.advance(4 * openMax);
+  t.equal(test.output(test.exports.other).length, 4 * openMax);
+});
