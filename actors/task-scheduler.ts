@@ -169,8 +169,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
     if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
-      const { accumulators } = report;
-      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.partition })) });
+      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: report.accumulators });
+    }
+    // Before the job's own end, so that it is known when the batch is complete.
+    if (events.accepted && report.leftOut !== undefined && job.request.program !== null) {
+      turn.tell(programPlaces(job.request.program).jobScheduler, { type: 'recordsLeftOut', leftOut: report.leftOut });
     }
     return follow(state, id, job, events, turn);
   };

@@ -6,9 +6,11 @@
  *
  *   source --push--> op 0 --push--> op 1 --push--> sink
  */
+import { hasPolicy } from './fuse.ts';
+import type { FunctionScope } from './function-scope.ts';
 import { aliveEveryRecords } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
-import type { Feed, Loop, LoopShape, Op, PairColumns, UserFunction } from './fuse.ts';
+import type { Feed, Loop, LoopShape, Op, PairColumns } from './fuse.ts';
 
 type Push = (record: unknown) => void;
 
@@ -71,7 +73,8 @@ function signOfLife(state: LoopState): void {
 }
 
 function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Progress): Push {
-  const call = calling(op.fn, step, state, progress);
+  if (hasPolicy(op)) return opWithPolicy(op, step, push, state, progress);
+  const call = calling(op, step, state, progress);
   switch (op.kind) {
     case 'map':
       return (record) => push(call(record, record));
@@ -80,7 +83,7 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
         if (call(record, record)) push(record);
       };
     case 'flatMap':
-      return (record) => each(call(record, record), step, record, state, progress, push);
+      return (record) => each(call(record, record), op, step, record, state, progress, push);
     case 'mapValues':
       return (record) => {
         const pair = pairOf(record, step, state, progress);
@@ -89,7 +92,7 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
     case 'flatMapValues':
       return (record) => {
         const pair = pairOf(record, step, state, progress);
-        each(call(record, pair[1]), step, record, state, progress, (value) => push([pair[0], value]));
+        each(call(record, pair[1]), op, step, record, state, progress, (value) => push([pair[0], value]));
       };
     case 'zipWithIndex':
       return (record) => {
@@ -100,12 +103,77 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
   }
 }
 
+/** Stands for the result of a function that threw, and whose record is left out. */
+const leftOut = Symbol('left out');
+
+/** An operator whose function may throw without harm to other records: the record is left out. */
+function opWithPolicy(op: Op, step: number, push: Push, state: LoopState, progress: Progress): Push {
+  const calls = calling(op, step, state, progress);
+  const call = (record: unknown, argument: unknown): unknown => {
+    try {
+      return calls(record, argument);
+    } catch (thrown) {
+      state.leaveOut(thrown, step, record);
+      return leftOut;
+    }
+  };
+  /** An iterable is drawn at once: it can throw, too. */
+  const callAll = (record: unknown, argument: unknown): unknown => {
+    try {
+      const result = calls(record, argument);
+      return Array.isArray(result) ? result : state.drawAll(result, step);
+    } catch (thrown) {
+      state.leaveOut(thrown, step, record);
+      return leftOut;
+    }
+  };
+  switch (op.kind) {
+    case 'map':
+      return (record) => {
+        const result = call(record, record);
+        if (result !== leftOut) push(result);
+      };
+    case 'filter':
+      return (record) => {
+        const result = call(record, record);
+        if (result !== leftOut && result) push(record);
+      };
+    case 'flatMap':
+      return (record) => {
+        const results = callAll(record, record);
+        if (results !== leftOut) each(results, op, step, record, state, progress, push);
+      };
+    case 'mapValues':
+      return (record) => {
+        const pair = pairOf(record, step, state, progress);
+        const result = call(record, pair[1]);
+        if (result !== leftOut) push([pair[0], result]);
+      };
+    case 'flatMapValues':
+      return (record) => {
+        const pair = pairOf(record, step, state, progress);
+        const results = callAll(record, pair[1]);
+        if (results !== leftOut) each(results, op, step, record, state, progress, (value) => push([pair[0], value]));
+      };
+    case 'zipWithIndex':
+      throw new Error('zipWithIndex calls no function, so it has no policy.');
+  }
+}
+
+/** The scope to note where a step's function runs; null where the program has no accumulators. */
+function trackedScope(state: LoopState, scope: FunctionScope | null | undefined): FunctionScope | null {
+  return state.running === null ? null : scope ?? null;
+}
+
 /** A call of a step's function: noted, and its first result looked at for a promise. */
-function calling(fn: UserFunction | null, step: number, state: LoopState, progress: Progress): (record: unknown, argument: unknown) => unknown {
+function calling(op: Op, step: number, state: LoopState, progress: Progress): (record: unknown, argument: unknown) => unknown {
+  const { fn } = op;
+  const scope = trackedScope(state, op.scope);
   let first = true;
   return (record, argument) => {
     progress.step = step;
     progress.record = record;
+    if (scope !== null) state.running!.scope = scope;
     const result = fn!(argument);
     if (first) {
       first = false;
@@ -115,12 +183,13 @@ function calling(fn: UserFunction | null, step: number, state: LoopState, progre
   };
 }
 
-function each(result: unknown, step: number, record: unknown, state: LoopState, progress: Progress, push: Push): void {
+function each(result: unknown, op: Op, step: number, record: unknown, state: LoopState, progress: Progress, push: Push): void {
   if (Array.isArray(result)) {
     for (let index = 0, end = result.length; index < end && !progress.done; index += 1) push(result[index]);
     return;
   }
   const draw = state.draw(result, step);
+  const scope = trackedScope(state, op.scope);
   try {
     for (let portion = draw.next(); portion.length !== 0; portion = draw.next()) {
       for (let index = 0; index < portion.length && !progress.done; index += 1) push(portion[index]);
@@ -128,6 +197,7 @@ function each(result: unknown, step: number, record: unknown, state: LoopState, 
       // Set again: drawing runs the user's iterator.
       progress.step = step;
       progress.record = record;
+      if (scope !== null) state.running!.scope = scope;
     }
   } catch (thrown) {
     // What the iterator's clean-up throws must not hide the failure.
@@ -148,9 +218,20 @@ function pairOf(record: unknown, step: number, state: LoopState, progress: Progr
 
 function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
   const step = shape.ops.length;
+  const scope = state.sinkFns.length === 0 ? null : trackedScope(state, state.sinkScope);
   const note = (record: unknown): void => {
     progress.step = step;
     progress.record = record;
+    if (scope !== null) state.running!.scope = scope;
+  };
+  /** foreach, combine: a call whose record is left out where it throws, under a policy. */
+  const attempt = (record: unknown, call: () => void): void => {
+    if (shape.sinkOnError !== true) return call();
+    try {
+      call();
+    } catch (thrown) {
+      state.leaveOut(thrown, step, record);
+    }
   };
   const firsts = state.sinkFns.map(() => true);
   const check = (result: unknown, which: number): unknown => {
@@ -160,7 +241,10 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
     }
     return result;
   };
-  const pair = (record: unknown): readonly [unknown, unknown] => pairOf(record, step, state, progress);
+  const pair = (record: unknown): readonly [unknown, unknown] => {
+    if (scope !== null) state.running!.scope = scope;
+    return pairOf(record, step, state, progress);
+  };
   switch (shape.sink) {
     case 'collect':
       return (record) => void state.out.push(record);
@@ -200,7 +284,7 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
       const [run] = state.sinkFns;
       return (record) => {
         note(record);
-        check(run!(record, state.context), 0);
+        attempt(record, () => void check(run!(record, state.context), 0));
       };
     }
     case 'combine': {
@@ -209,12 +293,14 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
       return (record) => {
         const [key, value] = pair(record);
         const slot = table.find(key);
-        if (slot >= 0) {
-          table.values[slot] = check(merge!(table.values[slot], value), 1);
-        } else {
-          const created = check(create!(value), 0);
-          table.values[table.slotOf(key)] = created;
-        }
+        attempt(record, () => {
+          if (slot >= 0) {
+            table.values[slot] = check(merge!(table.values[slot], value), 1);
+          } else {
+            const created = check(create!(value), 0);
+            table.values[table.slotOf(key)] = created;
+          }
+        });
       };
     }
     case 'merge': {
