@@ -17,7 +17,14 @@ export class ContributionLedger {
   /** By batch time, oldest first (null for jobs of no batch), then by accumulator and work. */
   readonly #counted = new Map<number | null, Map<string, Entry>>();
 
-  take(accumulator: Accumulator<unknown>, { origin, batchTime, partition, whole, value }: AccumulatorUpdate): void {
+  take(accumulators: readonly Accumulator<unknown>[], updates: readonly AccumulatorUpdate[]): void {
+    for (const update of updates) {
+      const accumulator = accumulators[update.accumulator];
+      if (accumulator !== undefined) this.#takeOne(accumulator, update);
+    }
+  }
+
+  #takeOne(accumulator: Accumulator<unknown>, { origin, batchTime, partition, whole, value }: AccumulatorUpdate): void {
     let entries = this.#counted.get(batchTime);
     if (entries === undefined) this.#counted.set(batchTime, (entries = new Map()));
     const key = `${accumulator.index}/${batchTime}/${origin}/${partition}`;
@@ -27,7 +34,7 @@ export class ContributionLedger {
     else accumulator.setAside(key, decodeRecord(value));
   }
 
-  /** Called after each batch. */
+  /** Called after each batch. Of work that was only begun, what there is counts for good. */
   forgetOldest(): void {
     for (const [time, entries] of this.#counted) {
       if (this.#counted.size <= batchesKept) return;

@@ -388,15 +388,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
         const taken = (): void => services.tell(programPlaces(this.program).jobScheduler, { type: 'publishedTaken', output });
         void operation.published.deliver({ time, records }, taken);
       },
-      accumulated: (updates) => {
-        for (const update of updates) {
-          const accumulator = this.sc.accumulators[update.accumulator];
-          if (accumulator !== undefined) this.#contributions.take(accumulator, update);
-        }
-      },
-      deadLetters: (letters) => {
-        for (const stream of this.deadLetterStreams) stream.post(letters);
-      },
+      accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
+      deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
       read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
     });
   }

@@ -53,7 +53,7 @@ export interface TaskSpec {
  */
 export interface WorkName {
   readonly program: ProgramId;
-  /** `rdd-N`: functions of that RDD's node; `shuffle-N`: the combining before it; `output-N`, `job-N`: functions of a sink. */
+  /** `rdd-N`: functions of that RDD's node; `shuffle-N`: the combining before it; `output-N`, `job-N`: functions of a sink; `task-N`: what has none of these names. */
   readonly origin: string;
   /** Of the operator's RDD where a stream made it, else of the job. */
   readonly batchTime: BatchTime | null;

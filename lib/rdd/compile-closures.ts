@@ -6,9 +6,8 @@
  *
  *   source --push--> op 0 --push--> op 1 --push--> sink
  */
-import { hasPolicy } from './fuse.ts';
 import type { FunctionScope } from './function-scope.ts';
-import { aliveEveryRecords } from './loop-state.ts';
+import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
 import type { Feed, Loop, LoopShape, Op, PairColumns } from './fuse.ts';
 

@@ -24,8 +24,7 @@
  *
  *   step = 1; running.scope = s1; try { r1 = f1(r0); } catch (thrown) { state.leaveOut(thrown, 1, r0); continue OUT; }
  */
-import { aliveEveryRecords } from './loop-state.ts';
-import { hasPolicy } from './fuse.ts';
+import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { Loop, LoopShape } from './fuse.ts';
 
 /** A number in each text: unique over the thread, as V8's cache of texts is. */

@@ -9,6 +9,7 @@
  */
 import type { FunctionRef, OperatorPlace, RecordPolicy } from '../../protocol/rdd.ts';
 import type { FunctionScope } from './function-scope.ts';
+import { hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
 import { generateLoop, generationWorks } from './compile.ts';
 import { closureLoop } from './compile-closures.ts';
@@ -132,10 +133,6 @@ export function endsAsPair(source: SourceForm, ops: readonly Op[]): boolean {
     return kind === 'mapValues' || kind === 'flatMapValues' || kind === 'zipWithIndex';
   }
   return source === 'pairs';
-}
-
-export function hasPolicy(op: Op): boolean {
-  return op.onError !== undefined && op.onError !== null;
 }
 
 /**

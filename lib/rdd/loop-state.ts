@@ -124,6 +124,11 @@ export class LoopState {
   }
 }
 
+/** True where a record whose function throws is left out. */
+export function hasPolicy({ onError }: Op): boolean {
+  return onError !== undefined && onError !== null;
+}
+
 /** An iterable, a bounded number of elements at a time: so an endless one costs no more than is taken of it. */
 export class Draw {
   #iterator: Iterator<unknown> | null;

@@ -29,6 +29,7 @@ export function runTask(stage: StageSpec, task: TaskSpec, env: TaskEnvironment):
     ...run.leftBehind(),
     runMs: env.now() - startedMs,
   });
+  run.enter(run.taskScope());
   let output: TaskOutput | Promise<TaskOutput> | null = null;
   try {
     output = runSink(run, stage.sink, piecesOf(run, stage.rdd, task.partition));

@@ -96,6 +96,12 @@ export class TaskRun {
     return scope;
   }
 
+  /** For functions that run under no scope of their own: those of codecs, say. */
+  taskScope(): FunctionScope | null {
+    const { rdd, batchTime } = this.stage;
+    return this.#scope({ origin: `task-${rdd}`, operator: this.sinkOperator(), batchTime: this.node(rdd).batchTime ?? batchTime, partition: this.task.partition }, undefined);
+  }
+
   /** From now on a function of this scope runs: for functions that are called outside of a loop. */
   enter(scope: FunctionScope | null): void {
     if (this.#running !== null) this.#running.scope = scope;
