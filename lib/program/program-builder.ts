@@ -162,6 +162,7 @@ export class ProgramBuilder {
         queues: this.queues.length,
         broadcasts: this.sc.broadcasts.length,
         accumulators: this.sc.accumulators.map(({ name }) => name),
+        deadLetterStreams: this.deadLetterStreams.length,
         rememberMs: this.graph.rememberMs,
       }),
       functionHash: this.functions.hash,
