@@ -153,7 +153,7 @@ export class ProgramRdds implements RddContext, GraphHost {
     return this.functions.register(fn, role, place.place, mayBeAsync);
   }
 
-  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>, time: BatchTime | null): Eventually<R> {
+  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>, time: BatchTime | null = null): Eventually<R> {
     const [operator, before] = [this.#operator, this.#batchTime];
     this.#operator = place;
     this.#batchTime = time;

@@ -9,7 +9,7 @@
 import type { FunctionScope } from './function-scope.ts';
 import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
-import type { Feed, Loop, LoopShape, Op, PairColumns } from './fuse.ts';
+import type { Feed, Loop, LoopShape, Op, PairColumns, UserFunction } from './fuse.ts';
 
 type Push = (record: unknown) => void;
 
@@ -164,15 +164,24 @@ function trackedScope(state: LoopState, scope: FunctionScope | null | undefined)
   return state.running === null ? null : scope ?? null;
 }
 
+/** The function, noting its scope first; the function itself where there is none to note. */
+function inScope(fn: UserFunction | null, state: LoopState, given: FunctionScope | null | undefined): UserFunction | null {
+  const scope = trackedScope(state, given);
+  const { running } = state;
+  if (scope === null || running === null || fn === null) return fn;
+  return (...args) => {
+    running.scope = scope;
+    return fn(...args);
+  };
+}
+
 /** A call of a step's function: noted, and its first result looked at for a promise. */
 function calling(op: Op, step: number, state: LoopState, progress: Progress): (record: unknown, argument: unknown) => unknown {
-  const { fn } = op;
-  const scope = trackedScope(state, op.scope);
+  const fn = inScope(op.fn, state, op.scope);
   let first = true;
   return (record, argument) => {
     progress.step = step;
     progress.record = record;
-    if (scope !== null) state.running!.scope = scope;
     const result = fn!(argument);
     if (first) {
       first = false;
@@ -217,20 +226,21 @@ function pairOf(record: unknown, step: number, state: LoopState, progress: Progr
 
 function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
   const step = shape.ops.length;
-  const scope = state.sinkFns.length === 0 ? null : trackedScope(state, state.sinkScope);
+  const fns = state.sinkFns.map((fn) => inScope(fn, state, state.sinkScope));
   const note = (record: unknown): void => {
     progress.step = step;
     progress.record = record;
-    if (scope !== null) state.running!.scope = scope;
   };
-  /** foreach, combine: a call whose record is left out where it throws, under a policy. */
-  const attempt = (record: unknown, call: () => void): void => {
-    if (shape.sinkOnError !== true) return call();
-    try {
-      call();
-    } catch (thrown) {
-      state.leaveOut(thrown, step, record);
-    }
+  /** foreach, combine: under a policy a record is left out where the function throws. All else that can throw here is an error of our own. */
+  const careful = (push: Push): Push => {
+    if (shape.sinkOnError !== true) return push;
+    return (record) => {
+      try {
+        push(record);
+      } catch (thrown) {
+        state.leaveOut(thrown, step, record);
+      }
+    };
   };
   const firsts = state.sinkFns.map(() => true);
   const check = (result: unknown, which: number): unknown => {
@@ -240,10 +250,7 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
     }
     return result;
   };
-  const pair = (record: unknown): readonly [unknown, unknown] => {
-    if (scope !== null) state.running!.scope = scope;
-    return pairOf(record, step, state, progress);
-  };
+  const pair = (record: unknown): readonly [unknown, unknown] => pairOf(record, step, state, progress);
   switch (shape.sink) {
     case 'collect':
       return (record) => void state.out.push(record);
@@ -261,7 +268,7 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
     case 'count':
       return () => void (state.count += 1);
     case 'reduce': {
-      const [reduce] = state.sinkFns;
+      const [reduce] = fns;
       return (record) => {
         note(record);
         if (state.has) {
@@ -273,37 +280,35 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
       };
     }
     case 'aggregate': {
-      const [aggregate] = state.sinkFns;
+      const [aggregate] = fns;
       return (record) => {
         note(record);
         state.accumulator = check(aggregate!(state.accumulator, record), 0);
       };
     }
     case 'foreach': {
-      const [run] = state.sinkFns;
-      return (record) => {
+      const [run] = fns;
+      return careful((record) => {
         note(record);
-        attempt(record, () => void check(run!(record, state.context), 0));
-      };
+        check(run!(record, state.context), 0);
+      });
     }
     case 'combine': {
-      const [create, merge] = state.sinkFns;
+      const [create, merge] = fns;
       const table = state.table!;
-      return (record) => {
+      return careful((record) => {
         const [key, value] = pair(record);
         const slot = table.find(key);
-        attempt(record, () => {
-          if (slot >= 0) {
-            table.values[slot] = check(merge!(table.values[slot], value), 1);
-          } else {
-            const created = check(create!(value), 0);
-            table.values[table.slotOf(key)] = created;
-          }
-        });
-      };
+        if (slot >= 0) {
+          table.values[slot] = check(merge!(table.values[slot], value), 1);
+        } else {
+          const created = check(create!(value), 0);
+          table.values[table.slotOf(key)] = created;
+        }
+      });
     }
     case 'merge': {
-      const [merge] = state.sinkFns;
+      const [merge] = fns;
       const table = state.table!;
       return (record) => {
         const [key, value] = pair(record);

@@ -32,7 +32,7 @@ export interface LetterBudget {
 }
 
 export interface ScopeName {
-  readonly program: ProgramId | null;
+  /** As in `WorkName`. */
   readonly origin: string;
   readonly operator: OperatorPlace | null;
   readonly batchTime: BatchTime | null;

@@ -89,9 +89,9 @@ export class TaskRun {
     return this.#scope({ origin, operator: this.sinkOperator(), batchTime: sink.batchTime ?? batchTime, partition: this.task.partition }, onError);
   }
 
-  #scope(name: Omit<ScopeName, 'program'>, onError: RecordPolicy | undefined): FunctionScope | null {
+  #scope(name: ScopeName, onError: RecordPolicy | undefined): FunctionScope | null {
     if (this.#running === null && onError === undefined) return null;
-    const scope = new FunctionScope({ program: this.stage.program, ...name }, onError ?? null, this.#letters);
+    const scope = new FunctionScope(name, onError ?? null, this.#letters);
     this.#scopes.push(scope);
     return scope;
   }

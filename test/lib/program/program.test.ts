@@ -192,7 +192,7 @@ t.test('a broadcast variable', async (t) => {
 t.test('an accumulator counts what the tasks that succeeded have added', async (t) => {
   const ssc = builderFor();
   const errors = ssc.sc.accumulator(0);
-  const scope = new FunctionScope({ program: null, origin: 'rdd-1', operator: null, batchTime: null, partition: 0 }, null, { left: 0 });
+  const scope = new FunctionScope({ origin: 'rdd-1', operator: null, batchTime: null, partition: 0 }, null, { left: 0 });
   ssc.sc.running.scope = scope;
   errors.add(2);
   errors.add(3);
