@@ -27,7 +27,8 @@ import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
-import { places, programPlaces } from './places.ts';
+import { passOn } from './left-behind.ts';
+import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
 interface Job {
@@ -168,13 +169,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
-    if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
-      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: report.accumulators });
-    }
-    // Before the job's own end, so that it is known when the batch is complete.
-    if (events.accepted && report.leftOut !== undefined && job.request.program !== null) {
-      turn.tell(programPlaces(job.request.program).jobScheduler, { type: 'recordsLeftOut', leftOut: report.leftOut });
-    }
+    // Also where the output was lost on its way: what the task has stored is kept, and won't be computed again.
+    if (events.accepted || job.plan.ended === null) passOn(job.request.program, report, turn);
     return follow(state, id, job, events, turn);
   };
 

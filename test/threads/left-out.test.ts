@@ -34,7 +34,7 @@ const numbersOf = (letters: readonly DeadLetter[]): number[] => letters.map(({ r
 for (const master of ['local[2]', 'inline']) {
   for (const firstAttempt of [undefined, 'throws', ...(master === 'inline' ? [] : ['exits'])] as LeftOutArgs['firstAttempt'][]) {
     t.test(`${master}, the first attempt ${firstAttempt ?? 'succeeds'}: every refused record is one dead letter, and every call counts once`, async (t) => {
-      const { ssc, batches, events, letters } = await run(t, { batches: 3, records: 400, ...(firstAttempt === undefined ? {} : { firstAttempt }) }, { master });
+      const { ssc, batches, events, letters } = await run(t, { batches: 3, records: 400, ...(firstAttempt === undefined ? {} : { firstAttempt }) }, { master, codegen: master !== 'inline' });
       await ssc.clock.advance(3);
       const { seen, written, merged } = ssc.exports;
       t.same([seen.value, written.value, merged.value], [1_200, 1_080, mergesOf(3, 400)]);
