@@ -9,7 +9,7 @@
 import type { Behavior } from '../lib/actor/behavior.ts';
 import type { ToAppOutputs } from '../protocol/job.ts';
 import type { BlockRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
-import type { AccumulatorContribution } from '../protocol/task.ts';
+import type { AccumulatorUpdate, LeftOutRecords } from '../protocol/task.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import { unreachable } from '../lib/base/assert.ts';
@@ -20,7 +20,8 @@ export interface AppOutputPorts {
   runBody(output: number, time: BatchTime, rdd: RddNode): Promise<void>;
   print(output: number, time: BatchTime, limit: number, records: readonly unknown[]): void;
   publish(output: number, time: BatchTime, records: readonly unknown[]): void;
-  accumulated(updates: readonly AccumulatorContribution[]): void;
+  accumulated(updates: readonly AccumulatorUpdate[]): void;
+  deadLetters(letters: LeftOutRecords): void;
   /** Reads one block's records. */
   read(block: BlockRef): unknown[];
 }
@@ -56,6 +57,9 @@ export function appOutputs(ports: AppOutputPorts): Behavior<null, ToAppOutputs, 
         }
         case 'accumulated':
           turn.perform('accumulate', () => ports.accumulated(message.updates), () => null);
+          return state;
+        case 'deadLetters':
+          turn.perform('deadLetters', () => ports.deadLetters(message.letters), () => null);
           return state;
         case 'flush':
           turn.reply(message.replyTo, null);

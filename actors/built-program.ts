@@ -4,6 +4,7 @@
  * Invariant: one of these for each (host, program); inline, where all hosts are one thread, they share one builder, and the
  * driver's context serves the app too.
  */
+import type { RunningFunction } from '../lib/rdd/function-scope.ts';
 import { blocksRdd } from '../lib/rdd/make.ts';
 import { andThen, inOrder } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
@@ -13,12 +14,11 @@ import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
 import type { AppJob, SlicedRdds } from '../protocol/batch.ts';
-import { decodeRecord, encodeRecord } from '../protocol/codec.ts';
+import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
-import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
@@ -151,11 +151,8 @@ export class BuiltProgram implements HostProgram {
     }
   }
 
-  takeAccumulators(operator: string): readonly AccumulatorUpdate[] {
-    return this.builder.sc.accumulators.flatMap((accumulator) => {
-      const taken = accumulator.take();
-      return taken === null ? [] : [{ program: this.program, accumulator: accumulator.index, operator, value: encodeRecord(taken.value) }];
-    });
+  get running(): RunningFunction | null {
+    return this.builder.sc.accumulators.length === 0 ? null : this.builder.sc.running;
   }
 
   factory(stream: StreamId): unknown {

@@ -14,10 +14,12 @@ import type { JobRequest, JobResult, JobSet, OutputJob, ToAppOutputs, ToJobSched
 import type { BatchInfo, ListenerEvent, OutputInfo } from '../protocol/listener.ts';
 import type { BlockRef, Sink } from '../protocol/rdd.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
+import type { LeftOutRecords } from '../protocol/task.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
+import { droppedOf, LeftOutLedger } from '../lib/rdd/left-out-ledger.ts';
 import { assert, unreachable } from '../lib/base/assert.ts';
 import { places, programPlaces } from './places.ts';
 import type { HostServices } from './services.ts';
@@ -61,6 +63,7 @@ interface State {
   readonly outstanding: ReadonlyMap<number, number>;
   /** A published output that waits for its reader. */
   readonly held: OutputJob | null;
+  readonly leftOut: LeftOutLedger;
 }
 
 type Turning = Turn<ToJobScheduler>;
@@ -126,7 +129,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
   const complete = (state: State, turn: Turning): State => {
     const { running } = state;
     assert(running !== null, 'only a running batch completes');
-    const info = infoOf(state, now());
+    const info = { ...infoOf(state, now()), leftOut: state.leftOut.endBatch() };
     const { time } = running.jobSet;
     turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time });
     emit(state, turn, { type: 'batchCompleted', info });
@@ -179,7 +182,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
   return {
     name: 'job-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null }),
+    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null, leftOut: new LeftOutLedger() }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'submitJobSet': {
@@ -198,6 +201,12 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
         }
         case 'jobResult':
           return onJobResult(state, message, turn);
+        case 'recordsLeftOut':
+          for (const given of message.leftOut) {
+            const fresh = state.leftOut.take(given);
+            if (fresh?.policy === 'deadLetter') postLetters(state, fresh, turn);
+          }
+          return state;
         case 'publishedTaken': {
           const left = Math.max(0, (state.outstanding.get(message.output) ?? 0) - 1);
           const next: State = { ...state, outstanding: new Map(state.outstanding).set(message.output, left) };
@@ -230,6 +239,12 @@ function runJob(state: State, jobSet: JobSet, job: OutputJob, sink: Sink, partit
   turn.ask<ToTaskScheduler, JobResult>(places.taskScheduler, (replyTo) => ({ type: 'runJob', request, replyTo }), outputTimeoutMs, (outcome) =>
     adapt(outcome.ok ? outcome.value : { ok: false, error: outputError(outcome.error, outputTimeoutMs) }),
   );
+}
+
+function postLetters(state: State, letters: LeftOutRecords, turn: Turning): void {
+  const { operator, batchTime, partition } = letters;
+  turn.tell(programPlaces(state.args.program).outputs, { type: 'deadLetters', letters });
+  emit(state, turn, { type: 'deadLetters', info: { operator, batchTime, partition, records: letters.letters.length, dropped: droppedOf(letters), error: letters.letters[0]?.error ?? null } });
 }
 
 function partitionsOf(jobSet: JobSet, job: OutputJob): number {
@@ -297,6 +312,7 @@ function waitingInfo(jobSet: JobSet): BatchInfo {
     totalDelayMs: null,
     records: jobSet.inputRecords,
     outputs: [],
+    leftOut: [],
   };
 }
 

@@ -4,11 +4,11 @@
  * Invariant: the same program gives the same operators, function numbers and uids on every host (compared by fingerprint
  * when it is started); what differs between hosts is only which of these methods is called there.
  */
+import type { RunningFunction } from '../lib/rdd/function-scope.ts';
 import type { AppJob, EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
-import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
 import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
@@ -60,8 +60,8 @@ export interface HostProgram {
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): void | Promise<void>;
   /** Worker. The closure of this thread. */
   resolve(ref: FunctionRef): (...args: never[]) => unknown;
-  /** Worker. What user functions have added to accumulators since the last call. */
-  takeAccumulators(operator: string): readonly AccumulatorUpdate[];
+  /** Worker. Where accumulators look up which function adds to them; null where the program has none. */
+  readonly running: RunningFunction | null;
 
   /** Io. The user's receiver or decoder factory of an input stream. */
   factory(stream: StreamId): unknown;

@@ -28,7 +28,9 @@ import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
-import { places, programPlaces } from './places.ts';
+import { passOn } from './left-behind.ts';
+import { noteState, settleStates } from './state-news.ts';
+import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
 interface Job {
@@ -187,11 +189,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
-    noteState(state, job, message, handed.task.partition, turn);
-    if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
-      const { accumulators } = report;
-      turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.task.partition })) });
-    }
+    noteState(state.known.states, job.plan, message, handed.task.partition, turn);
+    // Also where the output was lost on its way: what the task has stored is kept, and won't be computed again.
+    if (events.accepted || job.plan.ended === null) passOn(job.request.program, report, turn);
     return follow(state, id, job, events, turn);
   };
 
@@ -243,7 +243,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     for (const task of events.cancel) cancel(state, task);
     if (events.ended === null) return goOn(state, id, job, turn);
-    if (!events.ended.ok) settleStates(job, turn);
+    if (!events.ended.ok) settleStates(job.plan, turn);
     endJob(state, id, job, events.ended, turn);
   };
 
@@ -332,22 +332,6 @@ function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['en
     turn.tell(worker.ref, { type: 'forgetJobs', jobs: [id] });
   }
   turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
-}
-
-/** What state was not made by the end of its job will not be made any more. */
-function settleStates({ plan, request }: Job, turn: Turning): void {
-  for (const { purpose } of plan.stages.values()) {
-    if (purpose.kind === 'state' && request.program !== null) turn.tell(programPlaces(request.program).jobGenerator, { type: 'stateSettled', rdd: purpose.rdd });
-  }
-}
-
-/** A worker has made a partition of state: it has it from now on. Once all are made, nothing that they were made of is needed. */
-function noteState(state: State, job: Job, { host, stage, report }: Extract<FromTaskWorker, { type: 'taskSucceeded' }>, partition: number, turn: Turning): void {
-  if (report.output.kind !== 'state') return;
-  const purpose = job.plan.byNumber.get(stage)?.purpose;
-  if (purpose?.kind !== 'state') return;
-  state.known.states.own(purpose.rdd, partition, host);
-  if (job.request.program !== null && state.known.states.isMade(purpose.rdd)) turn.tell(programPlaces(job.request.program).jobGenerator, { type: 'stateSettled', rdd: purpose.rdd });
 }
 
 /** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */

@@ -72,10 +72,9 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
       }
     },
     now: () => services.clock.now(),
-    takeAccumulators: () => program?.takeAccumulators(`rdd-${stage.rdd}`) ?? [],
+    running: program?.running ?? null,
+    deadLettersPerTaskMax: options.deadLettersPerTaskMax,
     discard() {
-      // What a failed attempt has added counts for nothing.
-      program?.takeAccumulators('');
       for (const handle of written.splice(0)) pool.release(handle);
       files.remove(spills.splice(0));
     },

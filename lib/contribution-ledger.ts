@@ -1,31 +1,44 @@
 /**
  * Which contributions to accumulators have been counted.
  *
- * Invariant: each (accumulator, operator, batch time, partition) is counted once, however often its task has run.
+ * Invariant: each (accumulator, work) is counted once, however often the work has been done. Work that was begun only, since no
+ * more of the partition was wanted, is set aside until a task has done all of it, or until nobody will.
  */
-import type { AccumulatorContribution } from '../protocol/task.ts';
+import type { Accumulator } from './program/accumulator.ts';
+import type { AccumulatorUpdate } from '../protocol/task.ts';
+import { decodeRecord } from '../protocol/codec.ts';
 
 /** Batches whose contributions can still come twice: recomputation reaches no further back than what is remembered. */
 const batchesKept = 1_000;
 
-export class ContributionLedger {
-  /** Keys by batch time, oldest first; null for jobs of no batch. */
-  readonly #counted = new Map<number | null, Set<string>>();
+type Entry = { readonly accumulator: Accumulator<unknown>; whole: boolean };
 
-  /** True the first time. */
-  take({ accumulator, operator, batchTime, partition }: AccumulatorContribution): boolean {
-    let keys = this.#counted.get(batchTime);
-    if (keys === undefined) this.#counted.set(batchTime, (keys = new Set()));
-    const key = `${accumulator}/${operator}/${partition}`;
-    if (keys.has(key)) return false;
-    keys.add(key);
-    return true;
+export class ContributionLedger {
+  /** By batch time, oldest first (null for jobs of no batch), then by accumulator and work. */
+  readonly #counted = new Map<number | null, Map<string, Entry>>();
+
+  take(accumulators: readonly Accumulator<unknown>[], updates: readonly AccumulatorUpdate[]): void {
+    for (const update of updates) {
+      const accumulator = accumulators[update.accumulator];
+      if (accumulator !== undefined) this.#takeOne(accumulator, update);
+    }
   }
 
-  /** Called after each batch. */
+  #takeOne(accumulator: Accumulator<unknown>, { origin, batchTime, partition, whole, value }: AccumulatorUpdate): void {
+    let entries = this.#counted.get(batchTime);
+    if (entries === undefined) this.#counted.set(batchTime, (entries = new Map()));
+    const key = `${accumulator.index}/${batchTime}/${origin}/${partition}`;
+    if (entries.get(key)?.whole === true) return;
+    entries.set(key, { accumulator, whole });
+    if (whole) accumulator.absorb(key, decodeRecord(value));
+    else accumulator.setAside(key, decodeRecord(value));
+  }
+
+  /** Called after each batch. Of work that was only begun, what there is counts for good. */
   forgetOldest(): void {
-    for (const time of this.#counted.keys()) {
+    for (const [time, entries] of this.#counted) {
       if (this.#counted.size <= batchesKept) return;
+      for (const [key, { accumulator, whole }] of entries) if (!whole) accumulator.settle(key);
       this.#counted.delete(time);
     }
   }

@@ -9,6 +9,7 @@ import type { SparkContext } from './spark-context.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { ClusterOptions } from '../protocol/host.ts';
 import type { DurationMs } from '../protocol/time.ts';
+import { deadLettersPerTaskMaxDefault } from './rdd/function-scope.ts';
 
 /** What a `SparkContext` is made with. */
 export interface SparkContextOptions {
@@ -35,6 +36,8 @@ export interface SparkContextOptions {
   readonly actionTimeoutMs?: number;
   /** The old-generation heap of each worker thread, in MiB; 0: Node's own default. */
   readonly workerHeapMbMax?: number;
+  /** Records that one task may report as dead letters (`onError: 'deadLetter'`); more are left out and counted. Default 256. */
+  readonly deadLettersPerTaskMax?: number;
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
   /** Seeds back-off's jitter. Default 1. */
@@ -105,6 +108,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   taskTimeoutMs: duration,
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
+  deadLettersPerTaskMax: whole(0, 65_536),
   codegen: flag,
   seed: whole(0),
   ids: callable,
@@ -149,6 +153,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     taskTimeoutMs: given.taskTimeoutMs ?? tenMinutesMs,
     actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
+    deadLettersPerTaskMax: given.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault,
     inline,
     codegen: given.codegen ?? true,
     seed: given.seed ?? 1,

@@ -11,7 +11,7 @@ import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
 import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import type { SlicedRdds } from '../protocol/batch.ts';
-import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
+import { decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
 import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
@@ -333,6 +333,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     for (const { operation } of this.graph.outputs) {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }
+    for (const stream of this.deadLetterStreams) stream.close(this.#failure);
     const { internals } = this.sparkContext;
     internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
     internals.leave(this.program);
@@ -388,11 +389,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
         const taken = (): void => services.tell(programPlaces(this.program).jobScheduler, { type: 'publishedTaken', output });
         void operation.published.deliver({ time, records }, taken);
       },
-      accumulated: (updates) => {
-        for (const update of updates) {
-          if (this.#contributions.take(update)) this.sc.accumulators[update.accumulator]?.absorb(decodeRecord(update.value));
-        }
-      },
+      accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
+      deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
       read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
     });
   }

@@ -7,7 +7,7 @@ import type { ActorRef, ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { HostId, JobId, ProgramId, RddId } from './ids.ts';
 import type { BlockRef, BroadcastVersion, RddNode, ReplayRecord, Sink } from './rdd.ts';
-import type { AccumulatorContribution, FromTaskWorker, TaskOutput, ToTaskWorker } from './task.ts';
+import type { AccumulatorUpdate, FromTaskWorker, LeftOutRecords, TaskOutput, ToTaskWorker } from './task.ts';
 import type { Scope } from './block.ts';
 import type { WireError } from './errors.ts';
 
@@ -47,6 +47,8 @@ export type ToJobScheduler =
   | { readonly type: 'jobEnded'; readonly time: BatchTime; readonly output: number; readonly error: WireError | null }
   /** The records of a printed or published output. */
   | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
+  /** A task that has succeeded left these out. They may have come before, from another task that did the same work. */
+  | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }
   /** A reader on the app's thread has taken a published batch. */
   | { readonly type: 'publishedTaken'; readonly output: number }
   /** Answered when every batch up to `time` is complete. */
@@ -95,7 +97,9 @@ export type ToAppOutputs =
   | { readonly type: 'runBody'; readonly output: number; readonly time: BatchTime; readonly rdd: RddNode; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> }
   | { readonly type: 'printBatch'; readonly output: number; readonly time: BatchTime; readonly limit: number; readonly records: readonly BlockRef[]; readonly scope: Scope }
   | { readonly type: 'publishBatch'; readonly output: number; readonly time: BatchTime; readonly records: readonly BlockRef[]; readonly scope: Scope }
-  | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorContribution[] }
+  | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorUpdate[] }
+  /** Records that an operator left out, each once: for the program's dead-letter streams. */
+  | { readonly type: 'deadLetters'; readonly letters: LeftOutRecords }
   /** A marker: answered when everything sent before it has been handled. */
   | { readonly type: 'flush'; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'bodyEnded'; readonly replyTo: ReplyTo<{ readonly error: WireError | null }>; readonly error: WireError | null };

@@ -6,6 +6,7 @@
  */
 import type { BatchTime } from './time.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
+import type { OperatorPlace, RecordPolicy } from './rdd.ts';
 import type { ReplyTo } from './ref.ts';
 import type { WireError } from './errors.ts';
 
@@ -21,6 +22,20 @@ export interface BatchInfo {
   /** Records received for it; -1 where a source doesn't count. */
   readonly records: number;
   readonly outputs: readonly OutputInfo[];
+  /** Records left out by `onError` while it ran, by operator; empty where none were. */
+  readonly leftOut: readonly LeftOutInfo[];
+}
+
+/** What one operator with `onError` has left out. A record counts once, however often it is computed again. */
+export interface LeftOutInfo {
+  /** Null where nobody knows: an RDD of the app's own. */
+  readonly operator: OperatorPlace | null;
+  readonly onError: RecordPolicy;
+  readonly records: number;
+  /** Of these, how many came into the dead-letter stream. */
+  readonly deadLetters: number;
+  /** `deadLetter`: how many did not, since their task had passed deadLettersPerTaskMax. */
+  readonly dropped: number;
 }
 
 export interface OutputInfo {
@@ -43,6 +58,8 @@ export interface ListenerEvents {
   readonly threadStarted: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver' };
   /** Records that had been received but not handed over when a thread died. -1: nobody knows how many. */
   readonly recordsLost: { readonly stream: StreamId; readonly host: HostId; readonly records: number };
+  /** Records went into the dead-letter stream: of one operator and partition. `error`: the first one's. */
+  readonly deadLetters: { readonly operator: OperatorPlace | null; readonly batchTime: BatchTime | null; readonly partition: number; readonly records: number; readonly dropped: number; readonly error: WireError | null };
   /** The driver has given the program up: nothing of it runs any more. */
   readonly programEnded: { readonly error: WireError };
   /** The first failure of a batch or of the runtime: what `awaitTermination` throws. */

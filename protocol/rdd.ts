@@ -57,7 +57,12 @@ export interface AggregatorSpec {
   readonly createCombiner: FunctionRef;
   readonly mergeValue: FunctionRef;
   readonly mergeCombiners: FunctionRef;
+  /** Of `createCombiner` and `mergeValue`, which see one record's value; `mergeCombiners` sees many records' and always fails. */
+  readonly onError?: RecordPolicy;
 }
+
+/** What becomes of a record whose function throws, other than the task's failure: see docs/PROGRAMS.md. */
+export type RecordPolicy = 'skip' | 'deadLetter';
 
 /** Spark's storage levels as flags. `null` in a node: not persisted. */
 export interface StorageLevel {
@@ -85,6 +90,8 @@ interface NodeBase {
   readonly partitioner: PartitionerSpec | null;
   readonly storage: StorageLevel | null;
   readonly operator: OperatorPlace | null;
+  /** The batch for which a stream made it, whichever batch's job computes it. Absent: made by no stream. */
+  readonly batchTime?: BatchTime;
 }
 
 export type RddNode =
@@ -93,7 +100,7 @@ export type RddNode =
   /** Lines of files: partition p is the byte ranges of `splits[p]`; a line belongs to the split in which it begins. */
   | (NodeBase & { readonly kind: 'textFile'; readonly splits: readonly (readonly { file: string; start: number; end: number }[])[] })
   /** One function, record by record. */
-  | (NodeBase & { readonly kind: 'map' | 'filter' | 'flatMap' | 'mapValues' | 'flatMapValues'; readonly fn: FunctionRef })
+  | (NodeBase & { readonly kind: 'map' | 'filter' | 'flatMap' | 'mapValues' | 'flatMapValues'; readonly fn: FunctionRef; readonly onError?: RecordPolicy })
   /** fn(records: Iterable, context: TaskContext): Iterable. `withIndex` functions get (partition, records). */
   | (NodeBase & { readonly kind: 'mapPartitions'; readonly fn: FunctionRef; readonly withIndex: boolean })
   /** Each partition becomes one record, the array of its records. */
@@ -172,8 +179,11 @@ export interface StateLink {
 /** One reducer's share of one map task's output. Null: no records. */
 export type BucketRef = SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
 
-/** What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the sink's functions fail. */
-export type Sink = SinkKind & { readonly operator?: OperatorPlace | null };
+/**
+ * What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the
+ * sink's functions fail. `batchTime`: that of a shuffle's reader. `output`: the program's output that the job is of.
+ */
+export type Sink = SinkKind & { readonly operator?: OperatorPlace | null; readonly batchTime?: BatchTime; readonly output?: number };
 
 type SinkKind =
   | { readonly kind: 'shuffle'; readonly shuffle: ShuffleId; readonly spec: PartitionerSpec; readonly combine: AggregatorSpec | null; readonly keyed: boolean }
@@ -186,7 +196,7 @@ type SinkKind =
   | { readonly kind: 'aggregate'; readonly zero: Uint8Array; readonly seqFn: FunctionRef }
   /** The `limit` first by key order (`order` null: canonical) of each partition, sorted. */
   | { readonly kind: 'takeOrdered'; readonly limit: number; readonly descending: boolean; readonly order: FunctionRef | null }
-  | { readonly kind: 'foreach'; readonly fn: FunctionRef }
+  | { readonly kind: 'foreach'; readonly fn: FunctionRef; readonly onError?: RecordPolicy }
   | { readonly kind: 'foreachPartition'; readonly fn: FunctionRef }
   /** Up to `limit` keys of the partition, evenly spread, and the number of records: for range bounds. */
   | { readonly kind: 'sampleKeys'; readonly limit: number }

@@ -6,7 +6,7 @@
  */
 import type { BatchTime } from './time.ts';
 import type { HostId, JobId, ProgramId, RddId, ShuffleId, TaskId } from './ids.ts';
-import type { BlockRef, BroadcastVersion, BucketRef, RddNode, ReplayRecord, Sink, StateLink } from './rdd.ts';
+import type { BlockRef, BroadcastVersion, BucketRef, OperatorPlace, RddNode, RecordPolicy, ReplayRecord, Sink, StateLink } from './rdd.ts';
 import type { WireError } from './errors.ts';
 
 /** What all tasks of one stage share. `shape` is equal for stages that run the same loops (ids and blocks left out). */
@@ -65,19 +65,46 @@ export interface TaskSpec {
   readonly owner: HostId | null;
 }
 
-/** A contribution to an accumulator: counted once per (accumulator, operator, batch time, partition). */
-export interface AccumulatorUpdate {
+/**
+ * The work of one operator's functions on one of its partitions, as it is named wherever it must count once: by (origin, batch
+ * time, partition). A stream makes its RDD for a batch time once, so an RDD stands for (operator, batch time).
+ */
+export interface WorkName {
   readonly program: ProgramId;
+  /** `rdd-N`: functions of that RDD's node; `shuffle-N`: the combining before it; `output-N`, `job-N`: functions of a sink; `task-N`: what has none of these names. */
+  readonly origin: string;
+  /** Of the operator's RDD where a stream made it, else of the job. */
+  readonly batchTime: BatchTime | null;
+  /** Of the operator's own RDD, whatever the task computes. */
+  readonly partition: number;
+}
+
+/** A contribution to an accumulator: counted once for each (accumulator, work). */
+export interface AccumulatorUpdate extends WorkName {
   readonly accumulator: number;
-  /** The operator whose function added it. */
+  /** The uid of the operator whose function added it. */
   readonly operator: string;
+  /** False: the task read the beginning of the partition only (a limit was reached). Another's whole work counts in its place. */
+  readonly whole: boolean;
   readonly value: Uint8Array;
 }
 
-/** An update with what makes it unique. */
-export interface AccumulatorContribution extends AccumulatorUpdate {
-  readonly batchTime: BatchTime | null;
-  readonly partition: number;
+/** The records that an operator's policy has left out of one partition. They are numbered from 0, alike in every attempt. */
+export interface LeftOutRecords extends WorkName {
+  readonly operator: OperatorPlace | null;
+  readonly policy: RecordPolicy;
+  /** How many there were. */
+  readonly records: number;
+  /** `deadLetter` only: the first of them, as many as the task may report. */
+  readonly letters: readonly LetterRecord[];
+}
+
+export interface LetterRecord {
+  readonly index: number;
+  /** In the record codec; null where it can't be encoded, or is too large to be sent along. */
+  readonly record: Uint8Array | null;
+  readonly preview: string;
+  readonly error: WireError;
 }
 
 export type TaskOutput =
@@ -95,6 +122,8 @@ export interface TaskReport {
   /** Partitions of persisted RDDs that this task has stored. */
   readonly stored: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
   readonly accumulators: readonly AccumulatorUpdate[];
+  /** Absent: none. */
+  readonly leftOut?: readonly LeftOutRecords[];
   readonly runMs: number;
 }
 

@@ -6,6 +6,8 @@
  * (narrow.ts, keyed.ts, combined.ts), and how RDDs are made and remembered by StreamNode.
  */
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
+import type { RecordOptions } from '../rdd/record-options.ts';
+import { policyOf } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
@@ -30,20 +32,20 @@ export class DStream<T> extends StreamNode<T> {
   // Record by record, partition by partition.
 
   /** One record for each. A function that returns an array of two makes a stream of pairs. */
-  map<U extends RecordHint>(fn: (record: T) => U): DStream<U> {
-    return this.derive(mapSpec(this, checkFunction('map', fn)));
+  map<U extends RecordHint>(fn: (record: T) => U, options?: RecordOptions): DStream<U> {
+    return this.derive(mapSpec(this, checkFunction('map', fn), options));
   }
 
-  /** None, one or many records for each: whatever the function's result iterates over. */
-  flatMap<U extends RecordHint>(fn: (record: T) => Iterable<U>): DStream<U> {
-    return this.derive(flatMapSpec(this, checkFunction('flatMap', fn)));
+  /** None, one or many records for each: whatever the function's result iterates over. With `onError`: all of them or none. */
+  flatMap<U extends RecordHint>(fn: (record: T) => Iterable<U>, options?: RecordOptions): DStream<U> {
+    return this.derive(flatMapSpec(this, checkFunction('flatMap', fn), options));
   }
 
   /** The records for which the function returns true. */
-  filter<S extends T>(fn: (record: T) => record is S): DStream<S>;
-  filter(fn: (record: T) => boolean): DStream<T>;
-  filter(fn: (record: T) => boolean): DStream<T> {
-    return this.derive(filterSpec(this, checkFunction('filter', fn)));
+  filter<S extends T>(fn: (record: T) => record is S, options?: RecordOptions): DStream<S>;
+  filter(fn: (record: T) => boolean, options?: RecordOptions): DStream<T>;
+  filter(fn: (record: T) => boolean, options?: RecordOptions): DStream<T> {
+    return this.derive(filterSpec(this, checkFunction('filter', fn), options));
   }
 
   /** Each partition as one record: the array of its records. */
@@ -102,13 +104,13 @@ export class DStream<T> extends StreamNode<T> {
   // Pairs.
 
   /** The value changed, the key and the layout kept. */
-  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => W): DStream<[K, W]> {
-    return this.derive(mapValuesSpec(this, checkFunction('mapValues', fn)));
+  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => W, options?: RecordOptions): DStream<[K, W]> {
+    return this.derive(mapValuesSpec(this, checkFunction('mapValues', fn), options));
   }
 
   /** None, one or many values for each, all under its key. */
-  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => Iterable<W>): DStream<[K, W]> {
-    return this.derive(flatMapValuesSpec(this, checkFunction('flatMapValues', fn)));
+  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => Iterable<W>, options?: RecordOptions): DStream<[K, W]> {
+    return this.derive(flatMapValuesSpec(this, checkFunction('flatMapValues', fn), options));
   }
 
   /** [key, all its values]. */
@@ -121,7 +123,10 @@ export class DStream<T> extends StreamNode<T> {
     return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions)));
   }
 
-  /** As `reduceByKey`, into a value of another type. */
+  /**
+   * As `reduceByKey`, into a value of another type. `options.onError` is of `createCombiner` and `mergeValue`, which see one
+   * record's value; what `mergeCombiners` throws fails the task.
+   */
   combineByKey<K, V, C extends RecordHint>(
     this: DStream<readonly [K, V]>,
     createCombiner: (value: V) => C,
@@ -129,12 +134,13 @@ export class DStream<T> extends StreamNode<T> {
     mergeCombiners: (a: C, b: C) => C,
     partitions?: number,
     mapSideCombine = true,
+    options?: RecordOptions,
   ): DStream<[K, C]> {
     checkFunction('combineByKey', createCombiner);
     checkFunction('combineByKey', mergeValue);
     checkFunction('combineByKey', mergeCombiners);
     const count = checkCount('combineByKey', 'partitions', partitions);
-    return this.derive(combineByKeySpec(this, createCombiner, mergeValue, mergeCombiners, count, mapSideCombine));
+    return this.derive(combineByKeySpec(this, createCombiner, mergeValue, mergeCombiners, count, mapSideCombine, options));
   }
 
   /** [key, [value, other value]] for every pair of values of a key that both streams have in the batch. */
@@ -267,9 +273,10 @@ export class DStream<T> extends StreamNode<T> {
   }
 
   /** Calls the function with every record, on the workers. */
-  foreach(fn: (record: T) => void): void {
+  foreach(fn: (record: T) => void, options?: RecordOptions): void {
     checkFunction('foreach', fn);
-    this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false) }));
+    const policy = policyOf('foreach', options);
+    this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false), ...policy }));
   }
 
   /** Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. */

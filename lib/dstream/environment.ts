@@ -17,8 +17,8 @@ export interface GraphHost {
   readonly rdds: RddContext;
   /** Takes a function on records into the program's table. Throws AsyncRecordFunction, unless it may be async. */
   registerFunction(fn: Function, role: string, place: OperatorPlace, mayBeAsync: boolean): FunctionRef;
-  /** RDDs that are made inside the call carry this place in errors. */
-  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>): Eventually<R>;
+  /** RDDs that are made inside the call carry this place in errors, and are of the batch at `time`. */
+  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>, time?: BatchTime | null): Eventually<R>;
   /** One call of a transform function: what it makes and what its actions return is recorded, for replays on workers. */
   runTransform<R>(operator: number, time: BatchTime, parents: readonly RDD<unknown>[], call: () => Eventually<R>): Eventually<R>;
   /** True for RDDs made while the program was built: they live as long as the program. */

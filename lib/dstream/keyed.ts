@@ -5,18 +5,19 @@
  * has no RDD they have none.
  */
 import type { RecordHint } from '../rdd/rdd.ts';
+import type { RecordOptions } from '../rdd/record-options.ts';
 import type { DStream } from './dstream.ts';
-import { given, narrow, onWorkers, partitionsOf } from './narrow.ts';
+import { given, narrow, onWorkers, partitionsOf, withPolicy } from './narrow.ts';
 import type { OperatorSpec } from './operator-spec.ts';
 
 type Pairs<K, V> = DStream<readonly [K, V]>;
 
-export function mapValuesSpec<K, V, W extends RecordHint>(parent: Pairs<K, V>, fn: (value: V) => W): OperatorSpec<[K, W]> {
-  return narrow(parent, 'mapValues', [onWorkers('mapValues', fn)], {}, (rdd) => rdd.mapValues(fn));
+export function mapValuesSpec<K, V, W extends RecordHint>(parent: Pairs<K, V>, fn: (value: V) => W, options?: RecordOptions): OperatorSpec<[K, W]> {
+  return withPolicy('mapValues', options, narrow(parent, 'mapValues', [onWorkers('mapValues', fn)], {}, (rdd) => rdd.mapValues(fn, options)));
 }
 
-export function flatMapValuesSpec<K, V, W extends RecordHint>(parent: Pairs<K, V>, fn: (value: V) => Iterable<W>): OperatorSpec<[K, W]> {
-  return narrow(parent, 'flatMapValues', [onWorkers('flatMapValues', fn)], {}, (rdd) => rdd.flatMapValues(fn));
+export function flatMapValuesSpec<K, V, W extends RecordHint>(parent: Pairs<K, V>, fn: (value: V) => Iterable<W>, options?: RecordOptions): OperatorSpec<[K, W]> {
+  return withPolicy('flatMapValues', options, narrow(parent, 'flatMapValues', [onWorkers('flatMapValues', fn)], {}, (rdd) => rdd.flatMapValues(fn, options)));
 }
 
 export function groupByKeySpec<K, V>(parent: Pairs<K, V>, partitions: number | undefined): OperatorSpec<[K, V[]]> {
@@ -34,9 +35,11 @@ export function combineByKeySpec<K, V, C extends RecordHint>(
   mergeCombiners: (a: C, b: C) => C,
   partitions: number | undefined,
   mapSideCombine: boolean,
+  options?: RecordOptions,
 ): OperatorSpec<[K, C]> {
   const functions = [onWorkers('createCombiner', createCombiner), onWorkers('mergeValue', mergeValue), onWorkers('mergeCombiners', mergeCombiners)];
-  return narrow(parent, 'combineByKey', functions, given({ partitions, mapSideCombine }), (rdd) =>
-    rdd.combineByKey(createCombiner, mergeValue, mergeCombiners, partitionsOf(rdd, partitions), mapSideCombine),
+  const spec = narrow(parent, 'combineByKey', functions, given({ partitions, mapSideCombine }), (rdd) =>
+    rdd.combineByKey(createCombiner, mergeValue, mergeCombiners, partitionsOf(rdd, partitions), mapSideCombine, options),
   );
+  return withPolicy('combineByKey', options, spec);
 }

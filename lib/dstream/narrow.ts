@@ -8,6 +8,8 @@
  */
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
 import type { RddContext } from '../rdd/context.ts';
+import type { RecordOptions } from '../rdd/record-options.ts';
+import { policyOf } from '../rdd/record-options.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import type { DStream } from './dstream.ts';
 import { andThen } from './generated.ts';
@@ -30,21 +32,26 @@ export function narrow<T, U>(
   };
 }
 
+/** An operator whose functions may have a policy. It is no part of the uid: an operator with another policy is the same one. */
+export function withPolicy<U>(method: string, options: RecordOptions | undefined, spec: OperatorSpec<U>): OperatorSpec<U> {
+  return { ...spec, ...policyOf(method, options) };
+}
+
 /** A function on records, for the function table. */
 export function onWorkers(role: string, fn: Function): OperatorFunction {
   return { fn, role, runsOn: 'workers' };
 }
 
-export function mapSpec<T, U extends RecordHint>(parent: DStream<T>, fn: (record: T) => U): OperatorSpec<U> {
-  return narrow(parent, 'map', [onWorkers('map', fn)], {}, (rdd) => rdd.map(fn));
+export function mapSpec<T, U extends RecordHint>(parent: DStream<T>, fn: (record: T) => U, options?: RecordOptions): OperatorSpec<U> {
+  return withPolicy('map', options, narrow(parent, 'map', [onWorkers('map', fn)], {}, (rdd) => rdd.map(fn, options)));
 }
 
-export function flatMapSpec<T, U extends RecordHint>(parent: DStream<T>, fn: (record: T) => Iterable<U>): OperatorSpec<U> {
-  return narrow(parent, 'flatMap', [onWorkers('flatMap', fn)], {}, (rdd) => rdd.flatMap(fn));
+export function flatMapSpec<T, U extends RecordHint>(parent: DStream<T>, fn: (record: T) => Iterable<U>, options?: RecordOptions): OperatorSpec<U> {
+  return withPolicy('flatMap', options, narrow(parent, 'flatMap', [onWorkers('flatMap', fn)], {}, (rdd) => rdd.flatMap(fn, options)));
 }
 
-export function filterSpec<T>(parent: DStream<T>, fn: (record: T) => boolean): OperatorSpec<T> {
-  return narrow(parent, 'filter', [onWorkers('filter', fn)], {}, (rdd) => rdd.filter(fn));
+export function filterSpec<T>(parent: DStream<T>, fn: (record: T) => boolean, options?: RecordOptions): OperatorSpec<T> {
+  return withPolicy('filter', options, narrow(parent, 'filter', [onWorkers('filter', fn)], {}, (rdd) => rdd.filter(fn, options)));
 }
 
 export function glomSpec<T>(parent: DStream<T>): OperatorSpec<T[]> {

@@ -7,6 +7,7 @@
  * A new kind of operator (a window, a state) is a function that returns a spec; a DStream needs no subclass for it.
  */
 import type { RDD } from '../rdd/rdd.ts';
+import type { RecordPolicy } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { BatchEnvironment } from './environment.ts';
 import type { DStream } from './dstream.ts';
@@ -30,6 +31,8 @@ export interface OperatorSpec<T> {
   /** Plain data that tells two operators of a kind apart: partitions, hosts, durations. Part of the derived uid. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly functions?: readonly OperatorFunction[];
+  /** Of functions on records: what becomes of a record whose function throws. Left out: the task fails. */
+  readonly onError?: RecordPolicy;
   /** Left out: the first parent's, or the batch interval. */
   readonly slideMs?: number;
   /** How long parents must remember their RDDs, given how long this stream does. Left out: as long. */

@@ -11,7 +11,7 @@
  */
 import type { RDD } from '../rdd/rdd.ts';
 import type { OutputAction, OutputJob } from '../../protocol/job.ts';
-import type { FunctionRef, OperatorPlace } from '../../protocol/rdd.ts';
+import type { FunctionRef, OperatorPlace, RecordPolicy } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { DStream } from './dstream.ts';
 import type { PublishedStream } from './published-stream.ts';
@@ -30,7 +30,8 @@ export type OutputKind =
   | { readonly kind: 'foreachRDD'; readonly body: OutputBody }
   | { readonly kind: 'print'; readonly limit: number }
   | { readonly kind: 'publish'; readonly published: PublishedStream<unknown> }
-  | { readonly kind: 'foreach' | 'foreachPartition'; readonly fn: FunctionRef }
+  | { readonly kind: 'foreach'; readonly fn: FunctionRef; readonly onError?: RecordPolicy }
+  | { readonly kind: 'foreachPartition'; readonly fn: FunctionRef }
   | { readonly kind: 'saveText' | 'saveObjects'; readonly prefix: string; readonly suffix: string | null };
 
 export interface OutputOperation {
@@ -51,7 +52,7 @@ export function jobOf(output: OutputOperation, rdd: RDD<unknown>, time: BatchTim
   return { output: output.index, action: actionOf(output, time), rdd: rdd.id, operation: output, target: rdd };
 }
 
-function actionOf({ operation, operator }: OutputOperation, time: BatchTime): OutputAction {
+function actionOf({ index: output, operation, operator }: OutputOperation, time: BatchTime): OutputAction {
   switch (operation.kind) {
     case 'foreachRDD':
       return { kind: 'foreachRDD' };
@@ -61,7 +62,7 @@ function actionOf({ operation, operator }: OutputOperation, time: BatchTime): Ou
       return { kind: 'publish', outstandingMax: operation.published.bound, mode: operation.published.mode };
     case 'foreach':
     case 'foreachPartition':
-      return { kind: 'run', sink: { kind: operation.kind, fn: operation.fn, operator } };
+      return { kind: 'run', sink: { ...operation, operator, output } };
     case 'saveText':
     case 'saveObjects':
       return { kind: 'run', sink: { kind: operation.kind, directory: batchDirectory(operation.prefix, operation.suffix, time), operator } };

@@ -35,6 +35,7 @@ export class PublishedStream<T> implements AsyncIterable<PublishedBatch<T>> {
 
   #waiting: { readonly batch: PublishedBatch<T>; readonly taken: () => void }[] = [];
   #dropped = 0;
+  #droppedRecords = 0;
   #reading = false;
   #end: { readonly error: Error | null } | null = null;
   /** Reads that wait for a batch, and deliveries that wait for room. */
@@ -53,6 +54,11 @@ export class PublishedStream<T> implements AsyncIterable<PublishedBatch<T>> {
   /** How many batches were dropped unread. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** How many records were in these. */
+  get droppedRecords(): number {
+    return this.#droppedRecords;
   }
 
   /** How many batches wait for the reader. */
@@ -122,7 +128,9 @@ export class PublishedStream<T> implements AsyncIterable<PublishedBatch<T>> {
 
   #drop(): void {
     this.#dropped += 1;
-    this.#waiting.shift()?.taken();
+    const oldest = this.#waiting.shift();
+    this.#droppedRecords += oldest?.batch.records.length ?? 0;
+    oldest?.taken();
   }
 
   #releaseHolders(): void {

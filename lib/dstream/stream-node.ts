@@ -51,6 +51,8 @@ export class StreamNode<T> {
   #persistedByItself = false;
   #checkpointMs: number | null = null;
   #rememberMs: number | null = null;
+  /** The time for which `compute` runs. */
+  #computing: BatchTime | null = null;
   #generated = new Map<BatchTime, RDD<T> | Promise<RDD<T> | null>>();
 
   constructor(graph: DStreamGraph, spec: OperatorSpec<T>) {
@@ -149,9 +151,15 @@ export class StreamNode<T> {
     const known = this.#generated.get(time);
     if (known !== undefined) return known;
     if (!this.isTimeValid(time)) return null;
+    // A state or a window may ask this very stream for an earlier time meanwhile.
+    const before = this.#computing;
+    this.#computing = time;
     const made = guarded(
       () => this.compute(time, env),
       (thrown) => operatorError(thrown, this.operator, time),
+      () => {
+        this.#computing = before;
+      },
     );
     if (!isPromise(made)) return this.#keep(time, made);
     // Until it settles the promise stands in, so that two children don't compute the same RDD twice.
@@ -185,7 +193,7 @@ export class StreamNode<T> {
 
   /** Makes RDDs that carry this operator's name in errors. */
   making<R>(make: () => Eventually<R>): Eventually<R> {
-    return this.host.whileMaking(this.operator, make);
+    return this.host.whileMaking(this.operator, make, this.#computing);
   }
 
   protected compute(time: BatchTime, env: BatchEnvironment): Generated<T> {

@@ -1,47 +1,65 @@
 /**
  * An accumulator: what the tasks add up, for the app to read.
  *
- * Invariant: `add` on a worker goes into the running task's own sum, which the runtime takes (`take`) when the task has
- * succeeded and drops when it failed; the app's total grows by `absorb`, once for each (accumulator, operator, batch time,
- * partition), however often the work was done.
+ * Invariant: `add` inside of a task goes to the work that the running function does (see lib/rdd/function-scope.ts), which is
+ * reported when the task has succeeded and dropped when it failed. The app's total grows by `absorb`, once for each piece of
+ * work, however often it was done; who has counted already is the ledger's business.
  *
- *   worker: add, add, add -> take() --(with the task's report)--> driver, once per key --> app: absorb() -> value
+ *   worker: add, add, add --> scope --(with the task's report)--> driver --> app: ledger --> absorb / setAside --> value
  */
+import type { RunningFunction } from '../rdd/function-scope.ts';
+
 export class Accumulator<A> {
   /** Place among the program's accumulators. */
   readonly index: number;
   readonly name: string;
   readonly #merge: (a: A, b: A) => A;
+  readonly #running: RunningFunction;
   #total: A;
-  #pending: { value: A } | null = null;
+  /** Of work that was not done to its end, by the work's key: replaced when it has been. */
+  readonly #aside = new Map<string, A>();
 
-  constructor(index: number, name: string, initial: A, merge: (a: A, b: A) => A) {
+  constructor(index: number, name: string, initial: A, merge: (a: A, b: A) => A, running: RunningFunction = { scope: null }) {
     this.index = index;
     this.name = name;
     this.#total = initial;
     this.#merge = merge;
+    this.#running = running;
   }
 
-  /** On a worker: counted once, when its task has succeeded. On the app: counted at once. */
+  /** In a function that runs in a task: counted once, when the task has succeeded. On the app: counted at once. */
   add(value: A): void {
-    if (this.#pending === null) this.#pending = { value };
-    else this.#pending.value = this.#merge(this.#pending.value, value);
+    const { scope } = this.#running;
+    if (scope === null) {
+      this.#total = this.#merge(this.#total, value);
+      return;
+    }
+    const sum = scope.sums[this.index];
+    if (sum === undefined) scope.sums[this.index] = { value };
+    else sum.value = this.#merge(sum.value as A, value);
   }
 
   /** On the app: the total of all tasks that have succeeded so far. On a worker: the initial value. */
   get value(): A {
-    return this.#pending === null ? this.#total : this.#merge(this.#total, this.#pending.value);
+    let value = this.#total;
+    for (const part of this.#aside.values()) value = this.#merge(value, part);
+    return value;
   }
 
-  /** By the runtime, on a worker: what was added since the last call, or null. */
-  take(): { readonly value: A } | null {
-    const taken = this.#pending;
-    this.#pending = null;
-    return taken;
-  }
-
-  /** By the runtime, on the app: a task's contribution. */
-  absorb(value: A): void {
+  /** By the runtime, on the app: the contribution of work done to its end, in place of what was set aside for it. */
+  absorb(key: string, value: A): void {
+    this.#aside.delete(key);
     this.#total = this.#merge(this.#total, value);
+  }
+
+  /** By the runtime, on the app: the contribution of work of which only the beginning was wanted. */
+  setAside(key: string, value: A): void {
+    this.#aside.set(key, value);
+  }
+
+  /** By the runtime, on the app: nothing more comes of that work. */
+  settle(key: string): void {
+    const part = this.#aside.get(key);
+    if (part !== undefined) this.absorb(key, part);
   }
 }

@@ -10,6 +10,8 @@ import type { BatchTime } from '../../protocol/time.ts';
 import { checkFunction, checkPort, checkText } from '../dstream/arguments.ts';
 import { BatchesInputDStream } from '../dstream/batches-input.ts';
 import { transformSpec, unionSpec } from '../dstream/combined.ts';
+import { DeadLetterStream } from '../dstream/dead-letters.ts';
+import type { DeadLetterOptions } from '../dstream/dead-letters.ts';
 import { DStream } from '../dstream/dstream.ts';
 import { FileInputDStream } from '../dstream/file-input.ts';
 import type { FileStreamOptions } from '../dstream/file-input.ts';
@@ -52,6 +54,7 @@ export class ProgramBuilder {
   readonly graph: DStreamGraph;
   readonly sc: ProgramSparkContext;
   readonly queues: RddQueue<unknown>[] = [];
+  readonly deadLetterStreams: DeadLetterStream[] = [];
 
   constructor(options: ProgramOptions) {
     const { program, batchIntervalMs, defaultParallelism, local = null, fileSizes = noFiles, checkpointDirectory = null } = options;
@@ -121,6 +124,17 @@ export class ProgramBuilder {
     return new DStream<U>(this.graph, transformSpec<U>('transform', streams as readonly DStream<unknown>[], fn, (rdds, time) => fn([...rdds] as RDD<T>[], time)));
   }
 
+  /**
+   * The records that operators with `onError: 'deadLetter'` leave out. Return it from the program, and read it on the app. It
+   * has one reader; each call gives a stream of its own, with all of them.
+   */
+  deadLetters(options?: DeadLetterOptions): DeadLetterStream {
+    this.graph.checkBuilding('deadLetters');
+    const letters = new DeadLetterStream(options);
+    this.deadLetterStreams.push(letters);
+    return letters;
+  }
+
   /** Makes a function known to the workers, for use on RDDs inside of foreachRDD. Returns the function itself. */
   task<F extends (...args: never[]) => unknown>(fn: F): F {
     this.graph.checkBuilding('task');
@@ -158,6 +172,7 @@ export class ProgramBuilder {
         queues: this.queues.length,
         broadcasts: this.sc.broadcasts.length,
         accumulators: this.sc.accumulators.map(({ name }) => name),
+        deadLetterStreams: this.deadLetterStreams.length,
         rememberMs: this.graph.rememberMs,
       }),
       functionHash: this.functions.hash,

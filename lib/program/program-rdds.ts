@@ -53,6 +53,7 @@ export class ProgramRdds implements RddContext, GraphHost {
   #runtime: RddContext | null = null;
   #scratch: Map<RddId, RddNode> | null = null;
   #operator: OperatorPlace | null = null;
+  #batchTime: BatchTime | null = null;
   #stores = false;
   #count = 0;
 
@@ -85,7 +86,8 @@ export class ProgramRdds implements RddContext, GraphHost {
     return id;
   }
 
-  define(node: RddNode): void {
+  define(given: RddNode): void {
+    const node = this.#batchTime === null ? given : { ...given, batchTime: this.#batchTime };
     if (this.#scratch !== null) this.#scratch.set(node.id, node);
     else if (this.#runtime === null) this.#built.set(node.id, node);
     else {
@@ -152,11 +154,13 @@ export class ProgramRdds implements RddContext, GraphHost {
     return this.functions.register(fn, role, place.place, mayBeAsync);
   }
 
-  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>): Eventually<R> {
-    const before = this.#operator;
+  whileMaking<R>(place: OperatorPlace, make: () => Eventually<R>, time: BatchTime | null = null): Eventually<R> {
+    const [operator, before] = [this.#operator, this.#batchTime];
     this.#operator = place;
+    this.#batchTime = time;
     return guarded(make, (thrown) => thrown, () => {
-      this.#operator = before;
+      this.#operator = operator;
+      this.#batchTime = before;
     });
   }
 

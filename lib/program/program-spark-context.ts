@@ -6,6 +6,7 @@
  */
 import { MillraceError } from '../../protocol/errors.ts';
 import { checkText } from '../dstream/arguments.ts';
+import type { RunningFunction } from '../rdd/function-scope.ts';
 import { emptyRdd, parallelize, textFileRdd, unionRdds } from '../rdd/make.ts';
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
 import { Accumulator } from './accumulator.ts';
@@ -20,6 +21,8 @@ export class ProgramSparkContext {
   readonly #fileSizes: FileSizes;
   readonly broadcasts: Broadcast<unknown>[] = [];
   readonly accumulators: Accumulator<unknown>[] = [];
+  /** By this thread's tasks: for which work a function adds to an accumulator. */
+  readonly running: RunningFunction = { scope: null };
   readonly #checkBuilding: (what: string) => void;
 
   constructor(rdds: ProgramRdds, fileSizes: FileSizes, checkBuilding: (what: string) => void) {
@@ -72,7 +75,7 @@ export class ProgramSparkContext {
     }
     const index = this.accumulators.length;
     const sum = (a: number, b: number): number => a + b;
-    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge ?? (sum as unknown as (a: A, b: A) => A));
+    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge ?? (sum as unknown as (a: A, b: A) => A), this.running);
     this.accumulators.push(accumulator as unknown as Accumulator<unknown>);
     return accumulator;
   }

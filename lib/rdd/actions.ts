@@ -13,6 +13,8 @@ import { reduceByKey, withValues } from './pair-combine.ts';
 import type { RDD } from './rdd.ts';
 import { builtin, derivedFunction, userFunction, wholeNumber } from './rdd-base.ts';
 import { mapBuiltin } from './reshape.ts';
+import type { RecordOptions } from './record-options.ts';
+import { policyOf } from './record-options.ts';
 import type { TaskContext } from './task-context.ts';
 
 type Rdd = RDD<unknown>;
@@ -101,8 +103,8 @@ export function lookup<K, V>(rdd: RDD<readonly [K, V]>, key: K): Promise<V[]> {
   });
 }
 
-export function foreach<T>(rdd: Rdd, f: (record: T) => void): Promise<void> {
-  return effect(rdd, 'foreach', () => ({ kind: 'foreach', fn: userFunction(rdd.context, f, 'foreach') }));
+export function foreach<T>(rdd: Rdd, f: (record: T) => void, options?: RecordOptions): Promise<void> {
+  return effect(rdd, 'foreach', () => ({ kind: 'foreach', fn: userFunction(rdd.context, f, 'foreach'), ...policyOf('foreach', options) }));
 }
 
 export function foreachPartition<T>(rdd: Rdd, f: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): Promise<void> {

@@ -6,7 +6,8 @@
  *
  *   source --push--> op 0 --push--> op 1 --push--> sink
  */
-import { aliveEveryRecords } from './loop-state.ts';
+import type { FunctionScope } from './function-scope.ts';
+import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
 import type { Feed, Loop, LoopShape, Op, PairColumns, UserFunction } from './fuse.ts';
 
@@ -71,7 +72,8 @@ function signOfLife(state: LoopState): void {
 }
 
 function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Progress): Push {
-  const call = calling(op.fn, step, state, progress);
+  if (hasPolicy(op)) return opWithPolicy(op, step, push, state, progress);
+  const call = calling(op, step, state, progress);
   switch (op.kind) {
     case 'map':
       return (record) => push(call(record, record));
@@ -80,7 +82,7 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
         if (call(record, record)) push(record);
       };
     case 'flatMap':
-      return (record) => each(call(record, record), step, record, state, progress, push);
+      return (record) => each(call(record, record), op, step, record, state, progress, push);
     case 'mapValues':
       return (record) => {
         const pair = pairOf(record, step, state, progress);
@@ -89,7 +91,7 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
     case 'flatMapValues':
       return (record) => {
         const pair = pairOf(record, step, state, progress);
-        each(call(record, pair[1]), step, record, state, progress, (value) => push([pair[0], value]));
+        each(call(record, pair[1]), op, step, record, state, progress, (value) => push([pair[0], value]));
       };
     case 'zipWithIndex':
       return (record) => {
@@ -100,8 +102,82 @@ function opOf(op: Op, step: number, push: Push, state: LoopState, progress: Prog
   }
 }
 
+/** Stands for the result of a function that threw, and whose record is left out. */
+const leftOut = Symbol('left out');
+
+/** An operator whose function may throw without harm to other records: the record is left out. */
+function opWithPolicy(op: Op, step: number, push: Push, state: LoopState, progress: Progress): Push {
+  const calls = calling(op, step, state, progress);
+  const call = (record: unknown, argument: unknown): unknown => {
+    try {
+      return calls(record, argument);
+    } catch (thrown) {
+      state.leaveOut(thrown, step, record);
+      return leftOut;
+    }
+  };
+  /** An iterable is drawn at once: it can throw, too. */
+  const callAll = (record: unknown, argument: unknown): unknown => {
+    try {
+      const result = calls(record, argument);
+      return Array.isArray(result) ? result : state.drawAll(result, step);
+    } catch (thrown) {
+      state.leaveOut(thrown, step, record);
+      return leftOut;
+    }
+  };
+  switch (op.kind) {
+    case 'map':
+      return (record) => {
+        const result = call(record, record);
+        if (result !== leftOut) push(result);
+      };
+    case 'filter':
+      return (record) => {
+        const result = call(record, record);
+        if (result !== leftOut && result) push(record);
+      };
+    case 'flatMap':
+      return (record) => {
+        const results = callAll(record, record);
+        if (results !== leftOut) each(results, op, step, record, state, progress, push);
+      };
+    case 'mapValues':
+      return (record) => {
+        const pair = pairOf(record, step, state, progress);
+        const result = call(record, pair[1]);
+        if (result !== leftOut) push([pair[0], result]);
+      };
+    case 'flatMapValues':
+      return (record) => {
+        const pair = pairOf(record, step, state, progress);
+        const results = callAll(record, pair[1]);
+        if (results !== leftOut) each(results, op, step, record, state, progress, (value) => push([pair[0], value]));
+      };
+    case 'zipWithIndex':
+      throw new Error('zipWithIndex calls no function, so it has no policy.');
+  }
+}
+
+/** The scope to note where a step's function runs; null where the program has no accumulators. */
+function trackedScope(state: LoopState, scope: FunctionScope | null | undefined): FunctionScope | null {
+  return state.running === null ? null : scope ?? null;
+}
+
+/** The function, noting its scope first; the function itself where there is none to note. */
+function inScope(fn: UserFunction | null, state: LoopState, given: FunctionScope | null | undefined): UserFunction | null {
+  const scope = trackedScope(state, given);
+  const { running } = state;
+  if (scope === null || running === null || fn === null) return fn;
+  return (...args) => {
+    running.scope = scope;
+    return fn(...args);
+  };
+}
+
 /** A call of a step's function: noted, and its first result looked at for a promise. */
-function calling(fn: UserFunction | null, step: number, state: LoopState, progress: Progress): (record: unknown, argument: unknown) => unknown {
+function calling(op: Op, step: number, state: LoopState, progress: Progress): (record: unknown, argument: unknown) => unknown {
+  const fn = inScope(op.fn, state, op.scope);
   let first = true;
   return (record, argument) => {
     progress.step = step;
@@ -115,12 +191,13 @@ function calling(fn: UserFunction | null, step: number, state: LoopState, progre
   };
 }
 
-function each(result: unknown, step: number, record: unknown, state: LoopState, progress: Progress, push: Push): void {
+function each(result: unknown, op: Op, step: number, record: unknown, state: LoopState, progress: Progress, push: Push): void {
   if (Array.isArray(result)) {
     for (let index = 0, end = result.length; index < end && !progress.done; index += 1) push(result[index]);
     return;
   }
   const draw = state.draw(result, step);
+  const scope = trackedScope(state, op.scope);
   try {
     for (let portion = draw.next(); portion.length !== 0; portion = draw.next()) {
       for (let index = 0; index < portion.length && !progress.done; index += 1) push(portion[index]);
@@ -128,6 +205,7 @@ function each(result: unknown, step: number, record: unknown, state: LoopState, 
       // Set again: drawing runs the user's iterator.
       progress.step = step;
       progress.record = record;
+      if (scope !== null) state.running!.scope = scope;
     }
   } catch (thrown) {
     // What the iterator's clean-up throws must not hide the failure.
@@ -148,9 +226,21 @@ function pairOf(record: unknown, step: number, state: LoopState, progress: Progr
 
 function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
   const step = shape.ops.length;
+  const fns = state.sinkFns.map((fn) => inScope(fn, state, state.sinkScope));
   const note = (record: unknown): void => {
     progress.step = step;
     progress.record = record;
+  };
+  /** foreach, combine: under a policy a record is left out where the function throws. All else that can throw here is an error of our own. */
+  const careful = (push: Push): Push => {
+    if (shape.sinkOnError !== true) return push;
+    return (record) => {
+      try {
+        push(record);
+      } catch (thrown) {
+        state.leaveOut(thrown, step, record);
+      }
+    };
   };
   const firsts = state.sinkFns.map(() => true);
   const check = (result: unknown, which: number): unknown => {
@@ -178,7 +268,7 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
     case 'count':
       return () => void (state.count += 1);
     case 'reduce': {
-      const [reduce] = state.sinkFns;
+      const [reduce] = fns;
       return (record) => {
         note(record);
         if (state.has) {
@@ -190,23 +280,23 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
       };
     }
     case 'aggregate': {
-      const [aggregate] = state.sinkFns;
+      const [aggregate] = fns;
       return (record) => {
         note(record);
         state.accumulator = check(aggregate!(state.accumulator, record), 0);
       };
     }
     case 'foreach': {
-      const [run] = state.sinkFns;
-      return (record) => {
+      const [run] = fns;
+      return careful((record) => {
         note(record);
         check(run!(record, state.context), 0);
-      };
+      });
     }
     case 'combine': {
-      const [create, merge] = state.sinkFns;
+      const [create, merge] = fns;
       const table = state.table!;
-      return (record) => {
+      return careful((record) => {
         const [key, value] = pair(record);
         const slot = table.find(key);
         if (slot >= 0) {
@@ -215,10 +305,10 @@ function sinkOf(shape: LoopShape, state: LoopState, progress: Progress): Push {
           const created = check(create!(value), 0);
           table.values[table.slotOf(key)] = created;
         }
-      };
+      });
     }
     case 'merge': {
-      const [merge] = state.sinkFns;
+      const [merge] = fns;
       const table = state.table!;
       return (record) => {
         const [key, value] = pair(record);

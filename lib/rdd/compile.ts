@@ -19,9 +19,12 @@
  *     }
  *   } catch (thrown) { throw state.failure(thrown, step, the record that the step had) }
  *
- * `step` and the records are plain locals: what a failure needs costs the loop nothing.
+ * `step` and the records are plain locals: what a failure needs costs the loop nothing. Only around the function of an operator
+ * with a policy stands a try of its own, and only in a program with accumulators is a step's scope noted:
+ *
+ *   step = 1; running.scope = s1; try { r1 = f1(r0); } catch (thrown) { state.leaveOut(thrown, 1, r0); continue OUT; }
  */
-import { aliveEveryRecords } from './loop-state.ts';
+import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { Loop, LoopShape } from './fuse.ts';
 
 /** A number in each text: unique over the thread, as V8's cache of texts is. */
@@ -72,6 +75,7 @@ function textOfLoop(shape: LoopShape): string {
   const inputs = writer.inputs.map((input, step) => `step === ${step} ? ${input} : `).join('');
   return `'use strict';
 ${fns.join('\n')}
+${scopesOf(shape)}
 ${sinkBefore[shape.sink](sinkStep)}
 let step = 0, left = state.left, done = false;
 let ${variables};
@@ -86,6 +90,30 @@ ${counters}
 ${sinkAfter[shape.sink] ?? ''}
 if (done) state.done = true;
 return done;`;
+}
+
+/** The scopes that the loop notes, as locals. */
+function scopesOf(shape: LoopShape): string {
+  if (shape.tracked !== true) return '';
+  const scopes = shape.ops.map((op, step) => (isTracked(shape, step) ? `s${step} = state.ops[${step}].scope, ` : ''));
+  return `const ${scopes.join('')}s${shape.ops.length} = state.sinkScope, running = state.running;`;
+}
+
+/** Steps without a function add nothing to accumulators. */
+function isTracked(shape: LoopShape, step: number): boolean {
+  if (shape.tracked !== true) return false;
+  return step < shape.ops.length ? shape.ops[step]!.ref !== null : shape.refs.length > 0;
+}
+
+/** Where the loop is from here on. */
+function mark(shape: LoopShape, step: number): string {
+  return `step = ${step};${isTracked(shape, step) ? ` running.scope = s${step};` : ''}`;
+}
+
+/** A call of a step's function, assigned to a variable that is declared. With a policy, a throw leaves the record out. */
+function attempt(shape: LoopShape, step: number, statement: string, writer: Writer): string {
+  const guarded = step < shape.ops.length ? hasPolicy(shape.ops[step]!) : shape.sinkOnError === true;
+  return guarded ? `try { ${statement} } catch (thrown) { state.leaveOut(thrown, ${step}, ${writer.inputs[step]}); continue ${writer.label}; }` : statement;
 }
 
 const sign = `if ((left -= 1) === 0) { left = ${aliveEveryRecords}; state.alive(${aliveEveryRecords}); }`;
@@ -132,30 +160,30 @@ function writeStep(shape: LoopShape, step: number, current: Current, writer: Wri
     case 'map': {
       const input = writeRecord(step, current, writer);
       variables.add(`r${step}`);
-      lines.push(`step = ${step}; r${step} = ${call(input)};`, check(`r${step}`));
+      lines.push(mark(shape, step), attempt(shape, step, `r${step} = ${call(input)};`, writer), check(`r${step}`));
       return writeStep(shape, step + 1, { record: `r${step}`, key: null, value: null }, writer);
     }
     case 'filter': {
       const input = writeRecord(step, current, writer);
-      lines.push(`step = ${step}; const t${step} = ${call(input)};`, check(`t${step}`), `if (!t${step}) continue ${writer.label};`);
+      lines.push(mark(shape, step), `let t${step};`, attempt(shape, step, `t${step} = ${call(input)};`, writer), check(`t${step}`), `if (!t${step}) continue ${writer.label};`);
       return writeStep(shape, step + 1, { ...current, record: input }, writer);
     }
     case 'flatMap': {
       const input = writeRecord(step, current, writer);
       variables.add(`r${step}`);
-      lines.push(`step = ${step}; let a${step} = ${call(input)};`);
+      lines.push(mark(shape, step), ...writeResults(shape, step, call(input), writer));
       return writeNested(shape, step, `r${step} = a${step}[i${step}];`, { record: `r${step}`, key: null, value: null }, check(`a${step}`), writer);
     }
     case 'mapValues': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       variables.add(`v${step}`);
-      lines.push(`v${step} = ${call(value)};`, check(`v${step}`));
+      lines.push(attempt(shape, step, `v${step} = ${call(value)};`, writer), check(`v${step}`));
       return writeStep(shape, step + 1, { record: null, key, value: `v${step}` }, writer);
     }
     case 'flatMapValues': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       variables.add(`v${step}`);
-      lines.push(`let a${step} = ${call(value)};`);
+      lines.push(...writeResults(shape, step, call(value), writer));
       return writeNested(shape, step, `v${step} = a${step}[i${step}];`, { record: null, key, value: `v${step}` }, check(`a${step}`), writer);
     }
     case 'zipWithIndex': {
@@ -165,6 +193,12 @@ function writeStep(shape: LoopShape, step: number, current: Current, writer: Wri
       return writeStep(shape, step + 1, { record: null, key: input, value: `v${step}` }, writer);
     }
   }
+}
+
+/** What a flatMap function returned. With a policy an iterable is drawn at once: it can throw, too. */
+function writeResults(shape: LoopShape, step: number, call: string, writer: Writer): string[] {
+  if (!hasPolicy(shape.ops[step]!)) return [`let a${step} = ${call};`];
+  return [`let a${step};`, attempt(shape, step, `a${step} = ${call}; if (!Array.isArray(a${step})) a${step} = state.drawAll(a${step}, ${step});`, writer)];
 }
 
 /** The loop over what a flatMap function returned: arrays by index, anything else in portions. */
@@ -185,7 +219,8 @@ function writeNested(shape: LoopShape, step: number, element: string, current: C
   writeStep(shape, step + 1, current, writer);
   writer.label = outer;
   // The step is set again: drawing runs the user's iterator.
-  lines.push('}', `} while (d${step} !== null && (step = ${step}, a${step} = d${step}.next()).length !== 0);`);
+  const again = `step = ${step}${isTracked(shape, step) ? `, running.scope = s${step}` : ''}`;
+  lines.push('}', `} while (d${step} !== null && (${again}, a${step} = d${step}.next()).length !== 0);`);
 }
 
 /** A variable with the whole record; notes it as the step's input. */
@@ -201,8 +236,8 @@ function writeRecord(step: number, current: Current, writer: Writer): string {
 }
 
 /** Variables with key and value; notes the pair as the step's input. */
-function writePair(step: number, current: Current, writer: Writer): { key: string; value: string } {
-  writer.lines.push(`step = ${step};`);
+function writePair(shape: LoopShape, step: number, current: Current, writer: Writer): { key: string; value: string } {
+  writer.lines.push(mark(shape, step));
   if (current.key !== null && current.value !== null) {
     writer.inputs[step] = `[${current.key}, ${current.value}]`;
     return { key: current.key, value: current.value };
@@ -226,27 +261,27 @@ function writeSink(shape: LoopShape, step: number, current: Current, writer: Wri
       lines.push('count += 1;');
       return;
     case 'columns': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       lines.push(`keys.push(${key}); values.push(${value});`);
       return;
     }
     case 'putPair': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       lines.push(`state.putPair(${key}, ${value});`);
       return;
     }
     case 'route': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       lines.push(`const bucket = partitionOf(${key}, buckets);`, `bucketKeys[bucket].push(${key}); bucketValues[bucket].push(${value});`);
       return;
     }
     case 'combine':
     case 'merge': {
-      const { key, value } = writePair(step, current, writer);
+      const { key, value } = writePair(shape, step, current, writer);
       // `find` first: most keys are known, and one look-up is all that they cost.
-      lines.push(`const slot = table.find(${key});`, 'if (slot >= 0) {', `const merged = mergeSink(tableValues[slot], ${value});`, check('merged'), 'tableValues[slot] = merged;', '} else {');
+      lines.push(`const slot = table.find(${key});`, 'if (slot >= 0) {', 'let merged;', attempt(shape, step, `merged = mergeSink(tableValues[slot], ${value});`, writer), check('merged'), 'tableValues[slot] = merged;', '} else {');
       if (shape.sink === 'combine') {
-        lines.push(`const created = createSink(${value});`, check('created', 'Create'), `tableValues[table.slotOf(${key})] = created;`);
+        lines.push('let created;', attempt(shape, step, `created = createSink(${value});`, writer), check('created', 'Create'), `tableValues[table.slotOf(${key})] = created;`);
       } else {
         lines.push(`tableValues[table.slotOf(${key})] = ${value};`);
       }
@@ -255,7 +290,7 @@ function writeSink(shape: LoopShape, step: number, current: Current, writer: Wri
     }
   }
   const record = writeRecord(step, current, writer);
-  lines.push(`step = ${step};`);
+  lines.push(mark(shape, step));
   switch (shape.sink) {
     case 'collect':
       lines.push(`out.push(${record});`);
@@ -272,7 +307,7 @@ function writeSink(shape: LoopShape, step: number, current: Current, writer: Wri
       lines.push(`accumulator = fSink(accumulator, ${record}); ${check('accumulator')}`);
       return;
     case 'foreach':
-      lines.push(`const result = fSink(${record}, context); ${check('result')}`);
+      lines.push('let result;', attempt(shape, step, `result = fSink(${record}, context);`, writer), check('result'));
       return;
     case 'put':
       lines.push(`state.put(${record});`);

@@ -7,7 +7,9 @@
  * Invariant: a loop is code over a shape alone. Functions, operators' names, counters and whatever the sink gathers come in
  * with a `LoopState`, so a cached loop serves every batch. Both makers of loops (compile.ts, compile-closures.ts) do the same.
  */
-import type { FunctionRef, OperatorPlace } from '../../protocol/rdd.ts';
+import type { FunctionRef, OperatorPlace, RecordPolicy } from '../../protocol/rdd.ts';
+import type { FunctionScope } from './function-scope.ts';
+import { hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
 import { generateLoop, generationWorks } from './compile.ts';
 import { closureLoop } from './compile-closures.ts';
@@ -32,6 +34,10 @@ export interface Op {
   readonly ref: FunctionRef | null;
   readonly fn: UserFunction | null;
   readonly operator: OperatorPlace | null;
+  /** A record whose function throws is left out; absent: the task fails. */
+  readonly onError?: RecordPolicy | null;
+  /** Where there is a policy, or the program has accumulators. */
+  readonly scope?: FunctionScope | null;
   /** `zipWithIndex` only: the next index. It goes on over all pieces that share this operator. */
   next: number;
 }
@@ -69,6 +75,10 @@ export interface LoopShape {
   readonly sink: SinkForm;
   /** The sink's functions. */
   readonly refs: readonly FunctionRef[];
+  /** foreach, combine: a record whose function throws is left out. */
+  readonly sinkOnError?: boolean;
+  /** The program has accumulators: the loop notes which function runs. Else it costs nothing. */
+  readonly tracked?: boolean;
 }
 
 /** Compiled loops kept per thread: more than the stage shapes of any program seen, and some megabytes at most. */
@@ -130,9 +140,9 @@ export function endsAsPair(source: SourceForm, ops: readonly Op[]): boolean {
  * type feedback, and with it each other's slow paths. The batch time of a function made in a transform is left out, since it is the same function each time.
  */
 function keyOf(shape: LoopShape): string {
-  let key: string = shape.source;
-  for (const op of shape.ops) key += `|${op.kind}${op.ref === null ? '' : `:${nameOf(op.ref)}`}`;
-  key += `|>${shape.sink}`;
+  let key: string = `${shape.source}${shape.tracked === true ? '~' : ''}`;
+  for (const op of shape.ops) key += `|${op.kind}${hasPolicy(op) ? '!' : ''}${op.ref === null ? '' : `:${nameOf(op.ref)}`}`;
+  key += `|>${shape.sink}${shape.sinkOnError === true ? '!' : ''}`;
   for (const ref of shape.refs) key += `:${nameOf(ref)}`;
   return key;
 }

@@ -163,7 +163,7 @@ export function shuffleWriter(lineage: Lineage, shuffle: ShuffleId): StageDraft 
   for (let partition = 0; partition < count; partition += 1) if (known.mapOutput(shuffle, partition) === null) partitions.push(partition);
   if (partitions.length === 0) return null;
   const combine = reader.kind === 'shuffled' && reader.mapSideCombine ? reader.aggregator : null;
-  const sink: Sink = { kind: 'shuffle', shuffle, spec: reader.spec, combine, keyed: reader.spec.kind !== 'roundRobin', operator: reader.operator };
+  const sink: Sink = { kind: 'shuffle', shuffle, spec: reader.spec, combine, keyed: reader.spec.kind !== 'roundRobin', operator: reader.operator, ...(reader.batchTime === undefined ? {} : { batchTime: reader.batchTime }) };
   return { key: `shuffle ${shuffle}`, purpose: { kind: 'shuffle', shuffle }, rdd, sink, partitions };
 }
 

@@ -7,6 +7,8 @@
 import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { KeyTable } from '../base/key.ts';
 import { partitionOf } from '../base/key.ts';
+import { MillraceError } from '../../protocol/errors.ts';
+import type { FunctionScope, RunningFunction } from './function-scope.ts';
 import type { Op, SinkForm, UserFunction } from './fuse.ts';
 import type { TaskContext } from './task-context.ts';
 import { asyncFailure, isAsyncResult, notAPairFailure, notIterableFailure, taskFailure } from './task-failure.ts';
@@ -22,12 +24,17 @@ export interface LoopSetting {
   readonly sink: SinkForm;
   readonly sinkOperator: OperatorPlace | null;
   readonly sinkFns: readonly UserFunction[];
+  readonly sinkScope: FunctionScope | null;
+  readonly running: RunningFunction | null;
 }
 
 export class LoopState {
   readonly context: TaskContext;
   readonly sink: SinkForm;
   readonly sinkFns: readonly UserFunction[];
+  readonly sinkScope: FunctionScope | null;
+  /** Null: the program has no accumulators. */
+  readonly running: RunningFunction | null;
   readonly partitionOf: typeof partitionOf = partitionOf;
   readonly #sinkOperator: OperatorPlace | null;
   readonly #alive: (records: number) => void;
@@ -56,6 +63,8 @@ export class LoopState {
     this.context = setting.context;
     this.sink = setting.sink;
     this.sinkFns = setting.sinkFns;
+    this.sinkScope = setting.sinkScope;
+    this.running = setting.running;
     this.#sinkOperator = setting.sinkOperator;
     this.#alive = setting.alive;
   }
@@ -72,6 +81,17 @@ export class LoopState {
   /** The error for what was thrown at a step while it had `record`. */
   failure(thrown: unknown, step: number, record: unknown): Error {
     return taskFailure(thrown, this.#operatorOf(step), record, this.context);
+  }
+
+  /**
+   * A step with a policy has thrown: the record is left out. Errors of our own stay failures, since they say that the program
+   * is wrong (no pair, a promise), or have nothing to do with the record (the task is cancelled).
+   */
+  leaveOut(thrown: unknown, step: number, record: unknown): void {
+    if (thrown instanceof MillraceError) throw thrown;
+    const scope = step < this.ops.length ? this.ops[step]!.scope : this.sinkScope;
+    if (scope === null || scope === undefined) throw thrown;
+    scope.leaveOut(record, thrown);
   }
 
   /** Refuses the result of an async function. */
@@ -91,9 +111,22 @@ export class LoopState {
     throw notIterableFailure(result, this.#operatorOf(step), this.context);
   }
 
+  /** All that `draw` would give: under a policy a record's results come all or not at all. */
+  drawAll(result: unknown, step: number): unknown[] {
+    const draw = this.draw(result, step);
+    const all: unknown[] = [];
+    for (let portion = draw.next(); portion.length !== 0; portion = draw.next()) for (const element of portion) all.push(element);
+    return all;
+  }
+
   #operatorOf(step: number): OperatorPlace | null {
     return step < this.ops.length ? this.ops[step]!.operator : this.#sinkOperator;
   }
+}
+
+/** True where a record whose function throws is left out. */
+export function hasPolicy({ onError }: Op): boolean {
+  return onError !== undefined && onError !== null;
 }
 
 /** An iterable, a bounded number of elements at a time: so an endless one costs no more than is taken of it. */

@@ -3,11 +3,13 @@
  *
  * Invariant: every one is a `shuffled` node, marked narrow where the parent is laid out by the wanted partitioner already.
  */
-import type { AggregatorSpec, FunctionRef } from '../../protocol/rdd.ts';
+import type { AggregatorSpec, FunctionRef, RecordPolicy } from '../../protocol/rdd.ts';
 import { shuffleIdOf } from '../../protocol/ids.ts';
 import type { Partitioning } from './partitioner.ts';
 import { defaultPartitioner, samePartitioner } from './partitioner.ts';
 import type { RDD } from './rdd.ts';
+import type { RecordOptions } from './record-options.ts';
+import { policyOf } from './record-options.ts';
 import { builtin, derivedFunction, encodedValue, partitionerFor, userFunction } from './rdd-base.ts';
 
 type Pairs<K, V> = RDD<readonly [K, V]>;
@@ -28,12 +30,14 @@ export function combineByKey<K, V, C>(
   mergeCombiners: (a: C, b: C) => C,
   partitioning: Partitioning | undefined,
   mapSideCombine: boolean,
+  options?: RecordOptions,
 ): RDD<[K, C]> {
   const { context } = rdd;
   const aggregator = {
     createCombiner: userFunction(context, createCombiner, 'combineByKey', 'createCombiner'),
     mergeValue: userFunction(context, mergeValue, 'combineByKey', 'mergeValue'),
     mergeCombiners: userFunction(context, mergeCombiners, 'combineByKey', 'mergeCombiners'),
+    ...policyOf('combineByKey', options),
   };
   return combine<K, C>(rdd, aggregator, mapSideCombine, partitioning, 'combineByKey');
 }
@@ -79,7 +83,7 @@ export function partitionBy<K, V>(rdd: Pairs<K, V>, partitioning: Partitioning):
 }
 
 /** `mapValues` or `flatMapValues`: keys stay, so the partitioner does. */
-export function withValues<K, W>(rdd: RDD<readonly [K, unknown]>, kind: 'mapValues' | 'flatMapValues', fn: FunctionRef, method: string): RDD<[K, W]> {
+export function withValues<K, W>(rdd: RDD<readonly [K, unknown]>, kind: 'mapValues' | 'flatMapValues', fn: FunctionRef, method: string, policy: { readonly onError?: RecordPolicy } = {}): RDD<[K, W]> {
   const { partitions, partitioner } = rdd.node;
-  return rdd.derive(method, { kind, parents: [rdd.id], partitions, partitioner, fn });
+  return rdd.derive(method, { kind, parents: [rdd.id], partitions, partitioner, fn, ...policy });
 }

@@ -6,6 +6,7 @@
  */
 import type { RddNode } from '../../protocol/rdd.ts';
 import { MillraceError } from '../../protocol/errors.ts';
+import type { FunctionScope } from './function-scope.ts';
 import { Draw, iteratorOf } from './loop-state.ts';
 import type { Piece } from './piece.ts';
 import { arrayPiece, pairsPiece, pieceOf } from './piece.ts';
@@ -36,7 +37,10 @@ export function glomPiece(records: () => Records): Piece {
 /** What fn(records, context) returns, drawn in portions where it is no array. `withIndex`: fn(partition, records, context). */
 export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partition: number, records: () => Records): Piece {
   const fn = run.resolve(node.fn);
+  // The input has been computed by now; what takes the results may run other functions between two portions of them.
+  let scope: FunctionScope | null = null;
   const guarded = <T>(work: () => T): T => {
+    run.enter(scope);
     try {
       return work();
     } catch (thrown) {
@@ -45,6 +49,7 @@ export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partit
   };
   return pieceOf('array', (feed) => {
     const input = new PartitionRecords(records());
+    scope = run.nodeScope(node, partition, undefined);
     const result = guarded(() => (node.withIndex ? fn(partition, input, run.context) : fn(input, run.context)));
     if (Array.isArray(result)) {
       feed(result);
@@ -59,7 +64,11 @@ export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partit
       while (!ended) {
         run.env.alive(0);
         const portion = guarded(() => draw.next());
-        ended = portion.length === 0 || feed(portion);
+        ended = portion.length === 0;
+        if (!ended && feed(portion)) {
+          ended = true;
+          if (scope !== null) scope.whole = false;
+        }
       }
     } finally {
       draw.close();

@@ -19,6 +19,8 @@ import type { Partitioning } from './partitioner.ts';
 import type { NodeFields } from './rdd-base.ts';
 import { defineNode, userFunction } from './rdd-base.ts';
 import * as reshape from './reshape.ts';
+import type { RecordOptions } from './record-options.ts';
+import { policyOf } from './record-options.ts';
 import { StorageLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -68,20 +70,20 @@ export class RDD<T> {
   // Record by record.
 
   /** One record for each record. */
-  map<U extends RecordHint>(f: (record: T) => U): RDD<U> {
-    return this.#narrow<U>('map', 'map', f, null);
+  map<U extends RecordHint>(f: (record: T) => U, options?: RecordOptions): RDD<U> {
+    return this.#narrow<U>('map', 'map', f, null, options);
   }
 
   /** The records for which `f` holds; keeps the partitioner. */
-  filter<U extends T>(f: (record: T) => record is U): RDD<U>;
-  filter(f: (record: T) => boolean): RDD<T>;
-  filter(f: (record: T) => boolean): RDD<T> {
-    return this.#narrow<T>('filter', 'filter', f, this.partitioner);
+  filter<U extends T>(f: (record: T) => record is U, options?: RecordOptions): RDD<U>;
+  filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T>;
+  filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T> {
+    return this.#narrow<T>('filter', 'filter', f, this.partitioner, options);
   }
 
   /** The records of the iterable (or array) that `f` gives for each record. */
-  flatMap<U extends RecordHint>(f: (record: T) => Iterable<U>): RDD<U> {
-    return this.#narrow<U>('flatMap', 'flatMap', f, null);
+  flatMap<U extends RecordHint>(f: (record: T) => Iterable<U>, options?: RecordOptions): RDD<U> {
+    return this.#narrow<U>('flatMap', 'flatMap', f, null, options);
   }
 
   /** [f(record), record]. */
@@ -166,12 +168,12 @@ export class RDD<T> {
   // Pairs.
 
   /** Keeps keys and partitioner. */
-  mapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => W): RDD<[K, W]> {
-    return pairs.withValues<K, W>(this, 'mapValues', userFunction(this.context, f, 'mapValues'), 'mapValues');
+  mapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => W, options?: RecordOptions): RDD<[K, W]> {
+    return pairs.withValues<K, W>(this, 'mapValues', userFunction(this.context, f, 'mapValues'), 'mapValues', policyOf('mapValues', options));
   }
 
-  flatMapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => Iterable<W>): RDD<[K, W]> {
-    return pairs.withValues<K, W>(this, 'flatMapValues', userFunction(this.context, f, 'flatMapValues'), 'flatMapValues');
+  flatMapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => Iterable<W>, options?: RecordOptions): RDD<[K, W]> {
+    return pairs.withValues<K, W>(this, 'flatMapValues', userFunction(this.context, f, 'flatMapValues'), 'flatMapValues', policyOf('flatMapValues', options));
   }
 
   keys<K, V>(this: RDD<readonly [K, V]>): RDD<K> {
@@ -191,6 +193,7 @@ export class RDD<T> {
     return pairs.groupByKey<K, V>(this, partitioning, 'groupByKey');
   }
 
+  /** `options.onError` is of `createCombiner` and `mergeValue`; what `mergeCombiners` throws fails the task. */
   combineByKey<K, V, C extends RecordHint>(
     this: RDD<readonly [K, V]>,
     createCombiner: (value: V) => C,
@@ -198,8 +201,9 @@ export class RDD<T> {
     mergeCombiners: (a: C, b: C) => C,
     partitioning?: Partitioning,
     mapSideCombine = true,
+    options?: RecordOptions,
   ): RDD<[K, C]> {
-    return pairs.combineByKey<K, V, C>(this, createCombiner, mergeValue, mergeCombiners, partitioning, mapSideCombine);
+    return pairs.combineByKey<K, V, C>(this, createCombiner, mergeValue, mergeCombiners, partitioning, mapSideCombine, options);
   }
 
   /** As `combineByKey`, each key beginning with a copy of `zero`. */
@@ -351,8 +355,8 @@ export class RDD<T> {
   }
 
   /** `f` runs on the workers. */
-  foreach(f: (record: T) => void): Promise<void> {
-    return actions.foreach<T>(this, f);
+  foreach(f: (record: T) => void, options?: RecordOptions): Promise<void> {
+    return actions.foreach<T>(this, f, options);
   }
 
   /** `f` runs on the workers and may be async: its worker takes no other task until it has settled. */
@@ -369,8 +373,8 @@ export class RDD<T> {
     return actions.save(this, 'saveObjects', directory, options.overwrite ?? false, 'saveAsObjectFile');
   }
 
-  #narrow<U>(kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: T) => unknown, partitioner: PartitionerSpec | null): RDD<U> {
+  #narrow<U>(kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: T) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
     const fn = userFunction(this.context, f, method);
-    return this.derive(method, { kind, parents: [this.id], partitions: this.getNumPartitions(), partitioner, fn });
+    return this.derive(method, { kind, parents: [this.id], partitions: this.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
   }
 }

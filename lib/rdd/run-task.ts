@@ -26,9 +26,15 @@ export function runTask(stage: StageSpec, task: TaskSpec, env: TaskEnvironment):
   const report = (output: TaskOutput): TaskReport => ({
     output,
     stored: run.stored,
-    accumulators: env.takeAccumulators?.() ?? [],
+    ...run.leftBehind(),
     runMs: env.now() - startedMs,
   });
-  const output = runSink(run, stage.sink, piecesOf(run, stage.rdd, task.partition));
-  return output instanceof Promise ? output.then(report) : report(output);
+  run.enter(run.taskScope());
+  let output: TaskOutput | Promise<TaskOutput> | null = null;
+  try {
+    output = runSink(run, stage.sink, piecesOf(run, stage.rdd, task.partition));
+  } finally {
+    if (!(output instanceof Promise)) run.enter(null);
+  }
+  return output instanceof Promise ? output.finally(() => run.enter(null)).then(report) : report(output);
 }

@@ -10,7 +10,7 @@
  *
  * Invariant: two stages of one shape differ only in what a task gives its loops at run time.
  */
-import type { FunctionRef, PartitionerSpec, RddNode, Sink, StateUpdate } from '../../protocol/rdd.ts';
+import type { FunctionRef, PartitionerSpec, RddNode, RecordPolicy, Sink, StateUpdate } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
 
 export function stageShape(nodes: readonly RddNode[], sink: Sink): string {
@@ -65,11 +65,11 @@ function nodeShape(node: RddNode): string {
     case 'filter':
     case 'flatMap':
     case 'mapValues':
-    case 'flatMapValues': return refShape(node.fn);
+    case 'flatMapValues': return `${refShape(node.fn)}${policyShape(node.onError)}`;
     case 'mapPartitions': return `${refShape(node.fn)}${node.withIndex ? ',index' : ''}`;
     case 'shuffled': {
       const { aggregator } = node;
-      const combine = aggregator === null ? '' : `${refShape(aggregator.createCombiner)},${refShape(aggregator.mergeValue)},${refShape(aggregator.mergeCombiners)}`;
+      const combine = aggregator === null ? '' : `${refShape(aggregator.createCombiner)},${refShape(aggregator.mergeValue)},${refShape(aggregator.mergeCombiners)}${policyShape(aggregator.onError)}`;
       return [specShape(node.spec), combine, node.mapSideCombine ? 'combined' : '', node.sort ?? '', node.narrow ? 'narrow' : ''].join(',');
     }
     case 'state': return updateShape(node.update);
@@ -86,12 +86,12 @@ function sinkShape(sink: Sink): string {
   switch (sink.kind) {
     case 'shuffle': {
       const { combine } = sink;
-      const functions = combine === null ? '' : `${refShape(combine.createCombiner)},${refShape(combine.mergeValue)},${refShape(combine.mergeCombiners)}`;
+      const functions = combine === null ? '' : `${refShape(combine.createCombiner)},${refShape(combine.mergeValue)},${refShape(combine.mergeCombiners)}${policyShape(combine.onError)}`;
       return `${specShape(sink.spec)},${functions},${sink.keyed ? 'keyed' : ''}`;
     }
     case 'collect': return sink.limit < 0 ? 'all' : 'limit';
+    case 'foreach': return `${refShape(sink.fn)}${policyShape(sink.onError)}`;
     case 'reduce':
-    case 'foreach':
     case 'foreachPartition': return refShape(sink.fn);
     case 'aggregate': return refShape(sink.seqFn);
     case 'takeOrdered': return `${sink.descending ? 'descending' : 'ascending'},${sink.order === null ? '' : refShape(sink.order)}`;
@@ -101,6 +101,10 @@ function sinkShape(sink: Sink): string {
 
 function specShape(spec: PartitionerSpec): string {
   return spec.kind === 'range' ? `range-${spec.ascending ? 'ascending' : 'descending'}` : spec.kind;
+}
+
+function policyShape(onError: RecordPolicy | undefined): string {
+  return onError === undefined ? '' : `!${onError}`;
 }
 
 function refShape(ref: FunctionRef): string {

@@ -32,7 +32,7 @@ export function shuffledPieces(run: TaskRun, node: ShuffledNode, partition: numb
   if (aggregator === null && sort === null) return source();
   const columns = aggregator === null
     ? () => columnsOf(run, source(), node.operator)
-    : () => merged(run, source(), aggregator, node.mapSideCombine && !node.narrow, node.operator);
+    : () => merged(run, source(), aggregator, node, partition);
   return [pairsPiece(sort === null ? columns : () => sorted(columns(), sort, (error) => taskFailure(error, node.operator, noRecord, run.context)))];
 }
 
@@ -58,10 +58,12 @@ function forEachBucket<T>(run: TaskRun, input: ShuffleInput, decode: (bytes: Uin
   }
 }
 
-/** One value for each key. `combined`: the values are combiners already, made on the map side. */
-function merged(run: TaskRun, pieces: readonly Piece[], aggregator: AggregatorSpec, combined: boolean, operator: OperatorPlace | null): PairColumns {
+/** One value for each key. */
+function merged(run: TaskRun, pieces: readonly Piece[], aggregator: AggregatorSpec, node: ShuffledNode, partition: number): PairColumns {
+  // The values are combiners already, made on the map side.
+  const combined = node.mapSideCombine && !node.narrow;
   const refs: readonly FunctionRef[] = combined ? [aggregator.mergeCombiners] : [aggregator.createCombiner, aggregator.mergeValue];
-  const state = run.state(combined ? 'merge' : 'combine', refs, operator);
+  const state = run.state(combined ? 'merge' : 'combine', refs, node.operator, run.nodeScope(node, partition, combined ? undefined : aggregator.onError));
   const table = new KeyTable<unknown>();
   state.table = table;
   run.run(pieces, state, refs);

@@ -70,7 +70,7 @@ function spreadPairs(run: TaskRun, spec: PartitionerSpec, pieces: readonly Piece
 
 function spreadCombined(run: TaskRun, spec: PartitionerSpec, combine: AggregatorSpec, pieces: readonly Piece[], operator: OperatorPlace | null): TaskOutput {
   const refs: readonly FunctionRef[] = [combine.createCombiner, combine.mergeValue];
-  const state = run.state('combine', refs, operator);
+  const state = run.state('combine', refs, operator, run.sinkScope(combine.onError));
   const table = new KeyTable<unknown>();
   state.table = table;
   run.run(pieces, state, refs);

@@ -6,7 +6,7 @@
  * calling thread and in the simulator.
  */
 import type { BlockRef, BucketRef, FunctionRef, StorageLevel } from '../../protocol/rdd.ts';
-import type { AccumulatorUpdate } from '../../protocol/task.ts';
+import type { RunningFunction } from './function-scope.ts';
 import type { LoopCache } from './fuse.ts';
 import type { StateStore } from './state/state-store.ts';
 import type { TaskContext } from './task-context.ts';
@@ -33,10 +33,12 @@ export interface TaskEnvironment {
   now(): number;
   /** Given to user functions in place of the context that `runTask` would make of stage and task. */
   readonly taskContext?: TaskContext;
-  /** What user functions have added to accumulators since the last call. */
-  takeAccumulators?(): readonly AccumulatorUpdate[];
   /** The thread's tables of keyed state, for the task's program. Without it tasks that need some fail. */
   readonly states?: StateStore;
+  /** Where accumulators look up which function adds to them. Absent or null: the program has none. */
+  readonly running?: RunningFunction | null;
+  /** Records that the task may report as dead letters. Default: `deadLettersPerTaskMaxDefault`. */
+  readonly deadLettersPerTaskMax?: number;
   /** The thread's compiled loops. Without it all environments of a thread share one cache. */
   readonly loops?: LoopCache;
   /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */

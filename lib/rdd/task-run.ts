@@ -4,13 +4,15 @@
  * Invariant: a persisted partition is computed at most once in a task, however many operators read it; what was stored is
  * reported. Nothing here outlives the attempt.
  */
-import type { BlockRef, BucketRef, FunctionRef, OperatorPlace, RddNode, StorageLevel } from '../../protocol/rdd.ts';
+import type { BlockRef, BucketRef, FunctionRef, OperatorPlace, RddNode, RecordPolicy, StorageLevel } from '../../protocol/rdd.ts';
 import type { BlockId, RddId, ShuffleId } from '../../protocol/ids.ts';
 import type { ShuffleInput, StageSpec, StateInput, TaskReport, TaskSpec } from '../../protocol/task.ts';
 import { decodePairs, decodeRecords, encodePairs, encodeRecords } from '../../protocol/codec.ts';
 import type { Allocate } from '../../protocol/codec.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import { asBlockId } from '../../protocol/ids.ts';
+import type { LetterBudget, RunningFunction, ScopeName } from './function-scope.ts';
+import { deadLettersPerTaskMaxDefault, FunctionScope, scopesThatCount } from './function-scope.ts';
 import type { LoopCache, PairColumns, SinkForm, UserFunction } from './fuse.ts';
 import { sharedLoops } from './fuse.ts';
 import { LoopState } from './loop-state.ts';
@@ -31,6 +33,9 @@ export class TaskRun {
   readonly #nodes = new Map<RddId, RddNode>();
   readonly #shuffles = new Map<string, ShuffleInput>();
   readonly #loops: LoopCache;
+  readonly #running: RunningFunction | null;
+  readonly #scopes: FunctionScope[] = [];
+  readonly #letters: LetterBudget;
   /** Persisted partitions that this task has made or read, by `rdd:partition`. */
   readonly #partitions = new Map<string, readonly unknown[]>();
 
@@ -40,6 +45,8 @@ export class TaskRun {
     this.env = env;
     this.context = env.taskContext ?? taskContextOf(stage, task);
     this.#loops = env.loops ?? sharedLoops;
+    this.#running = env.running ?? null;
+    this.#letters = { left: env.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault };
     for (const node of stage.nodes) this.#nodes.set(node.id, node);
     for (const input of task.shuffles) this.#shuffles.set(`${input.shuffle}:${input.partition}`, input);
   }
@@ -94,24 +101,70 @@ export class TaskRun {
     return null;
   }
 
+  /** For the functions of a node; null where nothing asks for it: neither a policy, nor an accumulator. */
+  nodeScope(node: RddNode, partition: number, onError: RecordPolicy | undefined): FunctionScope | null {
+    return this.#scope({ origin: `rdd-${node.id}`, operator: node.operator, batchTime: node.batchTime ?? this.stage.batchTime, partition }, onError);
+  }
+
+  /** For the functions of the task's sink. */
+  sinkScope(onError?: RecordPolicy): FunctionScope | null {
+    const { sink, job, batchTime } = this.stage;
+    const origin = sink.kind === 'shuffle' ? `shuffle-${sink.shuffle}` : sink.output === undefined ? `job-${job}` : `output-${sink.output}`;
+    return this.#scope({ origin, operator: this.sinkOperator(), batchTime: sink.batchTime ?? batchTime, partition: this.task.partition }, onError);
+  }
+
+  #scope(name: ScopeName, onError: RecordPolicy | undefined): FunctionScope | null {
+    if (this.#running === null && onError === undefined) return null;
+    const scope = new FunctionScope(name, onError ?? null, this.#letters);
+    this.#scopes.push(scope);
+    return scope;
+  }
+
+  /** For functions that run under no scope of their own: those of codecs, say. */
+  taskScope(): FunctionScope | null {
+    const { rdd, batchTime } = this.stage;
+    return this.#scope({ origin: `task-${rdd}`, operator: this.sinkOperator(), batchTime: this.node(rdd).batchTime ?? batchTime, partition: this.task.partition }, undefined);
+  }
+
+  /** From now on a function of this scope runs: for functions that are called outside of a loop. */
+  enter(scope: FunctionScope | null): void {
+    if (this.#running !== null) this.#running.scope = scope;
+  }
+
+  /** What the task's functions leave beside its output. */
+  leftBehind(): Pick<TaskReport, 'accumulators' | 'leftOut'> {
+    const { program } = this.stage;
+    if (program === null || this.#scopes.length === 0) return { accumulators: [] };
+    const scopes = scopesThatCount(this.#scopes);
+    const leftOut = scopes.flatMap((scope) => scope.leftOutRecords(program) ?? []);
+    return {
+      accumulators: this.#running === null ? [] : scopes.flatMap((scope) => scope.accumulatorUpdates(program)),
+      ...(leftOut.length === 0 ? {} : { leftOut }),
+    };
+  }
+
   /** A state for one run of a sink whose functions are `refs`. */
-  state(sink: SinkForm, refs: readonly FunctionRef[], operator: OperatorPlace | null): LoopState {
+  state(sink: SinkForm, refs: readonly FunctionRef[], operator: OperatorPlace | null, scope: FunctionScope | null = null): LoopState {
     return new LoopState({
       context: this.context,
       alive: (records) => this.env.alive(records),
       sink,
       sinkOperator: operator,
       sinkFns: refs.map((ref) => this.resolve(ref)),
+      sinkScope: scope,
+      running: this.#running,
     });
   }
 
   /** Runs the pieces, one after another, into the state's sink. Ends early where the sink wants no more. */
   run(pieces: readonly Piece[], state: LoopState, refs: readonly FunctionRef[]): void {
+    const sinkOnError = state.sinkScope !== null && state.sinkScope.onError !== null;
     for (const piece of pieces) {
       if (state.done) return;
-      const loop = this.#loops.loopOf({ source: piece.form, ops: piece.ops, sink: state.sink, refs });
+      const loop = this.#loops.loopOf({ source: piece.form, ops: piece.ops, sink: state.sink, refs, sinkOnError, tracked: this.#running !== null });
       state.enter(piece.ops);
       piece.feed((feed) => loop(feed, state));
+      if (state.done) for (const { scope } of piece.ops) if (scope !== null && scope !== undefined) scope.whole = false;
     }
   }
 

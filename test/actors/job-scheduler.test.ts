@@ -65,6 +65,23 @@ t.test('outputs run one at a time, in their order; the next batch begins after t
   t.end();
 });
 
+t.test('records left out are told with their batch, each once; dead letters go to the app and to listeners', (t) => {
+  const s = scheduler();
+  const leftOut = (time: number, records: number, policy: 'skip' | 'deadLetter', origin = 'rdd-1'): ToJobScheduler => ({
+    type: 'recordsLeftOut',
+    leftOut: [{ program: asProgramId(0), origin, operator: null, batchTime: asBatchTime(time), partition: 0, policy, records, letters: policy === 'skip' ? [] : Array.from({ length: records }, (_, index) => ({ index, record: null, preview: '', error: wireError('no') })) }],
+  });
+  s.send(batch(1_000), batch(2_000));
+  s.send(leftOut(1_000, 2, 'deadLetter'));
+  s.answer(done);
+  s.send(leftOut(1_000, 3, 'deadLetter'), leftOut(1_000, 3, 'deadLetter'), leftOut(1_000, 4, 'skip', 'rdd-2'));
+  s.answer(done).answer(done).answer(done);
+  t.same(events(s, 'batchCompleted').map((info) => info.leftOut.map(({ onError, records, deadLetters }) => [onError, records, deadLetters])), [[['deadLetter', 3, 3], ['skip', 4, 0]], []]);
+  t.match(s.take('deadLetters').map(({ letters }) => letters), [{ records: 2, letters: [{ index: 0 }, { index: 1 }] }, { records: 1, letters: [{ index: 2 }] }]);
+  t.same(events(s, 'deadLetters').map((info) => info.records), [2, 1]);
+  t.end();
+});
+
 t.test('a batch without outputs completes at once, and so does a whole row of them', (t) => {
   const s = scheduler();
   s.send(batch(1_000, []), batch(2_000, []), batch(3_000));

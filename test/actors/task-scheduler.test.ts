@@ -100,6 +100,26 @@ t.test('a job is answered once, with its outputs in the order of the partitions,
   t.end();
 });
 
+t.test('what a task leaves behind is passed on once, before the end of its job; of a job that has ended nothing is', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 2);
+  const [first, second] = cluster.given() as [Given, Given];
+  const name = { program, origin: 'rdd-1', batchTime: asBatchTime(1_000), partition: 0 };
+  const report = {
+    output: { kind: 'count', count: 1 }, stored: [], runMs: 1,
+    accumulators: [{ ...name, accumulator: 0, operator: 'u', whole: true, value: new Uint8Array(1) }],
+    leftOut: [{ ...name, operator: null, policy: 'skip', records: 1, letters: [] }],
+  } as const;
+  const succeed = ({ host, job, stage, task }: Given): void => void cluster.driven.send({ type: 'taskSucceeded', host, job, stage, task: task.task, report });
+  succeed(first);
+  succeed(first);
+  t.same([cluster.driven.take('accumulated').length, cluster.driven.take('recordsLeftOut').length], [1, 1]);
+  cluster.driven.send({ type: 'cancelProgram', program, error: wireError('It has stopped.') });
+  succeed(second);
+  t.same([cluster.driven.take('accumulated').length, cluster.driven.take('recordsLeftOut').length], [0, 0]);
+  t.end();
+});
+
 t.test('partitions without records need no task: their job is answered at once, even without a worker', (t) => {
   const cluster = new Cluster(0);
   cluster.runJob(1, 2, { kind: 'count' }, []);

@@ -10,9 +10,11 @@ import type { RddId } from '../../protocol/ids.ts';
 import type { StageSpec, TaskOutput, TaskReport, TaskSpec } from '../../protocol/task.ts';
 import { MillraceError, toWireError } from '../../protocol/errors.ts';
 import { asHostId, asJobId, rddIdOf } from '../../protocol/ids.ts';
+import type { ProgramId } from '../../protocol/ids.ts';
 import type { Prng } from '../../lib/base/prng.ts';
 import { createPrng } from '../../lib/base/prng.ts';
 import type { RddContext } from '../../lib/rdd/context.ts';
+import type { RunningFunction } from '../../lib/rdd/function-scope.ts';
 import { resolveBuiltin } from '../../lib/rdd/derived-functions.ts';
 import type { JobEnd, JobEvents, JobState } from '../../lib/rdd/job-state.ts';
 import { planJob, readyTasks, taskFailed, taskFailuresMaxDefault, taskSucceeded } from '../../lib/rdd/job-state.ts';
@@ -40,6 +42,11 @@ export interface LocalOptions {
   readonly seed?: number;
   readonly faults?: Faults;
   readonly taskFailuresMax?: number;
+  /** What tasks leave beside their output is reported for a program only. */
+  readonly program?: ProgramId;
+  readonly running?: RunningFunction;
+  /** Told of each report that counts. */
+  readonly onReport?: (report: TaskReport) => void;
 }
 
 /** A stage as it was run: for tests of what was skipped. */
@@ -65,11 +72,13 @@ export class LocalRunner implements RddContext {
   readonly #prng: Prng;
   readonly #faults: Faults;
   readonly #taskFailuresMax: number;
+  readonly #options: LocalOptions;
   #jobs = 0;
 
   constructor(options: LocalOptions = {}) {
     this.defaultParallelism = options.defaultParallelism ?? 2;
     this.#prng = createPrng(options.seed ?? 1);
+    this.#options = options;
     this.#faults = options.faults ?? {};
     this.#taskFailuresMax = options.taskFailuresMax ?? taskFailuresMaxDefault;
   }
@@ -115,7 +124,7 @@ export class LocalRunner implements RddContext {
   async runJob(target: RddId, partitions: readonly number[] | null, sink: Sink): Promise<readonly TaskOutput[]> {
     const state = planJob({
       job: asJobId((this.#jobs += 1)), target, partitions, sink, nodes: (id) => this.node(id), known: this.known,
-      program: null, batchTime: null, loadRecords: (block) => this.loadRecords(block),
+      program: this.#options.program ?? null, batchTime: null, loadRecords: (block) => this.loadRecords(block),
     });
     let queue: { stage: StageSpec; task: TaskSpec }[] = [];
     while (state.ended === null) {
@@ -164,7 +173,9 @@ export class LocalRunner implements RddContext {
       for (const place of written) this.memory.release(place);
       return taskFailed(state, stage.stage, task.task, injected, null, options);
     }
-    return taskSucceeded(state, stage.stage, task.task, report);
+    const events = taskSucceeded(state, stage.stage, task.task, report);
+    if (events.accepted) this.#options.onReport?.(report);
+    return events;
   }
 
   #environment(written: Place[]): TaskEnvironment {
@@ -183,6 +194,7 @@ export class LocalRunner implements RddContext {
         writeAtomically: (path, bytes) => void this.files.set(path, new TextDecoder().decode(bytes)),
       },
       alive: () => undefined,
+      running: this.#options.running ?? null,
       now: () => 0,
     };
   }

@@ -3,6 +3,7 @@
  */
 import { Seconds } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import type { DeadLetter, DeadLetterStream } from '../../lib/dstream/dead-letters.ts';
 import type { DStream } from '../../lib/dstream/dstream.ts';
 import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
 import type { RddQueue } from '../../lib/dstream/rdd-queue.ts';
@@ -39,6 +40,18 @@ export function inferred(ssc: ProgramBuilder): void {
   is<DStream<string>>()(words.filter((word) => word !== ''), true);
   is<DStream<'a'>>()(words.filter((word): word is 'a' => word === 'a'), true);
   is<DStream<string[]>>()(words.glom(), true);
+
+  // A policy changes nothing about what is inferred.
+  is<DStream<[string, number]>>()(words.map((word) => [word, 1], { onError: 'skip' }), true);
+  is<DStream<[string, number]>>()(lines.flatMap((line) => line.split(' ').map((word) => [word, 1]), { onError: 'deadLetter' }), true);
+  is<DStream<'a'>>()(words.filter((word): word is 'a' => word === 'a', { onError: 'fail' }), true);
+  is<DStream<[string, [number, number]]>>()(ones.mapValues((n) => [n, n], { onError: 'skip' }), true);
+  is<DStream<[string, string]>>()(ones.flatMapValues((n) => [`${n}`], {}), true);
+  is<DStream<[string, number[]]>>()(ones.combineByKey((n) => [n] as number[], (all, n) => [...all, n], (a, b) => [...a, ...b], 2, true, { onError: 'skip' }), true);
+  words.foreach((word) => void word.length, { onError: 'deadLetter' });
+  is<DeadLetterStream>()(ssc.deadLetters({ bound: 10 }), true);
+  const letters: PublishedStream<DeadLetter> = ssc.deadLetters();
+  void letters;
   is<DStream<number>>()(words.mapPartitions((records, context) => [[...records].length + context.partition]), true);
   is<DStream<string>>()(words.repartition(4), true);
   is<DStream<string>>()(words.union(lines), true);
@@ -142,6 +155,12 @@ export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStr
   words.publish({ mode: 'newest' });
   // @ts-expect-error
   ssc.queueStream(ssc.queue<number>(), 'yes');
+  // @ts-expect-error
+  words.map((word) => word, { onError: 'ignore' });
+  // @ts-expect-error: a combined value is no record
+  pairs.reduceByKey((a, b) => a + b, 2, { onError: 'skip' });
+  // @ts-expect-error: no policy for whole partitions
+  words.mapPartitions((records) => records, { onError: 'skip' });
   // @ts-expect-error: nothing but numbers are merged by themselves
   ssc.sc.accumulator('');
 }

@@ -14,7 +14,7 @@ import type { TaskRun } from '../task-run.ts';
 const done: TaskOutput = { kind: 'done' };
 
 export function runForeach(run: TaskRun, sink: Extract<Sink, { kind: 'foreach' }>, pieces: readonly Piece[]): TaskOutput {
-  run.run(pieces, run.state('foreach', [sink.fn], run.sinkOperator()), [sink.fn]);
+  run.run(pieces, run.state('foreach', [sink.fn], run.sinkOperator(), run.sinkScope(sink.onError)), [sink.fn]);
   return done;
 }
 
@@ -25,6 +25,7 @@ export function runForeachPartition(run: TaskRun, sink: Extract<Sink, { kind: 'f
     throw taskFailure(thrown, run.sinkOperator(), noRecord, run.context);
   };
   let result: unknown;
+  run.enter(run.sinkScope());
   try {
     result = fn(records, run.context);
   } catch (thrown) {

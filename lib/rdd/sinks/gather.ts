@@ -35,13 +35,13 @@ export function runCount(run: TaskRun, pieces: readonly Piece[]): TaskOutput {
 }
 
 export function runReduce(run: TaskRun, sink: SinkOf<'reduce'>, pieces: readonly Piece[]): TaskOutput {
-  const state = run.state('reduce', [sink.fn], run.sinkOperator());
+  const state = run.state('reduce', [sink.fn], run.sinkOperator(), run.sinkScope());
   run.run(pieces, state, [sink.fn]);
   return recordsOutput(run, state.has ? [state.accumulator] : [], state.has ? 1 : 0);
 }
 
 export function runAggregate(run: TaskRun, sink: SinkOf<'aggregate'>, pieces: readonly Piece[]): TaskOutput {
-  const state = run.state('aggregate', [sink.seqFn], run.sinkOperator());
+  const state = run.state('aggregate', [sink.seqFn], run.sinkOperator(), run.sinkScope());
   state.accumulator = decodeRecord(sink.zero);
   run.run(pieces, state, [sink.seqFn]);
   return recordsOutput(run, [state.accumulator], 1);

@@ -22,7 +22,9 @@ export function runTakeOrdered(run: TaskRun, sink: Extract<Sink, { kind: 'takeOr
   const by = sink.order === null ? compareKeys : (run.resolve(sink.order) as (a: unknown, b: unknown) => number);
   const compare = sink.descending ? (a: unknown, b: unknown) => by(b, a) : by;
   const kept: unknown[] = [];
+  const scope = sink.order === null ? null : run.sinkScope();
   const cut = (): void => {
+    if (scope !== null) run.enter(scope);
     kept.sort(compare);
     if (kept.length > limit) kept.length = limit;
   };

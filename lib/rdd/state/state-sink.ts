@@ -37,6 +37,7 @@ export function runState(run: TaskRun): TaskOutput {
   const input = columns(node.input);
   const initial = base === null ? columns(node.initial) : nothing;
   const table = run.stateTable(base, node.table, partition);
+  run.enter(run.nodeScope(node, partition, undefined));
   table.begin(node.versionsKept);
   try {
     initial.keys.forEach((key, index) => table.set(key, initial.values[index], node.time));

@@ -1,5 +1,6 @@
 /** Building and loading programs: what is refused, what they return, and what of it does what on which thread. */
 import t from 'tap';
+import { FunctionScope } from '../../../lib/rdd/function-scope.ts';
 import { asBatchTime } from '../../../protocol/time.ts';
 import type { MillraceError } from '../../../protocol/errors.ts';
 import type { RddNode } from '../../../protocol/rdd.ts';
@@ -191,14 +192,26 @@ t.test('a broadcast variable', async (t) => {
 t.test('an accumulator counts what the tasks that succeeded have added', async (t) => {
   const ssc = builderFor();
   const errors = ssc.sc.accumulator(0);
+  const scope = new FunctionScope({ origin: 'rdd-1', operator: null, batchTime: null, partition: 0 }, null, { left: 0 });
+  ssc.sc.running.scope = scope;
   errors.add(2);
   errors.add(3);
-  t.same(errors.take(), { value: 5 });
-  t.equal(errors.take(), null, 'a task begins with nothing');
+  t.same(scope.sums, [{ value: 5 }], 'in a task: to the work at hand');
+  ssc.sc.running.scope = null;
   t.equal(errors.value, 0);
-  errors.absorb(5);
-  errors.absorb(1);
+  errors.add(5);
+  t.equal(errors.value, 5, 'on the app: at once');
+  errors.absorb('a', 1);
   t.equal(errors.value, 6);
+  errors.setAside('b', 10);
+  errors.setAside('b', 20);
+  t.equal(errors.value, 26, 'work that was begun counts until it has been done');
+  errors.absorb('b', 30);
+  t.equal(errors.value, 36);
+  errors.setAside('c', 100);
+  errors.settle('c');
+  errors.settle('c');
+  t.equal(errors.value, 136);
   const longest = ssc.sc.accumulator('', (a, b) => (a.length >= b.length ? a : b), 'longest');
   longest.add('ab');
   longest.add('abc');

@@ -210,12 +210,10 @@ for (const [form, makeLoops] of loopForms) {
     t.strictSame(decodeRecords(stage.env.fileBytes.get('out/part-00000')!), [['a', new Date(3)], [1n, undefined]]);
   });
 
-  t.test(`${form}: a report has the task's run time and the accumulators' updates`, async (t) => {
+  t.test(`${form}: a report has the task's run time , and no more where nothing else is to be told`, async (t) => {
     const stage = maker();
-    const update = { program: 1, accumulator: 2, operator: 'u', value: new Uint8Array([1]) };
-    Object.assign(stage.env, { takeAccumulators: () => [update] });
-    const { runMs, accumulators, stored } = stage.run(stage.source([1]), { kind: 'count' });
-    t.strictSame([runMs, accumulators, stored], [5, [update], []]);
+    const { runMs, accumulators, stored, ...rest } = stage.run(stage.source([1]), { kind: 'count' });
+    t.strictSame([runMs, accumulators, stored, Object.keys(rest)], [5, [], [], ['output']]);
   });
 
   t.test(`${form}: every 1,024 source records the loop says that it lives`, async (t) => {
