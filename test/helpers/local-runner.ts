@@ -7,6 +7,7 @@
  */
 import type { BlockRef, FunctionRef, OperatorPlace, RddNode, Sink, StorageLevel } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
+import { StateStore } from '../../lib/rdd/state/state-store.ts';
 import type { StageSpec, TaskOutput, TaskReport, TaskSpec } from '../../protocol/task.ts';
 import { MillraceError, toWireError } from '../../protocol/errors.ts';
 import { asHostId, asJobId, rddIdOf } from '../../protocol/ids.ts';
@@ -73,6 +74,7 @@ export class LocalRunner implements RddContext {
   readonly #faults: Faults;
   readonly #taskFailuresMax: number;
   readonly #options: LocalOptions;
+  readonly #states = new StateStore();
   #jobs = 0;
 
   constructor(options: LocalOptions = {}) {
@@ -180,6 +182,7 @@ export class LocalRunner implements RddContext {
 
   #environment(written: Place[]): TaskEnvironment {
     return {
+      states: this.#states,
       resolve: (ref) => this.#resolve(ref),
       read: (place) => this.memory.read(place),
       write: (bytes) => {
