@@ -11,15 +11,11 @@
  *                                               worker 1: [ running | waiting ]
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
-import type { Place } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
+import { KnownOutputs, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
+import { cancelJob, planJob, preferredWorker, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
-import { rddOfShuffle } from '../lib/rdd/known-outputs.ts';
-import { decodeRecords } from '../protocol/codec.ts';
-import { programScope } from '../protocol/block.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
-import type { BlockRef, BucketRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
+import type { RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { asJobId } from '../protocol/ids.ts';
@@ -27,6 +23,8 @@ import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import { BlockEvictions } from './block-evictions.ts';
+import { bucketsOf, giveBack, giveUp, readBlock, removeFiles, sharedOf } from './output-memory.ts';
 import { places, programPlaces } from './places.ts';
 import type { HostServices } from './services.ts';
 
@@ -66,6 +64,8 @@ interface Ready {
 
 interface State {
   readonly known: KnownOutputs;
+  /** Which blocks make room in shared memory, and for whom. */
+  readonly evictions: BlockEvictions;
   readonly jobs: Map<JobId, Job>;
   readonly workers: Map<HostId, Worker>;
   readonly ready: Ready[];
@@ -87,7 +87,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const onRunJob = (state: State, request: JobRequest, replyTo: ReplyTo<JobResult>, turn: Turning): State => {
     const id = asJobId(state.nextJob++);
-    const nodes = new Map<RddId, RddNode>(request.nodes.map((node) => [node.id, node]));
+    const nodes = new Map<RddId, RddNode>(state.evictions.jobStarted(id, request).map((node) => [node.id, node]));
     const read: SharedHandle[] = [];
     try {
       const plan = planJob({
@@ -101,7 +101,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         batchTime: request.batchTime,
         replays: request.replays,
         broadcasts: request.broadcasts,
-        loadRecords: (block) => readBlock(block, read),
+        loadRecords: (block) => readBlock(services.pool, block, read),
       });
       const job: Job = { request, plan, replyTo, hosts: new Set(), read };
       state.jobs.set(id, job);
@@ -109,35 +109,42 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       else goOn(state, id, job, turn);
     } catch (thrown) {
       state.jobs.delete(id);
+      state.evictions.jobEnded(id, turn);
       turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
     }
+    state.evictions.keepRoom(turn);
     return handOut(state, turn);
-  };
-
-  const readBlock = (block: BlockRef, read: SharedHandle[]): readonly unknown[] => {
-    if (block.place === null || !('slab' in block.place)) return [];
-    read.push(block.place);
-    return decodeRecords(services.pool.view(block.place));
   };
 
   const handOut = (state: State, turn: Turning): State => {
     const workers = [...state.workers.values()];
-    while (state.ready.length > 0) {
+    while (state.ready.length > 0 && !state.evictions.isUrgent) {
       const next = state.ready[0] as Ready;
       const worker = choose(state, workers, next);
       if (worker === null) return state;
       state.ready.shift();
+      const task = state.evictions.taskHandedOut(next.job, next.stage, next.task);
+      if (task === null) {
+        makeAgain(state, next, turn);
+        continue;
+      }
       const key = `${next.job}/${next.stage.stage}`;
       if (!worker.stages.has(key)) {
         worker.stages.add(key);
         state.jobs.get(next.job)?.hosts.add(worker.host);
         turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
       }
-      turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task });
+      turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task });
       worker.handed.push({ job: next.job, stage: next.stage.stage, partition: next.task.partition, task: next.task.task, program: next.stage.program });
       if (worker.handed.length === 1) watchHead(worker, turn);
     }
     return state;
+  };
+
+  /** A partition that the task was to read has made room for others meanwhile: it reads it elsewhere, or computes it. */
+  const makeAgain = (state: State, { job: id, stage, task }: Ready, turn: Turning): void => {
+    const job = state.jobs.get(id);
+    if (job !== undefined) carryOut(state, id, job, taskTakenBack(job.plan, stage.stage, task.task), turn);
   };
 
   /** The time of a task counts from when it is the first of its worker. */
@@ -153,6 +160,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const at = worker?.handed.findIndex((handed) => handed.task === task) ?? -1;
     if (worker === undefined || at < 0) return null;
     const [handed] = worker.handed.splice(at, 1);
+    state.evictions.taskEnded(task, turn);
     if (at === 0) watchHead(worker, turn);
     releaseLeaving(state, turn);
     return handed ?? null;
@@ -168,6 +176,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
+    state.evictions.stored(report, job.request, job.plan.request.nodes);
+    state.evictions.keepRoom(turn);
     if (events.accepted && report.accumulators.length > 0 && job.request.program !== null) {
       const { accumulators } = report;
       turn.tell(programPlaces(job.request.program).outputs, { type: 'accumulated', updates: accumulators.map((update) => ({ ...update, batchTime: job.request.batchTime, partition: handed.partition })) });
@@ -180,7 +190,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const job = state.jobs.get(message.job);
     if (handed === null || job === undefined) return handOut(state, turn);
     state.failedAt.set(`${handed.job}/${handed.partition}`, message.host);
-    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax }), turn);
+    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax, memoryFreed: state.evictions.relieves(message.error, turn) }), turn);
   };
 
   const onWorkerDown = (state: State, host: HostId, error: WireError, turn: Turning): State => {
@@ -189,6 +199,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     state.workers.delete(host);
     turn.cancelTimer(`task-${host}`);
     worker.handed.forEach((handed, index) => {
+      state.evictions.taskEnded(handed.task, turn);
       const job = state.jobs.get(handed.job);
       if (job === undefined) return;
       const own = index === 0 ? worker.timedOut : null;
@@ -216,7 +227,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const carryOut = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): void => {
     const { scope, resultScope } = job.request;
-    const done = [...events.release.flatMap((place) => ('slab' in place ? [place] : [])), ...job.read.splice(0)];
+    const done = [...events.release.flatMap(sharedOf), ...job.read.splice(0)];
+    removeFiles(events.release, turn);
     if (done.length > 0) {
       for (const from of [scope, resultScope]) turn.tell(places.blockManagerMaster, { type: 'release', scope: from, handles: done });
     }
@@ -245,7 +257,10 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   return {
     name: 'task-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: () => ({ known: new KnownOutputs(), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 }),
+    init: () => {
+      const known = new KnownOutputs();
+      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
+    },
     receive(state, message, turn) {
       switch (message.type) {
         case 'runJob':
@@ -262,17 +277,29 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'forgetRdds': {
           for (const rdd of message.rdds) state.rdds.get(message.program)?.delete(rdd);
           giveUp(message.program, state.known.forgetRdds(message.rdds), turn);
+          state.evictions.forgetRdds(message.rdds, turn);
           return state;
         }
         case 'forgetStored': {
           giveUp(message.program, state.known.forgetBlocks(message.rdd), turn);
+          state.evictions.forgetPartitions(message.rdd);
           return state;
         }
         case 'forgetProgram':
           giveUp(message.program, state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), turn);
+          state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
           releaseLeaving(state, turn);
+          return state;
+        case 'blockSpilled':
+          state.evictions.blockSpilled(message, turn);
+          return state;
+        case 'roomMade':
+          state.evictions.roomMade(turn);
+          return handOut(state, turn);
+        case 'storageStats':
+          turn.reply(message.replyTo, state.evictions.stats());
           return state;
         case 'taskTimedOut': {
           const worker = state.workers.get(message.host);
@@ -309,6 +336,7 @@ function choose(state: State, workers: readonly Worker[], { job, task }: Ready):
 
 function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turning): void {
   state.jobs.delete(id);
+  state.evictions.jobEnded(id, turn);
   for (let index = state.ready.length - 1; index >= 0; index -= 1) {
     if (state.ready[index]?.job === id) state.ready.splice(index, 1);
   }
@@ -362,31 +390,6 @@ function releaseLeaving(state: State, turn: Turning): void {
     state.leaving.delete(program);
     turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }
-}
-
-/** Outputs that nobody will read again, in memory and on disk. */
-function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): void {
-  const handles = named.flatMap(sharedOf);
-  const files = named.flatMap((place) => ('file' in place ? [place.file] : []));
-  if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(program), handles });
-  if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
-}
-
-/** A report that came too late: its memory is entered and given back in one breath. */
-function giveBack(report: TaskReport, turn: Turning): void {
-  const named = [...bucketsOf(report), ...report.stored.map(({ block }) => block.place), ...(report.output.kind === 'records' ? [report.output.block.place] : [])];
-  const handles = named.flatMap(sharedOf);
-  if (handles.length === 0) return;
-  turn.tell(places.blockManagerMaster, { type: 'hold', scope: 'late', handles });
-  turn.tell(places.blockManagerMaster, { type: 'release', scope: 'late', handles });
-}
-
-function bucketsOf(report: TaskReport): readonly BucketRef[] {
-  return report.output.kind === 'shuffle' ? report.output.buckets : [];
-}
-
-function sharedOf(place: BucketRef): SharedHandle[] {
-  return place !== null && 'slab' in place ? [place] : [];
 }
 
 function nodeOf(nodes: ReadonlyMap<RddId, RddNode>, rdd: RddId): RddNode {

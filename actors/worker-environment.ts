@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
+import { hasRoomToKeep } from '../lib/storage/eviction.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
-import type { BucketRef, FunctionRef, SharedHandle } from '../protocol/rdd.ts';
+import type { BucketRef, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
 import type { StageSpec, TaskSpec } from '../protocol/task.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import { assert } from '../lib/base/assert.ts';
@@ -47,6 +48,8 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
     assert(program !== undefined, 'a program is built on a worker before its tasks come', stage.program);
     return program.resolve(ref);
   };
+  /** Kept partitions leave the tasks' share of the pool free: a partition can be computed again, a bucket must be written somewhere. */
+  const mayKeep = ({ useMemory, useOffHeap }: StorageLevel, bytes: number): boolean => (useMemory || useOffHeap) && hasRoomToKeep({ slabs: pool.slabs, free: pool.freeSlabs }, bytes, options.slabBytes);
   Atomics.store(control, progressWord, 0);
   return {
     loops,
@@ -55,7 +58,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
     resolve,
     read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),
     write(bytes, storage) {
-      const allocated = storage?.useMemory === false && !storage.useOffHeap ? null : pool.allocate(bytes);
+      const allocated = storage === undefined || storage === null || mayKeep(storage, bytes) ? pool.allocate(bytes) : null;
       if (allocated === null && storage?.useDisk === true) return spilled(bytes);
       if (allocated === null) {
         const { blockMemoryBytesMax } = options;

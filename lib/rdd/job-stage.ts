@@ -84,6 +84,7 @@ export interface Tries {
   failures: number;
   inputLosses: number;
   hostLosses: number;
+  memoryWaits: number;
 }
 
 /** Adds a stage, or gives partitions back to one that has run already. */
@@ -154,7 +155,7 @@ export function isDone(stage: StageState): boolean {
 
 export function triesOf(stage: StageState, partition: number): Tries {
   let tries = stage.tries.get(partition);
-  if (tries === undefined) stage.tries.set(partition, (tries = { attempts: 0, failures: 0, inputLosses: 0, hostLosses: 0 }));
+  if (tries === undefined) stage.tries.set(partition, (tries = { attempts: 0, failures: 0, inputLosses: 0, hostLosses: 0, memoryWaits: 0 }));
   return tries;
 }
 

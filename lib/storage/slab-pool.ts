@@ -171,6 +171,15 @@ export class SlabPool {
     this.#open = -1;
   }
 
+  get slabs(): number {
+    return this.#book.shape.slabs;
+  }
+
+  /** Slabs that are nobody's just now. */
+  get freeSlabs(): number {
+    return this.#book.free;
+  }
+
   /** `usedBytes`: what has been cut from slabs that aren't free. Exact only while no thread changes anything. */
   stats(): { slabs: number; free: number; liveHandles: number; usedBytes: number } {
     return { slabs: this.#book.shape.slabs, ...this.#book.count() };
