@@ -55,6 +55,8 @@ export class BlockEvictions {
   /** Blocks on their way to the disk in this round; null: there is no round. */
   #moving: number | null = null;
   #roundIsUrgent = false;
+  /** Free slabs when the round began. */
+  #freeBefore = 0;
   /** What a task lacked. */
   #urgentBytes = 0;
   #files = 0;
@@ -185,11 +187,11 @@ export class BlockEvictions {
     if (this.#moving === 0) this.#confirm(turn);
   }
 
-  /** All that the round has given back is free: enough, or another round. */
+  /** All that the round has given back is free: enough, or another round; none where this one has gained nothing. */
   roomMade(turn: Turning): void {
     this.#moving = null;
     if (this.#roundIsUrgent) this.#urgentBytes = 0;
-    this.#startRound(turn);
+    if (this.isUrgent || this.#services.pool.freeSlabs > this.#freeBefore) this.#startRound(turn);
   }
 
   /** Where nothing is to be done, or nothing can be, nothing is urgent any more. */
@@ -198,12 +200,13 @@ export class BlockEvictions {
     const isUrgent = this.isUrgent;
     const ahead = slabsToFree({ slabs: pool.slabs, free: pool.freeSlabs });
     const slabs = isUrgent ? Math.max(ahead, Math.ceil(this.#urgentBytes / options.slabBytes) + 1) : ahead;
-    const { drop, move } = slabs > 0 ? this.#blocks.choose(slabs * options.slabBytes, isUrgent ? new Set() : this.#storing()) : { drop: [], move: [] };
+    const { drop, move } = slabs > 0 ? this.#blocks.choose(slabs, options.slabBytes, isUrgent ? new Set() : this.#storing()) : { drop: [], move: [] };
     if (drop.length + move.length === 0) {
       this.#urgentBytes = 0;
       return;
     }
     this.#moving = move.length;
+    this.#freeBefore = pool.freeSlabs;
     this.#roundIsUrgent = isUrgent;
     this.#drop(drop, turn);
     for (const { handle } of move) this.#move(handle, turn);

@@ -58,7 +58,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
     resolve,
     read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),
     write(bytes, storage) {
-      const allocated = storage === undefined || storage === null || mayKeep(storage, bytes) ? pool.allocate(bytes) : null;
+      const allocated = storage === undefined || storage === null ? pool.allocate(bytes) : mayKeep(storage, bytes) ? pool.allocate(bytes, 'kept') : null;
       if (allocated === null && storage?.useDisk === true) return spilled(bytes);
       if (allocated === null) {
         const { blockMemoryBytesMax } = options;

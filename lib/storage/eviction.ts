@@ -1,8 +1,8 @@
 /**
  * Which blocks leave shared memory, when, and how much of it is for whom. Pure: looks at sizes, last uses and pins, changes nothing.
  *
- * Invariant: what a running task reads is never chosen, nor (where blocks go only to make room for storing) a partition of an
- * RDD that is being stored just now: it would go round in circles, each partition pushing out the one before it.
+ * Invariant: what a running task reads is never chosen, nor (where blocks go ahead of need) a partition of an RDD that is being
+ * stored just now: it would go round in circles, each partition pushing out the one before it.
  *
  *   slabs of the pool:   0 ............................ 5/8 ... 11/16 .... 3/4 .................... all
  *                        |  blocks, kept partitions     ^        |          |  tasks: buckets, results |
@@ -23,6 +23,7 @@ export interface PoolUse {
 
 /** A block that may leave shared memory: to the disk, or (where it can be computed again) altogether. */
 export interface Evictable {
+  readonly slab: number;
   readonly bytes: number;
   /** Grows with each use of any block. */
   readonly lastUse: number;
@@ -30,6 +31,10 @@ export interface Evictable {
   readonly pins: number;
   /** The persisted RDD that it is a partition of; null: a block of a source. */
   readonly rdd: number | null;
+  /** False: it could not be written to the disk, and can't be computed again. */
+  readonly mayGo: boolean;
+  /** `moving`, `leaving`: its memory comes back by itself. */
+  readonly phase: 'resident' | 'moving' | 'leaving';
 }
 
 /** True where a block that is to be kept leaves the tasks their share of the pool. */
@@ -42,16 +47,30 @@ export function slabsToFree({ slabs, free }: PoolUse): number {
   return free >= slabs * evictionBelowShare ? 0 : Math.ceil(slabs * evictionUpToShare) - free;
 }
 
-/** The blocks used least recently that hold `bytes` together, or all that may go. `storing`: RDDs of which none may. */
-export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>, bytes: number, storing: ReadonlySet<number>): Block[] {
-  const candidates = [...blocks].filter(({ pins, rdd }) => pins === 0 && (rdd === null || !storing.has(rdd)));
+/**
+ * The blocks to be evicted so that `slabs` slabs become free, or as many as can. Memory comes back by whole slabs, so blocks go by
+ * slabs, too: those first whose last use is longest ago, and none from a slab in which a block has to stay. `storing`: RDDs
+ * of which no partition may go.
+ */
+export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>, slabs: number, slabBytes: number, storing: ReadonlySet<number>): Block[] {
+  const bySlab = new Map<number, { readonly blocks: Block[]; lastUse: number; slabs: number; stays: boolean }>();
+  for (const block of blocks) {
+    let found = bySlab.get(block.slab);
+    if (found === undefined) bySlab.set(block.slab, (found = { blocks: [], lastUse: 0, slabs: 1, stays: false }));
+    found.slabs = Math.max(found.slabs, Math.ceil(block.bytes / slabBytes));
+    if (block.phase !== 'resident') continue;
+    found.blocks.push(block);
+    found.lastUse = Math.max(found.lastUse, block.lastUse);
+    found.stays ||= block.pins > 0 || !block.mayGo || (block.rdd !== null && storing.has(block.rdd));
+  }
+  const candidates = [...bySlab.values()].filter(({ blocks: resident, stays }) => !stays && resident.length > 0);
   candidates.sort((a, b) => a.lastUse - b.lastUse);
   const chosen: Block[] = [];
   let freed = 0;
-  for (const block of candidates) {
-    if (freed >= bytes) break;
-    chosen.push(block);
-    freed += block.bytes;
+  for (const { blocks: resident, slabs: own } of candidates) {
+    if (freed >= slabs) break;
+    chosen.push(...resident);
+    freed += own;
   }
   return chosen;
 }

@@ -30,6 +30,7 @@ export interface StoredBlock extends Evictable {
   readonly scope: Scope;
   /** False: it is dropped, since lineage can make it again. */
   toDisk: boolean;
+  mayGo: boolean;
   lastUse: number;
   pins: number;
   phase: 'resident' | 'moving' | 'leaving';
@@ -90,10 +91,9 @@ export class StoredBlocks {
     return released;
   }
 
-  /** The blocks that make room for `bytes`. Those that may not go to the disk are forgotten here; the others are moving from now on. */
-  choose(bytes: number, storing: ReadonlySet<number>): { readonly drop: readonly StoredBlock[]; readonly move: readonly StoredBlock[] } {
-    const resident = [...this.#blocks.values()].filter(({ phase, rdd, toDisk }) => phase === 'resident' && (toDisk || rdd !== null));
-    const chosen = chooseEvictions(resident, bytes, storing);
+  /** The blocks that make room, by whole slabs. Those that may not go to the disk are forgotten here; the others are moving from now on. */
+  choose(slabs: number, slabBytes: number, storing: ReadonlySet<number>): { readonly drop: readonly StoredBlock[]; readonly move: readonly StoredBlock[] } {
+    const chosen = chooseEvictions(this.#blocks.values(), slabs, slabBytes, storing);
     const drop = chosen.filter(({ toDisk }) => !toDisk);
     const move = chosen.filter(({ toDisk }) => toDisk);
     for (const { handle } of drop) this.#blocks.delete(keyOf(handle));
@@ -109,6 +109,7 @@ export class StoredBlocks {
     if (place === null) {
       block.phase = 'resident';
       block.toDisk = false;
+      block.mayGo = block.rdd !== null;
       return { kind: 'kept', block };
     }
     if (block.rdd === null) this.#onDisk.set(key, { place, owners: block.owners, program: block.program });
@@ -145,7 +146,7 @@ export class StoredBlocks {
   }
 
   #keep(block: Pick<StoredBlock, 'rdd' | 'partition' | 'owners' | 'handle' | 'program' | 'scope' | 'toDisk'>): void {
-    this.#blocks.set(keyOf(block.handle), { ...block, bytes: block.handle.bytes, lastUse: (this.#uses += 1), pins: 0, phase: 'resident' });
+    this.#blocks.set(keyOf(block.handle), { ...block, slab: block.handle.slab, bytes: block.handle.bytes, mayGo: true, lastUse: (this.#uses += 1), pins: 0, phase: 'resident' });
   }
 
   #forget(isOver: (block: { readonly owners: Set<RddId>; readonly program: ProgramId | null }) => boolean): string[] {

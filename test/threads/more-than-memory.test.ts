@@ -1,0 +1,51 @@
+/**
+ * Persisted data larger than shared memory, on real threads: what does not fit makes room, by least recent use, and every
+ * batch is right.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import t from 'tap';
+import type moreThanMemory from '../fixtures/more-than-memory.ts';
+import { textOf } from '../fixtures/more-than-memory.ts';
+import type { MoreThanMemoryArgs } from '../fixtures/more-than-memory.ts';
+import { started } from '../helpers/running.ts';
+
+const small = { slabBytes: 65_536, blockMemoryBytesMax: 2_097_152, recordBytesMax: 1_024 };
+const batches = 36;
+/** 160 KB a table, 2.5 MB together. */
+const tables = 16;
+const records = 400;
+
+function expected(batch: number): [string, [number, number]][] {
+  const table = batch % tables;
+  const lengths = [0, 1, 2, 3].flatMap((part) => Array.from({ length: records }, (_, index) => textOf(table, part, index).length));
+  return [[String(table), [lengths.length, lengths.reduce((sum, length) => sum + length, 0)]]];
+}
+
+for (const level of ['MEMORY_AND_DISK_SER', 'MEMORY_ONLY', 'OFF_HEAP'] as const) {
+  t.test(`tables of ${level} that are larger than the pool together give right results in every batch`, async (t) => {
+    const args: MoreThanMemoryArgs = { level, tables, records };
+    const ssc = await started<typeof moreThanMemory>(t, 'more-than-memory', { args, clock: 'manual', batchInterval: 1_000, defaultParallelism: 2, ...small });
+    const seen: unknown[] = [];
+    const reading = (async () => {
+      for await (const { records: sums } of ssc.exports.sums) seen.push(sums);
+    })();
+    await ssc.clock.advance(batches);
+    const stats = await ssc.sparkContext.storageStats();
+    const scratch = ssc.sparkContext.internals.options.scratchDirectory;
+    const files = existsSync(scratch) ? readdirSync(scratch).length : 0;
+    if (level === 'MEMORY_ONLY') {
+      t.ok(stats.dropped > 0, 'partitions were dropped', stats);
+      t.same([stats.diskBytes, files], [0, 0], 'and nothing was written to the disk');
+    } else {
+      t.equal(stats.persistedPartitions, 4 * tables, 'every partition is still held');
+      t.ok(stats.spilled > 0, 'some were moved', stats);
+      t.ok(stats.diskBytes > 0 && files > 0 && files <= 4 * tables, 'to the disk, each once', { stats, files });
+      t.equal(stats.dropped, 0);
+    }
+    t.ok(stats.memoryBytes > 0, 'those used last lie in memory');
+    await ssc.stop();
+    await reading;
+    t.same(seen, Array.from({ length: batches }, (_, index) => expected(index + 1)));
+    t.notOk(existsSync(scratch), 'the files go with the cluster');
+  });
+}
