@@ -43,6 +43,9 @@ interface JobReading {
   ended: boolean;
 }
 
+/** What an urgent round frees at least, as a part of the pool: with `memoryWaitsMax` rounds a task gets all that can be had. */
+const urgentShare = 1 / 8;
+
 /** The block manager master lives on the same thread; it waits for an io thread no longer than 30 s. */
 const askTimeoutMs = 60_000;
 
@@ -199,7 +202,7 @@ export class BlockEvictions {
     const { pool, options } = this.#services;
     const isUrgent = this.isUrgent;
     const ahead = slabsToFree({ slabs: pool.slabs, free: pool.freeSlabs });
-    const slabs = isUrgent ? Math.max(ahead, Math.ceil(this.#urgentBytes / options.slabBytes) + 1) : ahead;
+    const slabs = isUrgent ? Math.max(ahead, Math.ceil(this.#urgentBytes / options.slabBytes) + 1, Math.ceil(pool.slabs * urgentShare)) : ahead;
     const { drop, move } = slabs > 0 ? this.#blocks.choose(slabs, options.slabBytes, isUrgent ? new Set() : this.#storing()) : { drop: [], move: [] };
     if (drop.length + move.length === 0) {
       this.#urgentBytes = 0;
