@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
+import { deflate, inflate } from '../lib/storage/compression.ts';
 import { hasRoomToKeep } from '../lib/storage/eviction.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
 import type { BucketRef, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
@@ -54,6 +55,8 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stag
   return {
     loops,
     recordBytesMax: options.recordBytesMax,
+    ...(options.storageCompression === 'deflate' ? { compress: deflate } : {}),
+    decompress: inflate,
     files,
     resolve,
     read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),

@@ -16,10 +16,10 @@ import { median, significant, slope } from './statistics.ts';
 import type { MemoryEvent } from './subject-events.ts';
 
 const batchMsDefault = 20;
-const linesPerSecondDefault = 20_000;
+const linesPerSecondDefault = 10_000;
 /** Batches are remembered for so long: together more than their share of the pool, so that blocks have to make room, too. */
-const rememberMs = 20_000;
-const poolBytes = 32 * 2 ** 20;
+const rememberMs = 1_000;
+const poolBytes = 16 * 2 ** 20;
 const slabBytes = 2 ** 18;
 const samples = 100;
 /** A machine that is busy may take this many times the time of the batches. */
@@ -30,7 +30,7 @@ export const soak: Bench = {
   summary: 'a stream under load for thousands of batches: growth of RSS and of shared memory in use',
   unit: 'MiB',
   better: 'lower',
-  definition: 'RSS in the last tenth of the batches less RSS in the first (medians); 20 ms batches of 20,000 lines/s, remembered for 20 s, in a pool of 32 MiB; --seconds is for all batches',
+  definition: 'RSS in the last tenth of the batches less RSS in the first (medians); 20 ms batches of 10,000 lines/s, remembered for 1 s, in a pool of 16 MiB; --seconds is for all batches',
   peers: [],
   defaults: { seconds: 200, runs: 1 },
   run,

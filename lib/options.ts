@@ -35,6 +35,8 @@ export interface SparkContextOptions {
   readonly actionTimeoutMs?: number;
   /** The old-generation heap of each worker thread, in MiB; 0: Node's own default. */
   readonly workerHeapMbMax?: number;
+  /** Partitions persisted at a serialized level (`…_SER`, `DISK_ONLY`, `OFF_HEAP`) are made smaller by `deflate`, at the cost of time. As Spark's `spark.rdd.compress`. Default `none`. */
+  readonly storageCompression?: 'none' | 'deflate';
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
   /** Seeds back-off's jitter. Default 1. */
@@ -103,6 +105,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   taskTimeoutMs: duration,
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
+  storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
   seed: whole(0),
   ids: callable,
@@ -146,6 +149,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     taskTimeoutMs: given.taskTimeoutMs ?? tenMinutesMs,
     actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
+    storageCompression: given.storageCompression ?? 'none',
     inline,
     codegen: given.codegen ?? true,
     seed: given.seed ?? 1,

@@ -23,6 +23,8 @@ export interface ClusterOptions {
   /** How long an action (a job asked for by the app or a transform) may take. */
   readonly actionTimeoutMs: number;
   readonly workerHeapMbMax: number;
+  /** Of partitions persisted at a serialized level. */
+  readonly storageCompression: 'none' | 'deflate';
   /** Where partitions go that are persisted on disk; removed with the cluster. */
   readonly scratchDirectory: string;
   readonly inline: boolean;

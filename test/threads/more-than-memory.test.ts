@@ -17,8 +17,8 @@ const records = 400;
 /** 0.8 MB in one shuffle, 16 slabs or more. */
 const bigAt = 12_000;
 
-function expected(batch: number): [string, [number, number]][] {
-  const table = batch % tables;
+function expected(batch: number, of = tables): [string, [number, number]][] {
+  const table = batch % of;
   const lengths = [0, 1, 2, 3].flatMap((part) => Array.from({ length: records }, (_, index) => textOf(table, part, index).length));
   return [[String(table), [lengths.length, lengths.reduce((sum, length) => sum + length, 0)]]];
 }
@@ -50,5 +50,24 @@ for (const level of ['MEMORY_AND_DISK_SER', 'MEMORY_ONLY', 'OFF_HEAP'] as const)
     await reading;
     t.same(seen, Array.from({ length: batches }, (_, index) => expected(index + 1)));
     t.notOk(existsSync(scratch), 'the files go with the cluster');
+  });
+}
+
+for (const [level, isSmaller] of [['MEMORY_ONLY_SER', true], ['DISK_ONLY', true], ['MEMORY_AND_DISK', false]] as const) {
+  t.test(`with storageCompression, partitions of ${level} ${isSmaller ? 'take a fraction of the room' : 'lie as they are, since the level is not serialized'}, and read as before`, async (t) => {
+    const args: MoreThanMemoryArgs = { level, tables: 4, records };
+    const ssc = await started<typeof moreThanMemory>(t, 'more-than-memory', { args, clock: 'manual', batchInterval: 1_000, defaultParallelism: 2, storageCompression: 'deflate', ...small });
+    const seen: unknown[] = [];
+    const reading = (async () => {
+      for await (const { records: sums } of ssc.exports.sums) seen.push(sums);
+    })();
+    await ssc.clock.advance(8);
+    const { memoryBytes, diskBytes, persistedPartitions } = await ssc.sparkContext.storageStats();
+    t.equal(persistedPartitions, 16);
+    t.equal(memoryBytes > 0, level !== 'DISK_ONLY');
+    t.equal(memoryBytes + diskBytes < 4 * 4 * records * 50, isSmaller, `${memoryBytes + diskBytes} bytes for ${4 * 4 * records} texts of 95`);
+    await ssc.stop();
+    await reading;
+    t.same(seen, Array.from({ length: 8 }, (_, index) => expected(index + 1, 4)));
   });
 }
