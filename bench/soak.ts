@@ -54,6 +54,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
     figures: [
       figure('RSS, last tenth less first', 'MiB', ({ memory }) => tenth(memory, 9, 'rssMib') - tenth(memory, 0, 'rssMib')),
       figure('RSS, last tenth less the one in the middle', 'MiB', ({ memory }) => tenth(memory, 9, 'rssMib') - tenth(memory, 5, 'rssMib')),
+      figure('RSS, least of the last third less least of the middle one', 'MiB', ({ memory }) => leastOfThird(memory, 2) - leastOfThird(memory, 1)),
       figure('RSS, trend over the second half, a thousand batches', 'MiB', ({ memory }) => 1_000 * slope(memory.slice(memory.length >> 1).map(({ batch, rssMib }) => [batch, rssMib] as const))),
       figure('RSS, last tenth', 'MiB', ({ memory }) => tenth(memory, 9, 'rssMib')),
       figure('RSS, peak', 'MiB', ({ rssPeakMib }) => rssPeakMib),
@@ -86,6 +87,11 @@ async function measure({ master, batchMs, batches, linesPerSecond, log }: Pick<S
     await measured.end(5_000);
     await source.stop();
   }
+}
+
+/** Collections of garbage make RSS a saw: its lowest points tell a leak apart from how long ago the last collection was. */
+function leastOfThird(memory: readonly MemoryEvent[], which: 0 | 1 | 2): number {
+  return Math.min(...memory.slice(Math.floor((memory.length * which) / 3), Math.floor((memory.length * (which + 1)) / 3)).map(({ rssMib }) => rssMib));
 }
 
 /** The median over a tenth of the samples, 0 to 9. */
