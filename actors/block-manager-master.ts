@@ -1,23 +1,32 @@
 /**
- * The ledger of shared memory: which handles are held, and for what.
+ * The ledger of shared memory: which handles are held, and for what. Has blocks written to the disk that make room.
  *
  * Owns: the right to give memory back. Invariant: a handle is released exactly once, when its scope (or it alone) is
  * released; nobody else calls `pool.release` for memory that was ever entered here.
- * Talks to: receiver tracker, task scheduler, job generator (all on the driver), and the app's thread (results read).
+ * Talks to: receiver tracker, task scheduler, job generator (all on the driver), block managers (io threads), and the app's
+ * thread (results read).
  * A crash loses: the ledger. The driver's supervisor then ends the cluster's programs (rest_for_one), since memory that
  * nobody can account for can't be given back one by one.
  */
-import type { Behavior } from '../lib/actor/behavior.ts';
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import { spill } from '../lib/storage/spill.ts';
 import { isScopeOf } from '../protocol/block.ts';
-import type { Scope, ToBlockManagerMaster } from '../protocol/block.ts';
+import type { Scope, Spilled, ToBlockManager, ToBlockManagerMaster } from '../protocol/block.ts';
+import type { HostId } from '../protocol/ids.ts';
 import type { SharedHandle } from '../protocol/rdd.ts';
+import type { ActorRef } from '../protocol/ref.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import type { HostServices } from './services.ts';
 
 interface State {
   /** Handles by a number that no two live handles share: slab and offset. */
   readonly scopes: Map<Scope, Map<number, SharedHandle>>;
+  /** Who writes blocks to the disk: taken in turn, the next one first. */
+  readonly managers: Map<HostId, ActorRef<ToBlockManager>>;
 }
+
+/** A block is written in milliseconds; a disk that takes this long is not to be waited for. */
+const spillTimeoutMs = 30_000;
 
 export function blockManagerMaster(services: HostServices): Behavior<State, ToBlockManagerMaster> {
   const { pool } = services;
@@ -37,7 +46,7 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
   return {
     name: 'block-manager-master',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: () => ({ scopes: new Map() }),
+    init: () => ({ scopes: new Map(), managers: new Map() }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'hold': {
@@ -70,7 +79,16 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
             if (isScopeOf(message.program, scope)) releaseScope(state, scope);
           }
           return state;
+        case 'blockManagerUp':
+          state.managers.set(message.host, message.manager);
+          return state;
+        case 'spillBlock':
+          return onSpillBlock(state, message, services, turn);
+        case 'spillEnded':
+          turn.reply(message.replyTo, { spilled: message.spilled });
+          return state;
         case 'hostExited': {
+          state.managers.delete(message.host);
           const live: SharedHandle[] = [];
           for (const handles of state.scopes.values()) live.push(...handles.values());
           pool.reclaim(message.host, live);
@@ -78,7 +96,8 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
         }
         case 'blockStats': {
           const { slabs, liveHandles, usedBytes } = pool.stats();
-          turn.reply(message.replyTo, { poolBytes: slabs * services.options.slabBytes, usedBytes, liveHandles, scopes: state.scopes.size });
+          const heldHandles = [...state.scopes.values()].reduce((sum, handles) => sum + handles.size, 0);
+          turn.reply(message.replyTo, { poolBytes: slabs * services.options.slabBytes, usedBytes, liveHandles, scopes: state.scopes.size, heldHandles });
           return state;
         }
         default:
@@ -86,6 +105,19 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
       }
     },
   };
+}
+
+/** By the io thread whose turn it is; where none is up just now, here. */
+function onSpillBlock(state: State, { place, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
+  const ended = (spilled: boolean): ToBlockManagerMaster => ({ type: 'spillEnded', replyTo, spilled });
+  for (const [host, manager] of state.managers) {
+    state.managers.delete(host);
+    state.managers.set(host, manager);
+    turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', place, file, replyTo: answer }), spillTimeoutMs, (outcome) => ended(outcome.ok && outcome.value.spilled));
+    return state;
+  }
+  turn.perform('spill', () => spill(pool, files, place, file), (outcome) => ended(outcome.ok));
+  return state;
 }
 
 /** Each output of each batch has a scope of its own for its results: none may stay when it is empty. */

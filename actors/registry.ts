@@ -29,7 +29,7 @@ export function registryFor(services: HostServices, load: ProgramLoader): Behavi
     behaviors.push(blockManagerMaster(services), listenerBus(), taskScheduler(services), hostManager(services), programManager(services, streamingTree));
     behaviors.push(receiverTracker(), jobScheduler(services), jobGenerator(services), batchTimer(services));
   }
-  if (services.role === 'io') behaviors.push(blockManager(), blockGenerator(services), receiver(services));
+  if (services.role === 'io') behaviors.push(blockManager(services), blockGenerator(services), receiver(services));
   if (services.role === 'worker') behaviors.push(taskWorker(services));
   return new Map(behaviors.map((behavior) => [behavior.name, behavior]));
 }

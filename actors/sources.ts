@@ -9,6 +9,7 @@ import { reportRefused } from '../lib/sources/refused-records.ts';
 import { SocketBytesSource } from '../lib/sources/socket-bytes-source.ts';
 import { SocketTextSource } from '../lib/sources/socket-text-source.ts';
 import type { Emit, Source } from '../lib/sources/source.ts';
+import { taskShareOfMemory } from '../lib/storage/eviction.ts';
 import type { Receiver } from '../lib/dstream/receiver.ts';
 import type { StreamDecoder } from '../lib/dstream/input.ts';
 import { decodeRecords } from '../protocol/codec.ts';
@@ -19,17 +20,11 @@ import type { HostServices } from './services.ts';
 /** A block of records is cut at this many, whatever the block interval says. */
 const blockRecordsMax = 65_536;
 
-/** What receivers leave free of the pool, as a part of it: for shuffles, results and what the app stores. */
-const taskShareOfMemory = 0.25;
-
 export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit): Source {
   const { pool, net, options } = services;
   const { host, port, recordBytesMax, stream } = spec;
   // Receivers leave a part of the memory to the tasks: else a backlog of blocks could keep them from being processed.
-  const hasRoom = (): boolean => {
-    const { free, slabs } = pool.stats();
-    return free > slabs * taskShareOfMemory;
-  };
+  const hasRoom = (): boolean => pool.freeSlabs > pool.slabs * taskShareOfMemory;
   const allocate = (bytes: number) => (hasRoom() ? pool.allocate(bytes) : null);
   const factory = (): unknown => services.programs.get(spec.program)?.factory(stream);
   switch (spec.kind) {

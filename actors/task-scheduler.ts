@@ -11,16 +11,14 @@
  *                                               worker 1: [ running | waiting ]
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import { KnownOutputs, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
-import type { Place } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
+import { rddsMade } from '../lib/rdd/job-stage.ts';
+import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
+import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
-import { decodeRecords } from '../protocol/codec.ts';
-import { programScope } from '../protocol/block.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
-import type { BlockRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
+import type { RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { asJobId } from '../protocol/ids.ts';
@@ -28,6 +26,8 @@ import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import { BlockEvictions } from './block-evictions.ts';
+import { giveBack, giveUp, readBlock, removeFiles } from './output-memory.ts';
 import { passOn } from './left-behind.ts';
 import { noteState, settleStates } from './state-news.ts';
 import { places } from './places.ts';
@@ -63,6 +63,8 @@ interface Ready {
 
 interface State {
   readonly known: KnownOutputs;
+  /** Which blocks make room in shared memory, and for whom. */
+  readonly evictions: BlockEvictions;
   readonly jobs: Map<JobId, Job>;
   readonly workers: Map<HostId, Worker>;
   readonly ready: Ready[];
@@ -82,7 +84,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const onRunJob = (state: State, request: JobRequest, replyTo: ReplyTo<JobResult>, turn: Turning): State => {
     const id = asJobId(state.nextJob++);
-    const nodes = new Map<RddId, RddNode>(request.nodes.map((node) => [node.id, node]));
+    const nodes = new Map<RddId, RddNode>(state.evictions.jobStarted(id, request).map((node) => [node.id, node]));
     const read: SharedHandle[] = [];
     try {
       const plan = planJob({
@@ -96,7 +98,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         batchTime: request.batchTime,
         replays: request.replays,
         broadcasts: request.broadcasts,
-        loadRecords: (block) => readBlock(block, read),
+        loadRecords: (block) => readBlock(services.pool, block, read),
       });
       const job: Job = { request, plan, replyTo, hosts: new Set(), read };
       state.jobs.set(id, job);
@@ -104,20 +106,16 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       else goOn(state, id, job, turn);
     } catch (thrown) {
       state.jobs.delete(id);
+      state.evictions.jobEnded(id, turn);
       turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
     }
+    state.evictions.keepRoom(turn);
     return handOut(state, turn);
-  };
-
-  const readBlock = (block: BlockRef, read: SharedHandle[]): readonly unknown[] => {
-    if (block.place === null || !('slab' in block.place)) return [];
-    read.push(block.place);
-    return decodeRecords(services.pool.view(block.place));
   };
 
   const handOut = (state: State, turn: Turning): State => {
     const workers = [...state.workers.values()];
-    for (let at = 0; at < state.ready.length;) {
+    for (let at = 0; at < state.ready.length && !state.evictions.isUrgent;) {
       const next = state.ready[at] as Ready;
       const worker = chooseWorker(workers, next.task, state.failedAt.get(`${next.job}/${next.task.partition}`));
       if (worker === null) {
@@ -127,7 +125,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         continue;
       }
       state.ready.splice(at, 1);
-      handTo(state, worker, next, turn);
+      const task = state.evictions.taskHandedOut(next.job, next.stage, next.task);
+      if (task === null) makeAgain(state, next, turn);
+      else handTo(state, worker, { ...next, task }, turn);
     }
     moveWaiting(state, workers, turn);
     return state;
@@ -160,6 +160,12 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
   };
 
+  /** A partition that the task was to read has made room for others meanwhile: it reads it elsewhere, or computes it. */
+  const makeAgain = (state: State, { job: id, stage, task }: Ready, turn: Turning): void => {
+    const job = state.jobs.get(id);
+    if (job !== undefined) carryOut(state, id, job, taskTakenBack(job.plan, stage.stage, task.task), turn);
+  };
+
   /** The time of a task counts from when it is the first of its worker. */
   const watchHead = (worker: Worker, turn: Turning): void => {
     const [head] = worker.handed;
@@ -174,6 +180,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     if (worker === undefined || at < 0) return null;
     const [handed] = worker.handed.splice(at, 1);
     worker.tookBack = false;
+    state.evictions.taskEnded(task, turn);
     if (at === 0) watchHead(worker, turn);
     releaseLeaving(state, turn);
     return handed ?? null;
@@ -190,6 +197,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
     noteState(state.known.states, job.plan, message, handed.task.partition, turn);
+    state.evictions.stored(report, job.request, job.plan.request.nodes);
+    state.evictions.keepRoom(turn);
     // Also where the output was lost on its way: what the task has stored is kept, and won't be computed again.
     if (events.accepted || job.plan.ended === null) passOn(job.request.program, report, turn);
     return follow(state, id, job, events, turn);
@@ -200,7 +209,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const job = state.jobs.get(message.job);
     if (handed === null || job === undefined) return handOut(state, turn);
     state.failedAt.set(`${handed.job}/${handed.task.partition}`, message.host);
-    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax }), turn);
+    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax, memoryFreed: state.evictions.relieves(message.error, turn) }), turn);
   };
 
   const onWorkerDown = (state: State, host: HostId, error: WireError, turn: Turning): State => {
@@ -210,6 +219,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     state.known.states.disown(host);
     turn.cancelTimer(`task-${host}`);
     worker.handed.forEach((handed, index) => {
+      state.evictions.taskEnded(handed.task.task, turn);
       const job = state.jobs.get(handed.job);
       if (job === undefined) return;
       const own = index === 0 ? worker.timedOut : null;
@@ -226,7 +236,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     for (const { stage, tasks } of groups) {
       for (const task of tasks) state.ready.push({ job: id, stage, task });
     }
-    noteRdds(state, job);
+    for (const rdd of rddsMade(job.plan)) rddsOf(state, job).add(rdd);
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
 
@@ -237,7 +247,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const carryOut = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): void => {
     const { scope, resultScope } = job.request;
-    const done = [...events.release.flatMap((place) => ('slab' in place ? [place] : [])), ...job.read.splice(0)];
+    const done = [...handlesOf(events.release), ...job.read.splice(0)];
+    removeFiles(events.release, turn);
     if (done.length > 0) {
       for (const from of [scope, resultScope]) turn.tell(places.blockManagerMaster, { type: 'release', scope: from, handles: done });
     }
@@ -266,7 +277,10 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   return {
     name: 'task-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: () => ({ known: new KnownOutputs(), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 }),
+    init: () => {
+      const known = new KnownOutputs();
+      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
+    },
     receive(state, message, turn) {
       switch (message.type) {
         case 'runJob':
@@ -283,17 +297,29 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'forgetRdds': {
           for (const rdd of message.rdds) state.rdds.get(message.program)?.delete(rdd);
           giveUp(message.program, state.known.forgetRdds(message.rdds), turn);
+          state.evictions.forgetRdds(message.rdds, turn);
           return state;
         }
         case 'forgetStored': {
           giveUp(message.program, state.known.forgetBlocks(message.rdd), turn);
+          state.evictions.forgetPartitions(message.rdd);
           return state;
         }
         case 'forgetProgram':
           giveUp(message.program, [...state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), ...state.known.states.forgetProgram(message.program)], turn);
+          state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
           releaseLeaving(state, turn);
+          return state;
+        case 'blockSpilled':
+          state.evictions.blockSpilled(message, turn);
+          return state;
+        case 'roomMade':
+          state.evictions.roomMade(turn);
+          return handOut(state, turn);
+        case 'storageStats':
+          turn.reply(message.replyTo, state.evictions.stats());
           return state;
         case 'taskTimedOut': {
           const worker = state.workers.get(message.host);
@@ -317,6 +343,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
 function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turning): void {
   state.jobs.delete(id);
+  state.evictions.jobEnded(id, turn);
   for (let index = state.ready.length - 1; index >= 0; index -= 1) {
     if (state.ready[index]?.job === id) state.ready.splice(index, 1);
   }
@@ -346,17 +373,6 @@ function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
   for (const { rdd } of report.stored) rdds.add(rdd);
 }
 
-/** RDDs of which something is known, or will be: all of it is forgotten with their batch. */
-function noteRdds(state: State, job: Job): void {
-  const rdds = rddsOf(state, job);
-  for (const { purpose } of job.plan.stages.values()) {
-    if (purpose.kind === 'shuffle') rdds.add(rddOfShuffle(purpose.shuffle));
-    // Counts and bounds take no shared memory.
-    if (purpose.kind === 'count' || purpose.kind === 'state') rdds.add(purpose.rdd);
-    if (purpose.kind === 'bounds') rdds.add(purpose.owner);
-  }
-}
-
 function rddsOf(state: State, job: Job): Set<RddId> {
   let rdds = state.rdds.get(job.request.program);
   if (rdds === undefined) state.rdds.set(job.request.program, (rdds = new Set()));
@@ -370,22 +386,6 @@ function releaseLeaving(state: State, turn: Turning): void {
     state.leaving.delete(program);
     turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }
-}
-
-/** Outputs that nobody will read again, in memory and on disk. */
-function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): void {
-  const handles = handlesOf(named);
-  const files = named.flatMap((place) => ('file' in place ? [place.file] : []));
-  if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(program), handles });
-  if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
-}
-
-/** A report that came too late: its memory is entered and given back in one breath. */
-function giveBack(report: TaskReport, turn: Turning): void {
-  const handles = handlesOf([...placesKept(report), ...placesOfResult(report)]);
-  if (handles.length === 0) return;
-  turn.tell(places.blockManagerMaster, { type: 'hold', scope: 'late', handles });
-  turn.tell(places.blockManagerMaster, { type: 'release', scope: 'late', handles });
 }
 
 function nodeOf(nodes: ReadonlyMap<RddId, RddNode>, rdd: RddId): RddNode {

@@ -10,8 +10,10 @@ import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { StateStore } from '../lib/rdd/state/state-store.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
+import { deflate, inflate } from '../lib/storage/compression.ts';
+import { hasRoomToKeep } from '../lib/storage/eviction.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
-import type { BucketRef, FunctionRef, SharedHandle } from '../protocol/rdd.ts';
+import type { BucketRef, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
 import type { StageSpec, TaskSpec } from '../protocol/task.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import { assert } from '../lib/base/assert.ts';
@@ -45,15 +47,19 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     assert(program !== undefined, 'a program is built on a worker before its tasks come', stage.program);
     return program.resolve(ref);
   };
+  /** Kept partitions leave the tasks' share of the pool free: a partition can be computed again, a bucket must be written somewhere. */
+  const mayKeep = ({ useMemory, useOffHeap }: StorageLevel, bytes: number): boolean => (useMemory || useOffHeap) && hasRoomToKeep({ slabs: pool.slabs, free: pool.freeSlabs }, bytes, options.slabBytes);
   return {
     loops,
     states,
     recordBytesMax: options.recordBytesMax,
+    ...(options.storageCompression === 'deflate' ? { compress: deflate } : {}),
+    decompress: inflate,
     files,
     resolve,
     read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),
     write(bytes, storage) {
-      const allocated = storage?.useMemory === false && !storage.useOffHeap ? null : pool.allocate(bytes);
+      const allocated = storage === undefined || storage === null ? pool.allocate(bytes) : mayKeep(storage, bytes) ? pool.allocate(bytes, 'kept') : null;
       if (allocated === null && storage?.useDisk === true) return spilled(bytes);
       if (allocated === null) {
         const { blockMemoryBytesMax } = options;

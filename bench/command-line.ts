@@ -24,11 +24,12 @@ npm run --silent bench -- list
 
   --master local[n]        where Millrace runs                            (default local[2])
   --peer-master local[n]   where Spark runs                               (default as bench/README.md says)
-  --rate R                 word-count-socket: measure this rate, do not search
+  --rate R                 word-count-socket: measure this rate, do not search; soak: lines per second
   --start-rate R           word-count-socket: where the search starts
   --rate-max R             word-count-socket: where the search ends
-  --intervals MS,MS,...    batch-overhead: these batch intervals only
-  --lines N --batches N    word-count-engine: lines a batch, and batches`;
+  --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
+  --lines N                word-count-engine: lines a batch
+  --batches N              word-count-engine, soak: how many batches`;
 
 export function parseCommand(args: readonly string[], benches: readonly Bench[]): Command {
   const { values, positionals } = parse(args);

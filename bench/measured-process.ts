@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { usageOf } from './machine.ts';
 import type { ProcessUsage } from './machine.ts';
 import { parseEvent } from './subject-events.ts';
-import type { BatchEvent, EndEvent, MainEvent, OutputEvent, StartedEvent, SubjectEvent } from './subject-events.ts';
+import type { BatchEvent, EndEvent, MainEvent, MemoryEvent, OutputEvent, StartedEvent, SubjectEvent } from './subject-events.ts';
 import { epochMs, waitUntil } from './wall-clock.ts';
 
 export interface ProcessCommand {
@@ -26,6 +26,7 @@ export interface MeasuredProcess {
   readonly spawnedMs: number;
   readonly batches: readonly BatchEvent[];
   readonly outputs: readonly OutputEvent[];
+  readonly memory: readonly MemoryEvent[];
   readonly main: MainEvent | null;
   readonly started: StartedEvent | null;
   /** Why it ended by itself; null while it runs or where it ended well. */
@@ -46,6 +47,7 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
   const exited = once(child, 'close').catch(() => undefined);
   const batches: BatchEvent[] = [];
   const outputs: OutputEvent[] = [];
+  const memory: MemoryEvent[] = [];
   const lastErrors: string[] = [];
   let main: MainEvent | null = null;
   let started: StartedEvent | null = null;
@@ -60,6 +62,9 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
         break;
       case 'output':
         outputs.push(event);
+        break;
+      case 'memory':
+        memory.push(event);
         break;
       case 'main':
         main = event;
@@ -96,6 +101,7 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
     spawnedMs,
     batches,
     outputs,
+    memory,
     get main() {
       return main;
     },

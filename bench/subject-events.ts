@@ -4,7 +4,7 @@
  *
  * The process ends in an orderly way when its stdin ends.
  */
-export type SubjectEvent = MainEvent | StartedEvent | BatchEvent | OutputEvent | FailedEvent | EndEvent;
+export type SubjectEvent = MainEvent | StartedEvent | BatchEvent | OutputEvent | MemoryEvent | FailedEvent | EndEvent;
 
 /** The first thing a subject says. */
 export interface MainEvent {
@@ -38,6 +38,26 @@ export interface OutputEvent {
   readonly keys: number;
   readonly top: number;
   readonly stamps: readonly (readonly [stampUs: number, lines: number])[];
+}
+
+/** Of the soak benchmark: what is held after so many batches. Counts of handles, partitions, RDDs; sums since the start. */
+export interface MemoryEvent {
+  readonly event: 'memory';
+  readonly batch: number;
+  readonly epochMs: number;
+  readonly rssMib: number;
+  readonly usedBytes: number;
+  readonly heldHandles: number;
+  readonly scopes: number;
+  readonly persistedPartitions: number;
+  readonly diskBytes: number;
+  readonly rdds: number;
+  readonly spilled: number;
+  readonly sourceBlocksOnDisk: number;
+  readonly processingDelayMs: number;
+  readonly schedulingDelayMs: number;
+  readonly lines: number;
+  readonly words: number;
 }
 
 /** The stream has failed; the process ends. */

@@ -38,6 +38,8 @@ export interface SparkContextOptions {
   readonly workerHeapMbMax?: number;
   /** Records that one task may report as dead letters (`onError: 'deadLetter'`); more are left out and counted. Default 256. */
   readonly deadLettersPerTaskMax?: number;
+  /** Partitions persisted at a serialized level (`…_SER`, `DISK_ONLY`, `OFF_HEAP`) are made smaller by `deflate`, at the cost of time. As Spark's `spark.rdd.compress`. Default `none`. */
+  readonly storageCompression?: 'none' | 'deflate';
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
   /** Seeds back-off's jitter. Default 1. */
@@ -109,6 +111,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
   deadLettersPerTaskMax: whole(0, 65_536),
+  storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
   seed: whole(0),
   ids: callable,
@@ -154,6 +157,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
     deadLettersPerTaskMax: given.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault,
+    storageCompression: given.storageCompression ?? 'none',
     inline,
     codegen: given.codegen ?? true,
     seed: given.seed ?? 1,

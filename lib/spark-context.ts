@@ -22,6 +22,7 @@ import type { ThreadLauncher } from '../actors/thread-launcher.ts';
 import type { ListenerEvent } from '../protocol/listener.ts';
 import type { BlockStats } from '../protocol/block.ts';
 import type { ToBlockManagerMaster } from '../protocol/block.ts';
+import type { StorageStats, ToTaskScheduler } from '../protocol/job.ts';
 import type { ClusterOptions, HostInfo, HostInit, ToHostManager } from '../protocol/host.ts';
 import { appHost, driverHost } from '../protocol/ref.ts';
 import { asHostId, asProgramId } from '../protocol/ids.ts';
@@ -105,6 +106,12 @@ export class SparkContext {
   async blockStats(): Promise<BlockStats> {
     await this.internals.ready;
     return this.internals.host.system.ask<ToBlockManagerMaster, BlockStats>(places.blockManagerMaster, (replyTo) => ({ type: 'blockStats', replyTo }), askTimeoutMs);
+  }
+
+  /** What is kept for later jobs, and what had to make room in shared memory. */
+  async storageStats(): Promise<StorageStats> {
+    await this.internals.ready;
+    return this.internals.host.system.ask<ToTaskScheduler, StorageStats>(places.taskScheduler, (replyTo) => ({ type: 'storageStats', replyTo }), askTimeoutMs);
   }
 
   /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. */

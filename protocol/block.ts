@@ -7,7 +7,7 @@
  *   received (not yet allocated)  --allocate-->  program  --nothing leads to its RDD-->  given back, handle by handle
  *   shuffle buckets, persisted partitions, stored records  ------------->  the same
  */
-import type { ReplyTo } from './ref.ts';
+import type { ActorRef, ReplyTo } from './ref.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
 import type { BlockRef, SharedHandle } from './rdd.ts';
 
@@ -22,7 +22,7 @@ export const receivedScope = (program: ProgramId): Scope => `received/${program}
 /** True for every scope that ends with the program. */
 export const isScopeOf = (program: ProgramId, scope: Scope): boolean => scope === programScope(program) || scope === receivedScope(program) || scope.startsWith(`result/${program}/`);
 
-/** To the master. None is answered, but `stats`. */
+/** To the master. */
 export type ToBlockManagerMaster =
   /** Sent with the news that made the handles known, never later. Coming twice is a bug of the sender: asserted. */
   | { readonly type: 'hold'; readonly scope: Scope; readonly handles: readonly SharedHandle[] }
@@ -36,6 +36,13 @@ export type ToBlockManagerMaster =
   | { readonly type: 'releaseProgram'; readonly program: ProgramId }
   /** The thread has exited: its slabs keep only what the ledger holds. */
   | { readonly type: 'hostExited'; readonly host: HostId }
+  /** An io thread's block manager can write blocks to files. Again with each thread. */
+  | { readonly type: 'blockManagerUp'; readonly host: HostId; readonly manager: ActorRef<ToBlockManager> }
+  /** From the task scheduler: a copy of the block in a file, by whichever io thread is next; its memory stays held. */
+  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** Own: the io thread has answered, or is gone. */
+  | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
+  /** Answered behind everything that was sent before it: what was released then is free. */
   | { readonly type: 'blockStats'; readonly replyTo: ReplyTo<BlockStats> };
 
 export interface BlockStats {
@@ -43,10 +50,21 @@ export interface BlockStats {
   readonly usedBytes: number;
   readonly liveHandles: number;
   readonly scopes: number;
+  /** Handles in the ledger. */
+  readonly heldHandles: number;
 }
 
-/** Block generator -> block manager, on the io thread. */
+/** False: the file could not be written, and there is none. */
+export interface Spilled {
+  readonly spilled: boolean;
+}
+
+/** To the block manager of an io thread: from its block generators, and from the master. */
 export type ToBlockManager =
+  /** From the master: a copy of the block in this file. */
+  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** Own: it is written, or can't be. */
+  | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** Stored (and, where asked, replicated and logged) before the tracker is told. */
   | { readonly type: 'putBlock'; readonly program: ProgramId; readonly stream: StreamId; readonly block: BlockRef; readonly records: number }
   /** All blocks of a receiver have come before this, and gone on to the tracker. */

@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly actionTimeoutMs: number;
   readonly workerHeapMbMax: number;
   readonly deadLettersPerTaskMax: number;
+  /** Of partitions persisted at a serialized level. */
+  readonly storageCompression: 'none' | 'deflate';
   /** Where partitions go that are persisted on disk; removed with the cluster. */
   readonly scratchDirectory: string;
   readonly inline: boolean;

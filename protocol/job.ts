@@ -6,7 +6,7 @@
 import type { ActorRef, ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { HostId, JobId, ProgramId, RddId } from './ids.ts';
-import type { BlockRef, BroadcastVersion, RddNode, ReplayRecord, Sink } from './rdd.ts';
+import type { BlockRef, BroadcastVersion, RddNode, ReplayRecord, SharedHandle, Sink } from './rdd.ts';
 import type { AccumulatorUpdate, FromTaskWorker, LeftOutRecords, TaskOutput, ToTaskWorker } from './task.ts';
 import type { Scope } from './block.ts';
 import type { WireError } from './errors.ts';
@@ -83,6 +83,11 @@ export type ToTaskScheduler =
   | { readonly type: 'forgetStored'; readonly program: ProgramId; readonly rdd: RddId }
   /** The program has ended: all its jobs end, and what is known of it is forgotten. */
   | { readonly type: 'forgetProgram'; readonly program: ProgramId }
+  /** Own: a block that makes room for others lies in a file now; null: it could not be written. */
+  | { readonly type: 'blockSpilled'; readonly from: SharedHandle; readonly to: { readonly file: string; readonly offset: number; readonly bytes: number } | null }
+  /** Own: the memory of the blocks that made room has been given back. */
+  | { readonly type: 'roomMade' }
+  | { readonly type: 'storageStats'; readonly replyTo: ReplyTo<StorageStats> }
   /** Own timer: a task has passed taskTimeoutMs. */
   | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
   /** The job whose results would go there has taken too long. */
@@ -90,6 +95,26 @@ export type ToTaskScheduler =
   /** All jobs of a program end with this error. */
   | { readonly type: 'cancelProgram'; readonly program: ProgramId; readonly error: WireError }
   | FromTaskWorker;
+
+/** What is kept for later jobs, and what had to make room. */
+export interface StorageStats {
+  /** Persisted partitions, wherever they lie. */
+  readonly persistedPartitions: number;
+  readonly persistedInMemory: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** Outputs of map tasks that a later job can read. */
+  readonly mapOutputs: number;
+  /** RDDs of which anything is known. */
+  readonly rdds: number;
+  /** Blocks that may leave memory; blocks of sources that have. */
+  readonly evictable: number;
+  readonly sourceBlocksOnDisk: number;
+  /** Since the cluster's start: blocks moved to the disk, persisted partitions dropped, tasks that waited for memory. */
+  readonly spilled: number;
+  readonly dropped: number;
+  readonly memoryWaits: number;
+}
 
 /** To the app's outputs actor. */
 export type ToAppOutputs =

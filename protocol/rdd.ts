@@ -41,6 +41,8 @@ export interface BlockRef {
   readonly codec: BlockCodec;
   readonly place: SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
   readonly records: number;
+  /** How the bytes were made smaller; left out: they lie as the codec has made them. Only of persisted partitions. */
+  readonly compression?: 'deflate';
 }
 
 /** Keys to partitions. Two equal specs put equal keys into the same partition number. */

@@ -285,6 +285,11 @@ export class ProgramRdds implements RddContext, GraphHost {
     return [...found];
   }
 
+  /** Transform calls that are kept for replays. */
+  get recordedCalls(): number {
+    return this.#replays.size;
+  }
+
   /** The RDDs made since the build and not yet released, oldest first. */
   get made(): readonly RddId[] {
     return [...this.#made];

@@ -8,6 +8,7 @@ import type { JobId, ProgramId, RddId, TaskId } from '../../protocol/ids.ts';
 import type { StageSpec, TaskOutput, TaskReport } from '../../protocol/task.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { MillraceError } from '../../protocol/errors.ts';
+import { rddOfShuffle } from './known-outputs.ts';
 import type { KnownOutputs, Place } from './known-outputs.ts';
 import type { Lineage, StageDraft, StageKey, StagePlan } from './lineage.ts';
 import type { KeySample } from './partitioner.ts';
@@ -86,6 +87,7 @@ export interface Tries {
   failures: number;
   inputLosses: number;
   hostLosses: number;
+  memoryWaits: number;
 }
 
 /** Adds a stage, or gives partitions back to one that has run already. */
@@ -162,13 +164,27 @@ export function endJob(state: JobState, end: JobEnd, effects: Effects): void {
   }
 }
 
+/** RDDs of which something is known, or will be, once the job's stages have run: all of it is forgotten with their batch. */
+export function rddsMade({ stages }: JobState): RddId[] {
+  return [...stages.values()].flatMap(({ purpose }): RddId[] => {
+    switch (purpose.kind) {
+      case 'shuffle': return [rddOfShuffle(purpose.shuffle)];
+      // Counts and bounds take no shared memory.
+      case 'count':
+      case 'state': return [purpose.rdd];
+      case 'bounds': return [purpose.owner];
+      case 'result': return [];
+    }
+  });
+}
+
 export function isDone(stage: StageState): boolean {
   return stage.pending.size === 0 && stage.running.size === 0;
 }
 
 export function triesOf(stage: StageState, partition: number): Tries {
   let tries = stage.tries.get(partition);
-  if (tries === undefined) stage.tries.set(partition, (tries = { attempts: 0, failures: 0, inputLosses: 0, hostLosses: 0 }));
+  if (tries === undefined) stage.tries.set(partition, (tries = { attempts: 0, failures: 0, inputLosses: 0, hostLosses: 0, memoryWaits: 0 }));
   return tries;
 }
 

@@ -32,6 +32,9 @@ export const inputLossesMax = 8;
 /** How often the thread under one partition's task may die before the job fails. Such a death is no attempt of the task. */
 export const hostLossesMax = 8;
 
+/** How often one partition's task may find no memory, and some be made for it, before that counts as a failed attempt. */
+export const memoryWaitsMax = 8;
+
 /** Failed attempts of one partition that end the job, where the caller has no option for it. Spark's `spark.task.maxFailures`. */
 export const taskFailuresMaxDefault = 4;
 
@@ -39,6 +42,8 @@ export interface FailureOptions {
   readonly taskFailuresMax: number;
   /** The thread died under the task: no attempt is counted. */
   readonly hostLost?: boolean;
+  /** It found no memory, and other blocks make room now: no attempt is counted, within `memoryWaitsMax`. */
+  readonly memoryFreed?: boolean;
 }
 
 /** Plans a job. One without partitions has ended at once: see `ended`. */
@@ -109,7 +114,7 @@ export function taskFailed(
   task: TaskId,
   error: WireError,
   missing: Extract<FromTaskWorker, { type: 'taskFailed' }>['missing'],
-  { taskFailuresMax, hostLost = false }: FailureOptions,
+  { taskFailuresMax, hostLost = false, memoryFreed = false }: FailureOptions,
 ): JobEvents {
   const effects = new Effects();
   const stage = state.byNumber.get(stageNumber);
@@ -122,6 +127,8 @@ export function taskFailed(
   const cause = fromWireError(error);
   if (hostLost) {
     if ((tries.hostLosses += 1) > hostLossesMax) failJob(state, stage, partition, cause, `its thread died ${tries.hostLosses} times`, effects);
+  } else if (memoryFreed && (tries.memoryWaits += 1) <= memoryWaitsMax) {
+    // It runs again when there is room.
   } else if (missing !== null && forgetInput(state.request.known, missing, seenAt)) {
     if ((tries.inputLosses += 1) > inputLossesMax) failJob(state, stage, partition, cause, `its inputs were lost ${tries.inputLosses} times`, effects);
   } else {
@@ -132,6 +139,18 @@ export function taskFailed(
     }
   }
   return effects.events(true);
+}
+
+/** The task was made and is not run: what it would have read is gone meanwhile. Its partition becomes a task anew. */
+export function taskTakenBack(state: JobState, stageNumber: number, task: TaskId): JobEvents {
+  const stage = state.byNumber.get(stageNumber);
+  const running = stage?.running.get(task);
+  if (stage !== undefined && running !== undefined) {
+    stage.running.delete(task);
+    stage.pending.add(running.partition);
+    triesOf(stage, running.partition).attempts -= 1;
+  }
+  return new Effects().events(true);
 }
 
 /** Ends the job from outside (its context stops, its batch has failed). */

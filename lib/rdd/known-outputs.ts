@@ -26,6 +26,18 @@ interface StoredBlock {
   readonly version: number;
 }
 
+export interface KnownCounts {
+  readonly mapOutputs: number;
+  /** Persisted partitions, and those of them that lie in memory. */
+  readonly blocks: number;
+  readonly blocksInMemory: number;
+  /** Of persisted partitions. */
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** RDDs of which anything is known. */
+  readonly rdds: number;
+}
+
 export class KnownOutputs {
   /** Versions of keyed state. */
   readonly states = new StateBook();
@@ -86,6 +98,41 @@ export class KnownOutputs {
     blocks[partition] = undefined;
     if (lost.block.place !== null) listOf(this.#superseded, rdd).push(lost.block.place);
     return true;
+  }
+
+  /** Forgets a block whose memory is wanted for others; it can be computed again. False: the partition is known by other bytes, or not at all. */
+  evictBlock(rdd: RddId, partition: number, place: Place): boolean {
+    const blocks = this.#blocks.get(rdd);
+    if (blocks === undefined || !isPlace(blocks[partition], place)) return false;
+    blocks[partition] = undefined;
+    return true;
+  }
+
+  /** The block's bytes lie elsewhere from now on. False: they were not known to lie at `from`. */
+  moveBlock(rdd: RddId, partition: number, from: Place, to: Place): boolean {
+    const blocks = this.#blocks.get(rdd);
+    const stored = blocks?.[partition];
+    if (blocks === undefined || stored === undefined || !isPlace(stored, from)) return false;
+    blocks[partition] = { block: { ...stored.block, place: to }, version: (this.#version += 1) };
+    return true;
+  }
+
+  /** How much is known: what must not grow from batch to batch. */
+  counts(): KnownCounts {
+    const counts = { mapOutputs: 0, blocks: 0, blocksInMemory: 0, memoryBytes: 0, diskBytes: 0, rdds: 0 };
+    for (const outputs of this.#shuffles.values()) counts.mapOutputs += outputs.filter((output) => output !== undefined).length;
+    for (const blocks of this.#blocks.values()) {
+      for (const stored of blocks) {
+        if (stored === undefined) continue;
+        counts.blocks += 1;
+        const { place } = stored.block;
+        if (place === null) continue;
+        if ('slab' in place) counts.blocksInMemory += 1;
+        counts['slab' in place ? 'memoryBytes' : 'diskBytes'] += place.bytes;
+      }
+    }
+    counts.rdds = new Set([...this.#blocks.keys(), ...this.#counts.keys(), ...this.#bounds.keys(), ...this.#superseded.keys(), ...[...this.#shuffles.keys()].map(rddOfShuffle)]).size;
+    return counts;
   }
 
   /** The number of records of a partition, where a `zipWithIndex` above has had it counted. */
@@ -159,6 +206,13 @@ export function rddOfShuffle(shuffle: ShuffleId): RddId {
 /** Which of its parents is written. */
 export function parentOfShuffle(shuffle: ShuffleId): number {
   return shuffle % shuffleParentsMax;
+}
+
+function isPlace(stored: StoredBlock | undefined, place: Place): boolean {
+  const known = stored?.block.place ?? null;
+  if (known === null) return false;
+  if ('slab' in known) return 'slab' in place && known.slab === place.slab && known.offset === place.offset && known.generation === place.generation;
+  return 'file' in place && known.file === place.file;
 }
 
 function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {

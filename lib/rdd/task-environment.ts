@@ -41,6 +41,10 @@ export interface TaskEnvironment {
   readonly deadLettersPerTaskMax?: number;
   /** The thread's compiled loops. Without it all environments of a thread share one cache. */
   readonly loops?: LoopCache;
+  /** Makes stored partitions smaller, at levels that are serialized; left out: they lie as the codec has made them. */
+  readonly compress?: (bytes: Uint8Array) => Uint8Array;
+  /** Undoes it, for blocks that say that they are compressed. */
+  readonly decompress?: (bytes: Uint8Array) => Uint8Array;
   /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */
   readonly recordBytesMax?: number;
 }

@@ -199,18 +199,42 @@ export class TaskRun {
   #cached(rdd: RddId, partition: number): readonly unknown[] | null {
     const cached = this.task.cached.find((entry) => entry.rdd === rdd && entry.partition === partition);
     if (cached === undefined) return null;
-    const { place } = cached.block;
-    return place === null ? [] : orMissing(() => ({ rdd, partition }), () => decodeRecords(this.env.read(place)));
+    const { place, compression } = cached.block;
+    if (place === null) return [];
+    return orMissing(() => ({ rdd, partition }), () => {
+      const bytes = this.env.read(place);
+      return decodeRecords(compression === undefined ? bytes : this.#decompressed(bytes));
+    });
   }
 
   #store(node: RddNode, partition: number, records: readonly unknown[]): void {
     const id = asBlockId(`rdd-${node.id}-${partition}`);
+    const compress = node.storage !== null && !node.storage.deserialized && records.length > 0 ? this.env.compress : undefined;
     try {
-      this.stored.push({ rdd: node.id, partition, block: this.writeRecords(id, records, node.operator, node.storage) });
+      const block = compress === undefined ? this.writeRecords(id, records, node.operator, node.storage) : this.#writeCompressed(id, records, node, compress);
+      this.stored.push({ rdd: node.id, partition, block });
     } catch (error) {
       if (error instanceof MillraceError && error.code === 'BlockMemoryExhausted') return;
       throw error;
     }
+  }
+
+  #writeCompressed(id: BlockId, records: readonly unknown[], { operator, storage }: RddNode, compress: (bytes: Uint8Array) => Uint8Array): BlockRef {
+    let encoded: Uint8Array;
+    try {
+      encoded = encodeRecords(records);
+    } catch (error) {
+      throw taskFailureOfCodec(error, operator, this.context);
+    }
+    const bytes = compress(encoded);
+    const written = this.env.write(bytes.length, storage);
+    written.view.set(bytes);
+    return { id, codec: 'records', place: written.done(), records: records.length, compression: 'deflate' };
+  }
+
+  #decompressed(bytes: Uint8Array): Uint8Array {
+    if (this.env.decompress === undefined) throw new Error('A block is compressed, and this thread has nothing to undo it.');
+    return this.env.decompress(bytes);
   }
 
   /** Records as a block; no bytes for none. */

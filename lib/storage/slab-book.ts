@@ -233,6 +233,11 @@ export class SlabBook {
     }
   }
 
+  /** How many slabs are free just now: one look, unlike `count`. */
+  get free(): number {
+    return Math.max(0, Atomics.load(this.#words, FREE_COUNT));
+  }
+
   /** A snapshot word by word: exact only while nothing changes. */
   count(): { free: number; liveHandles: number; usedBytes: number } {
     const words = this.#words;

@@ -30,6 +30,13 @@ export interface OpenSlab {
   close(): void;
 }
 
+/** An open slab, -1 for none; the next free byte and entry in it. */
+interface Cutting {
+  slab: number;
+  nextByte: number;
+  nextEntry: number;
+}
+
 export interface SlabPoolOptions {
   /** Default 1 MiB; rounded up to a multiple of 64. */
   readonly slabBytes?: number;
@@ -51,10 +58,9 @@ export class SlabPool {
   readonly #host: number;
   readonly #book: SlabBook;
   readonly #slabBytes: number;
-  /** The slab that small handles are cut from, -1 for none; the next free byte and entry in it. */
-  #open = -1;
-  #nextByte = 0;
-  #nextEntry = 0;
+  /** The slabs that small handles are cut from: what lasts longer lies apart, so that it holds no slab of the others. */
+  readonly #brief: Cutting = { slab: -1, nextByte: 0, nextEntry: 0 };
+  readonly #kept: Cutting = { slab: -1, nextByte: 0, nextEntry: 0 };
 
   /** Reserves the memory; the system gives it page by page, when it is first written. */
   static create(options: SlabPoolOptions): SlabPool {
@@ -88,21 +94,25 @@ export class SlabPool {
     this.#slabBytes = this.#book.shape.slabBytes;
   }
 
-  /** Memory for one writer; write it before the handle goes anywhere. Null where the pool has no room (or never can have). */
-  allocate(bytes: number): { handle: SharedHandle; view: Uint8Array } | null {
+  /**
+   * Memory for one writer; write it before the handle goes anywhere. Null where the pool has no room (or never can have). `kept`: it
+   * will stay when what was written around it is long given back.
+   */
+  allocate(bytes: number, lasts: 'briefly' | 'kept' = 'briefly'): { handle: SharedHandle; view: Uint8Array } | null {
     const room = Math.max(alignmentBytes, roundUp(bytes));
     if (room > this.#slabBytes) return this.#allocateRun(bytes, Math.ceil(room / this.#slabBytes));
-    if (!this.#fits(room)) {
+    const cutting = lasts === 'kept' ? this.#kept : this.#brief;
+    if (!this.#fits(cutting, room)) {
       // A large handle does not end an open slab that has more than half of its room left.
-      if (this.#open >= 0 && this.#nextByte < this.#slabBytes / 2 && room > this.#slabBytes / 2) return this.#allocateRun(bytes, 1);
-      if (!this.#openAnother()) return null;
+      if (cutting.slab >= 0 && cutting.nextByte < this.#slabBytes / 2 && room > this.#slabBytes / 2) return this.#allocateRun(bytes, 1);
+      if (!this.#openAnother(cutting)) return null;
     }
-    const offset = this.#nextByte;
-    const entry = this.#nextEntry;
-    this.#nextByte += room;
-    this.#nextEntry += 1;
-    this.#book.add(this.#open, entry, this.#nextByte);
-    return this.#allocated(this.#open, offset, bytes, entry);
+    const offset = cutting.nextByte;
+    const entry = cutting.nextEntry;
+    cutting.nextByte += room;
+    cutting.nextEntry += 1;
+    this.#book.add(cutting.slab, entry, cutting.nextByte);
+    return this.#allocated(cutting.slab, offset, bytes, entry);
   }
 
   /** Null where no slab is free. */
@@ -165,10 +175,21 @@ export class SlabPool {
     this.#book.reclaim(host, this.#host, (slab, entry) => named.has(slab * entriesMaxMax + entry));
   }
 
-  /** Seals this host's open slab, so that it is free once its handles are released. The pool can be used on. */
+  /** Seals this host's open slabs, so that they are free once their handles are released. The pool can be used on. */
   close(): void {
-    if (this.#open >= 0) this.#book.seal(this.#open, this.#host);
-    this.#open = -1;
+    for (const cutting of [this.#brief, this.#kept]) {
+      if (cutting.slab >= 0) this.#book.seal(cutting.slab, this.#host);
+      cutting.slab = -1;
+    }
+  }
+
+  get slabs(): number {
+    return this.#book.shape.slabs;
+  }
+
+  /** Slabs that are nobody's just now. */
+  get freeSlabs(): number {
+    return this.#book.free;
   }
 
   /** `usedBytes`: what has been cut from slabs that aren't free. Exact only while no thread changes anything. */
@@ -176,19 +197,19 @@ export class SlabPool {
     return { slabs: this.#book.shape.slabs, ...this.#book.count() };
   }
 
-  #fits(room: number): boolean {
-    return this.#open >= 0 && this.#nextByte + room <= this.#slabBytes && this.#nextEntry < this.#book.shape.entriesMax;
+  #fits({ slab, nextByte, nextEntry }: Cutting, room: number): boolean {
+    return slab >= 0 && nextByte + room <= this.#slabBytes && nextEntry < this.#book.shape.entriesMax;
   }
 
-  #openAnother(): boolean {
-    if (this.#open < 0 || !this.#book.rewind(this.#open)) {
+  #openAnother(cutting: Cutting): boolean {
+    if (cutting.slab < 0 || !this.#book.rewind(cutting.slab)) {
       const slab = this.#book.take(this.#host);
       if (slab < 0) return false;
-      if (this.#open >= 0) this.#book.seal(this.#open, this.#host);
-      this.#open = slab;
+      if (cutting.slab >= 0) this.#book.seal(cutting.slab, this.#host);
+      cutting.slab = slab;
     }
-    this.#nextByte = 0;
-    this.#nextEntry = 0;
+    cutting.nextByte = 0;
+    cutting.nextEntry = 0;
     return true;
   }
 

@@ -69,3 +69,15 @@ t.test('with --json the last line of stdout is the result, against its peer', as
   t.equal(result.versions.node, process.versions.node);
   t.type(result.machine.cores, 'number');
 });
+
+t.test('soak runs its batches in a process of its own, and gives memory in MiB', async (t) => {
+  const { code, stdout, stderr } = await runBench('soak', '--batches', '40', '--intervals', '50', '--rate', '500', '--json');
+  t.equal(code, 0, stderr);
+  const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { readonly unit: string; readonly better: string; readonly figures: readonly { readonly name: string; readonly value: number }[]; readonly details: { readonly runs: readonly (readonly { readonly batch: number; readonly words: number }[])[] } };
+  t.match(result, { unit: 'MiB', better: 'lower' });
+  t.ok((result.figures.find(({ name }) => name === 'RSS, last tenth')?.value ?? 0) > 20);
+  const samples = result.details.runs[0] ?? [];
+  t.equal(samples.length, 40, 'a sample of each batch');
+  t.equal(samples.at(-1)?.batch, 40);
+  t.ok((samples.at(-1)?.words ?? 0) > 0, 'under load');
+});

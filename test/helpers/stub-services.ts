@@ -20,6 +20,8 @@ export function stubServices(options: SparkContextOptions = {}, epochMs = 0): St
     release: (handle: SharedHandle) => void released.push(handle),
     reclaim: (host: HostId, live: readonly SharedHandle[]) => void reclaimed.push({ host, live }),
     stats: () => ({ slabs: 4, free: 4, liveHandles: 0, usedBytes: 0 }),
+    slabs: 4,
+    freeSlabs: 4,
   };
   const given: Partial<HostServices> & Pick<StubServices, 'clock' | 'released' | 'reclaimed'> = {
     clock: new ManualClock({ epochMs }),

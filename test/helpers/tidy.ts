@@ -46,6 +46,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
     'lib/storage/node-files.ts': 'the one door to the disk; everybody else is given it by argument',
     'lib/cli/keyboard.ts': 'asks the kernel who has the terminal',
   },
+  'node:zlib': { 'lib/storage/compression.ts': 'the one file that makes stored blocks smaller' },
   'node:net': {
     'lib/sources/node-net.ts': 'the one door to the network; sources are given it by argument',
   },

@@ -1,0 +1,77 @@
+/**
+ * The process under the soak benchmark: runs programs/soak.ts for so many batches and says, now and then, what memory it holds.
+ *
+ * Invariant: it uses the public API alone. It ends after its batches, when its stdin ends, or when the stream fails.
+ *
+ *   node soak-process.js '{"master":"local[2]","batchMs":20,"port":9999,"batches":10000,"samples":100,...}'
+ */
+import { Milliseconds, StreamingContext } from '../lib/index.ts';
+import { describeVersions, usageOf } from './machine.ts';
+import type soak from './programs/soak.ts';
+import type { SoakApp } from './programs/soak.ts';
+import type { SoakSettings } from './soak-settings.ts';
+import { blockIntervalFor } from './subject-settings.ts';
+import type { SubjectEvent } from './subject-events.ts';
+import { epochMs } from './wall-clock.ts';
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as SoakSettings;
+let batches = 0;
+let words = 0;
+
+const { millrace, node } = describeVersions();
+say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });
+try {
+  await run();
+} catch (error) {
+  say({ event: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  process.exitCode = 1;
+}
+say({ event: 'end', epochMs: epochMs(), batches, rssPeakMib: Math.round(usageOf(process.pid)?.rssPeakMib ?? Number.NaN) });
+
+async function run(): Promise<void> {
+  const app: SoakApp = { onCounts: (count) => void (words += count) };
+  const ssc = await StreamingContext.create<typeof soak>(new URL('./programs/soak.js', import.meta.url), {
+    appName: 'millrace-soak',
+    master: settings.master,
+    batchInterval: Milliseconds(settings.batchMs),
+    blockIntervalMs: blockIntervalFor(settings.batchMs),
+    blockMemoryBytesMax: settings.poolBytes,
+    slabBytes: settings.slabBytes,
+    app: { ...app },
+    args: { host: '127.0.0.1', port: settings.port, rememberMs: settings.rememberMs },
+  });
+  const { factor, lines, clean } = ssc.exports;
+  let published = 0;
+  const reading = (async () => {
+    for await (const { records } of clean) published += records.length;
+  })();
+  const sampleEvery = Math.max(1, Math.floor(settings.batches / settings.samples));
+  const sample = async (batch: number, processingDelayMs: number, schedulingDelayMs: number): Promise<void> => {
+    const [blocks, storage] = await Promise.all([ssc.sparkContext.blockStats(), ssc.sparkContext.storageStats()]);
+    await factor.set(1 + (batch % 3));
+    say({
+      event: 'memory', batch, epochMs: epochMs(), rssMib: usageOf(process.pid)?.rssMib ?? process.memoryUsage.rss() / 2 ** 20,
+      usedBytes: blocks.usedBytes, heldHandles: blocks.heldHandles, scopes: blocks.scopes,
+      persistedPartitions: storage.persistedPartitions, diskBytes: storage.diskBytes, rdds: storage.rdds, spilled: storage.spilled, sourceBlocksOnDisk: storage.sourceBlocksOnDisk,
+      processingDelayMs, schedulingDelayMs, lines: lines.value, words,
+    });
+  };
+  const done = new Promise<void>((resolve, reject) => {
+    process.stdin.resume().once('end', resolve).once('error', () => resolve());
+    ssc.on('batchCompleted', ({ processingDelayMs, schedulingDelayMs }) => {
+      batches += 1;
+      if (batches % sampleEvery === 0) sample(batches, processingDelayMs ?? 0, schedulingDelayMs ?? 0).then(() => batches >= settings.batches && resolve(), reject);
+    });
+  });
+  await ssc.start();
+  say({ event: 'started', epochMs: epochMs() });
+  await Promise.race([done, ssc.awaitTermination()]);
+  await ssc.stop();
+  await reading;
+  if (published === 0) throw new Error('Nothing was published: the program did not do its work.');
+  process.stdin.destroy();
+}
+
+function say(event: SubjectEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
