@@ -23,6 +23,7 @@ export interface BatchInfo {
   readonly outputs: readonly OutputInfo[];
 }
 
+/** How one output operation of a batch went. */
 export interface OutputInfo {
   readonly output: number;
   readonly name: string;
@@ -30,6 +31,7 @@ export interface OutputInfo {
   readonly error: WireError | null;
 }
 
+/** What each event of `ssc.on` tells. */
 export interface ListenerEvents {
   readonly streamingStarted: { readonly time: number };
   readonly batchSubmitted: BatchInfo;
@@ -49,6 +51,7 @@ export interface ListenerEvents {
   readonly failed: { readonly error: WireError; readonly time: BatchTime | null };
 }
 
+/** What `ssc.on` takes. */
 export type ListenerEventName = keyof ListenerEvents;
 export type ListenerEvent = { [Name in ListenerEventName]: { readonly type: Name; readonly info: ListenerEvents[Name] } }[ListenerEventName];
 
