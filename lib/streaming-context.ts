@@ -34,7 +34,7 @@ import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
-import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
@@ -45,16 +45,6 @@ export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
 /** A program: the function that builds the graph, as a module's default export or (inline) as it is. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments: their type is inferred from the program.
 export type StreamingProgram = (ssc: StreamingContext, args: any) => unknown;
-
-/** How `stop` stops. */
-export interface StopOptions {
-  /** Also ends the threads. Default true, as in Spark; a `sparkContext` given in the options is then stopped, too. */
-  readonly stopSparkContext?: boolean;
-  /** Ends intake first, processes everything received, then stops. Default false. */
-  readonly graceful?: boolean;
-  /** How long the graceful part may take, in ms. Default 60,000. */
-  readonly timeoutMs?: number;
-}
 
 /** Stream time under a manual clock. */
 export interface StreamClock {
