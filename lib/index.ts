@@ -1,12 +1,12 @@
 /** What users import: every public name of Millrace. */
 export { StreamingContext } from './streaming-context.ts';
-export type { StopOptions, StreamClock, StreamingContextState, StreamingProgram } from './streaming-context.ts';
+export type { StreamClock, StreamingContextState, StreamingProgram } from './streaming-context.ts';
 export { SparkContext } from './spark-context.ts';
 export type { ThreadDeath } from './spark-context.ts';
-export type { SparkContextOptions, StreamingOptions } from './options.ts';
+export type { SparkContextOptions, StopOptions, StreamingOptions } from './options.ts';
 export type { ListenerErrors } from './listeners.ts';
 export { DStream, MapWithStateDStream } from './dstream/dstream.ts';
-export type { StateSpec, UpdateStateOptions } from './dstream/state.ts';
+export type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './dstream/state.ts';
 export type { State } from './rdd/state/keyed-state.ts';
 export type { DeadLetter, DeadLetterOptions, DeadLetterStream } from './dstream/dead-letters.ts';
 export { PublishedStream } from './dstream/published-stream.ts';

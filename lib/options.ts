@@ -80,6 +80,16 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly print?: (text: string) => void;
 }
 
+/** How `stop` stops. */
+export interface StopOptions {
+  /** Also ends the threads. Default true, as in Spark; a `sparkContext` given in the options is then stopped, too. */
+  readonly stopSparkContext?: boolean;
+  /** Ends intake first, processes everything received, then stops. Default false. */
+  readonly graceful?: boolean;
+  /** How long the graceful part may take, in ms. Default 60,000. */
+  readonly timeoutMs?: number;
+}
+
 interface Rule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;

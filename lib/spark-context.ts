@@ -68,6 +68,7 @@ export const stderrLogger: Logger = {
   },
 };
 
+/** A cluster of threads on this machine: what streaming contexts run on. A context makes one of its own, unless it is given one. */
 export class SparkContext {
   readonly master: string;
   readonly appName: string;

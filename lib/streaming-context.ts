@@ -34,25 +34,17 @@ import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
-import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
 
+/** Where a context is in its life: never back. */
 export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
 
 /** A program: the function that builds the graph, as a module's default export or (inline) as it is. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments: their type is inferred from the program.
 export type StreamingProgram = (ssc: StreamingContext, args: any) => unknown;
-
-export interface StopOptions {
-  /** Also ends the threads. Default true, as in Spark; a `sparkContext` given in the options is then stopped, too. */
-  readonly stopSparkContext?: boolean;
-  /** Ends intake first, processes everything received, then stops. Default false. */
-  readonly graceful?: boolean;
-  /** How long the graceful part may take, in ms. Default 60,000. */
-  readonly timeoutMs?: number;
-}
 
 /** Stream time under a manual clock. */
 export interface StreamClock {
@@ -67,8 +59,11 @@ const stopGraceMs = 30_000;
 /** The contexts that are active in this process, oldest first: see `allowMultipleContexts`. */
 const active = new Set<StreamingContext>();
 
+/** A program on a cluster, as the app sees it: build or load it, start it, read what it exports, stop it. Spark's `StreamingContext`. */
 export class StreamingContext<Exports = unknown> extends ProgramBuilder {
+  /** The threads that it runs on. */
   readonly sparkContext: SparkContext;
+  /** The option. */
   readonly appName: string;
   readonly #options: CheckedStreamingOptions;
   readonly #ownsCluster: boolean;
@@ -146,6 +141,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     return this.#exports;
   }
 
+  /** `INITIALIZED`, `ACTIVE` or `STOPPED`; never back. */
   getState(): StreamingContextState {
     return this.#state;
   }
@@ -163,8 +159,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Starts the program on all threads. Does nothing, with a warning, where it runs already.
-   * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation, CheckpointDirectoryMissing, CheckpointIntervalInvalid,
-   * CheckpointNotPersisted,   * ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
+   * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation, CheckpointDirectoryMissing,
+   * CheckpointIntervalInvalid, CheckpointNotPersisted, ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
    */
   async start(): Promise<void> {
     if (this.#state === 'ACTIVE') {
@@ -218,10 +214,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.sparkContext.unref();
   }
 
+  /** Takes `unref` back. */
   ref(): void {
     this.sparkContext.ref();
   }
 
+  /** `stop()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

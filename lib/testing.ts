@@ -20,6 +20,7 @@ import type { BatchTime } from '../protocol/time.ts';
 export { TestProbe } from './actor/test-probe.ts';
 export { ManualClock } from './base/clock.ts';
 
+/** Any option of a context; those that a test needs have defaults. */
 export type TestOptions<Args = unknown> = Partial<StreamingOptions<Args>>;
 
 /** A running program under a manual clock: batch n is at n * batchInterval (default 1,000 ms). */

@@ -15,6 +15,7 @@ export interface ErrorEntry {
 
 const entry = (meaning: string, action: string, retryable = false): ErrorEntry => ({ meaning, action, retryable });
 
+/** Every code that an error of Millrace can have: its meaning, what to do, and whether the same call can succeed later. */
 export const errorTable = {
   // Options and life cycle.
   InvalidOption: entry('An option has a value that it can\'t have.', 'Give a value of the kind and range that the message names.'),
@@ -96,6 +97,7 @@ export const errorTable = {
   UnknownChild: entry('A supervisor has no child of that id, or not in the state that the call needs.', 'See whichChildren().'),
 } as const satisfies Record<string, ErrorEntry>;
 
+/** The codes of `errorTable`. */
 export type ErrorCode = keyof typeof errorTable;
 
 /** An error of Millrace. Match on `code`; `details` holds the values that the message names. */

@@ -38,6 +38,7 @@ export interface LeftOutInfo {
   readonly dropped: number;
 }
 
+/** How one output operation of a batch went. */
 export interface OutputInfo {
   readonly output: number;
   readonly name: string;
@@ -45,6 +46,7 @@ export interface OutputInfo {
   readonly error: WireError | null;
 }
 
+/** What each event of `ssc.on` tells. */
 export interface ListenerEvents {
   readonly streamingStarted: { readonly time: number };
   readonly batchSubmitted: BatchInfo;
@@ -66,6 +68,7 @@ export interface ListenerEvents {
   readonly failed: { readonly error: WireError; readonly time: BatchTime | null };
 }
 
+/** What `ssc.on` takes. */
 export type ListenerEventName = keyof ListenerEvents;
 export type ListenerEvent = { [Name in ListenerEventName]: { readonly type: Name; readonly info: ListenerEvents[Name] } }[ListenerEventName];
 

@@ -7,6 +7,7 @@
 import type { ActorRef } from './ref.ts';
 import type { ActorSystem } from './system.ts';
 
+/** An actor for tests: keeps what it is sent, and gives it out in order. */
 export class TestProbe<Message> {
   readonly ref: ActorRef<Message>;
   readonly #messages: Message[] = [];

@@ -28,6 +28,7 @@ import { incrementallyReduced } from './reduced-windowed.ts';
 import { StreamNode } from './stream-node.ts';
 import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDurations, windowed } from './windowed.ts';
 
+/** A stream: one RDD for each multiple of its slide. Operations on it make other streams; outputs are what makes them run. Spark's `DStream`. */
 export class DStream<T> extends StreamNode<T> {
   // Record by record, partition by partition.
 
@@ -330,7 +331,7 @@ export class DStream<T> extends StreamNode<T> {
     return (await this.graph.slice(this as unknown as DStream<unknown>, from, to)) as RDD<T>[];
   }
 
-  /** A new stream on top of this one. For operators, not for users. */
+  /** A new stream on top of this one. For operators, not for users. @internal */
   derive<U>(spec: OperatorSpec<U>): DStream<U> {
     return new DStream<U>(this.graph, spec);
   }

@@ -13,6 +13,7 @@
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 
+/** How batches wait for the reader of a published stream. */
 export interface PublishOptions {
   /** How many batches may wait for the reader. Default 16. */
   readonly bound?: number;
@@ -20,6 +21,7 @@ export interface PublishOptions {
   readonly mode?: 'hold' | 'latest';
 }
 
+/** All records that a stream has for one batch. */
 export interface PublishedBatch<T> {
   readonly time: BatchTime;
   readonly records: readonly T[];
@@ -27,10 +29,13 @@ export interface PublishedBatch<T> {
 
 const boundDefault = 16;
 
+/** The batches of a stream on the app's thread: `for await (const { time, records } of stream)`. One reader at a time. */
 export class PublishedStream<T> implements AsyncIterable<PublishedBatch<T>> {
   /** The output operation's place in the program. */
   readonly output: number;
+  /** How many batches may wait for the reader. */
   readonly bound: number;
+  /** What happens at the bound. */
   readonly mode: 'hold' | 'latest';
 
   #waiting: { readonly batch: PublishedBatch<T>; readonly taken: () => void }[] = [];

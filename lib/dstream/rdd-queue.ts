@@ -16,8 +16,9 @@ const boundDefault = 10_000;
 /** Brings pushed records to the driver; settles when they lie in its queue. */
 export type QueueSender = (queue: number, partitions: readonly (readonly unknown[])[]) => Promise<void>;
 
+/** The queue behind a `queueStream`: the app pushes RDDs, each batch takes one, or all. */
 export class RddQueue<T> {
-  /** Place among the program's queues. */
+  /** Place among the program's queues. @internal */
   readonly index: number;
   /** How many RDDs may lie on the driver. */
   readonly bound: number;
@@ -43,27 +44,27 @@ export class RddQueue<T> {
     return this.#send(this.index, partitions);
   }
 
-  /** By the runtime, on the app. */
+  /** By the runtime, on the app. @internal */
   connect(send: QueueSender | null): void {
     this.#send = send;
   }
 
-  /** By the runtime, on the driver: at the end of the queue. */
+  /** By the runtime, on the driver: at the end of the queue. @internal */
   enqueue(rdd: RDD<T>): void {
     this.#rdds.push(rdd);
   }
 
-  /** On the driver: the oldest, or all of them. */
+  /** On the driver: the oldest, or all of them. @internal */
   take(limit: number): RDD<T>[] {
     return this.#rdds.splice(0, limit);
   }
 
-  /** How many RDDs lie in the queue, on the driver. */
+  /** How many RDDs lie in the queue, on the driver. @internal */
   get length(): number {
     return this.#rdds.length;
   }
 
-  /** The ids of RDDs that wait, for those who clean up. */
+  /** The ids of RDDs that wait, for those who clean up. @internal */
   get waiting(): readonly RDD<T>[] {
     return this.#rdds;
   }

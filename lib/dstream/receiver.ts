@@ -12,6 +12,7 @@ import { StorageLevel } from '../rdd/storage-level.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import type { StreamId } from '../../protocol/ids.ts';
 
+/** A source of one's own, to be extended: `onStart` begins to receive, `store` takes a record, `onStop` ends it. Give its factory to `receiverStream`. */
 export abstract class Receiver<T> {
   /** Where received records are kept. */
   readonly storageLevel: StorageLevel;
@@ -69,7 +70,7 @@ export abstract class Receiver<T> {
     return this.port.stream;
   }
 
-  /** By the receiver's actor, before onStart. */
+  /** By the receiver's actor, before onStart. @internal */
   attach(port: ReceiverPort): void {
     this.#port = port;
   }

@@ -25,6 +25,7 @@ import type { OperatorSpec } from './operator-spec.ts';
 type Pairs<K, V> = DStream<readonly [K, V]>;
 type PairRdd = RDD<readonly [unknown, unknown]>;
 
+/** What updateStateByKey takes beside its function. */
 export interface UpdateStateOptions<K, S> {
   /** Default: default parallelism. */
   readonly partitions?: number | undefined;
@@ -39,8 +40,11 @@ export interface UpdateStateOptions<K, S> {
   readonly rememberPartitioner?: boolean | undefined;
 }
 
+/** The values that a key has in the batch (none: an empty array) and its state, to its new state. Null or undefined: none any more. */
 export type UpdateFunction<V, S> = (values: readonly V[], state: S | undefined) => S | null | undefined;
+/** As `UpdateFunction`, with the batch time and the key. */
 export type TimedUpdateFunction<K, V, S> = (time: number, key: K, values: readonly V[], state: S | undefined) => S | null | undefined;
+/** All keys of a partition that have state or values, to the pairs [key, state] that there are from now on. Called once for each partition. */
 export type IteratorUpdateFunction<K, V, S> = (keys: Iterable<readonly [K, readonly V[], S | undefined]>) => Iterable<readonly [K, S]>;
 
 /** What mapWithState is told. Spark's `StateSpec`. */
@@ -50,6 +54,7 @@ export interface StateSpec<K, V, S, E> {
    * timeout also once, without a value, for a key that was idle longer.
    */
   readonly fn: (time: number, key: K, value: V | undefined, state: State<S>) => E | undefined;
+  /** Default: default parallelism. */
   readonly partitions?: number | undefined;
   /** A key that had no record for longer is timed out, in the next batch that sweeps (`checkpoint(interval)`; every 10th slide by default). In ms. */
   readonly timeoutMs?: number | undefined;

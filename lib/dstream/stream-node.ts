@@ -29,17 +29,21 @@ import { callerPlace, derivedUid } from './uid.ts';
 const checkpointMsLeast = 10_000;
 
 export class StreamNode<T> {
+  /** @internal */
   readonly graph: DStreamGraph;
-  /** Place among the graph's operators, from 0: the same on every thread. */
+  /** Place among the graph's operators, from 0: the same on every thread. @internal */
   readonly index: number;
   /** The method that made it. */
   readonly kind: string;
+  /** The streams that it is made of. */
   readonly parents: readonly DStream<unknown>[];
+  /** @internal */
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Between two RDDs of this stream. */
   readonly slideMs: number;
   /** `file:line:column` in the user's program, or ''. */
   readonly place: string;
+  /** @internal */
   readonly spec: OperatorSpec<T>;
 
   #explicitUid: string | null = null;
@@ -81,10 +85,12 @@ export class StreamNode<T> {
     return this.#explicitUid ?? this.#path();
   }
 
+  /** @internal */
   get hasExplicitUid(): boolean {
     return this.#explicitUid !== null;
   }
 
+  /** @internal */
   get operator(): OperatorPlace {
     if (this.#operator !== null) return this.#operator;
     const operator = { uid: this.operatorUid, name: this.kind, place: this.place };
@@ -92,11 +98,12 @@ export class StreamNode<T> {
     return operator;
   }
 
-  /** An input's name for blocks and receivers: the operator's index. */
+  /** An input's name for blocks and receivers: the operator's index. @internal */
   get streamId(): StreamId {
     return asStreamId(this.index);
   }
 
+  /** @internal */
   get host(): GraphHost {
     return this.graph.host;
   }
@@ -117,7 +124,7 @@ export class StreamNode<T> {
     if (persists !== 'self') for (const parent of this.parents) parent.setStorageLevel(level);
   }
 
-  /** For an operator that reads the same RDDs again and again: keeps them, unless the user has said how. */
+  /** For an operator that reads the same RDDs again and again: keeps them, unless the user has said how. @internal */
   persistByItself(level: StorageLevel): void {
     const { persists = 'self' } = this.spec;
     if (persists !== 'parents' && this.#storageLevel === null) {
@@ -139,14 +146,14 @@ export class StreamNode<T> {
     this.#checkpointMs = intervalMs;
   }
 
-  /** How many of its RDDs somebody may read, the newest included. */
+  /** How many of its RDDs somebody may read, the newest included. @internal */
   get rddsAsked(): number {
     return Math.ceil(this.rememberMs / this.slideMs);
   }
 
   // Generating: called by the graph and by operators, not by users.
 
-  /** The RDD for the time: remembered, or made now; null where there is none. On the driver only. */
+  /** The RDD for the time: remembered, or made now; null where there is none. On the driver only. @internal */
   getOrCompute(time: BatchTime, env: BatchEnvironment): Generated<T> {
     const known = this.#generated.get(time);
     if (known !== undefined) return known;
@@ -174,14 +181,14 @@ export class StreamNode<T> {
     return kept;
   }
 
-  /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. */
+  /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. @internal */
   isTimeValid(time: BatchTime): boolean {
     const zero = this.graph.zeroTime;
     if (zero === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
     return time > zero && (time - zero) % this.slideMs === 0;
   }
 
-  /** The RDDs for the times from..to, both included and floored to the slide, oldest first; times without RDD are left out. */
+  /** The RDDs for the times from..to, both included and floored to the slide, oldest first; times without RDD are left out. @internal */
   rddsBetween(from: number, to: number, env: BatchEnvironment): Eventually<RDD<T>[]> {
     const { zeroTime } = this.graph;
     if (zeroTime === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
@@ -191,7 +198,7 @@ export class StreamNode<T> {
     return andThen(inOrder(times, (time) => this.getOrCompute(time, env)), (rdds) => rdds.filter((rdd) => rdd !== null));
   }
 
-  /** Makes RDDs that carry this operator's name in errors. */
+  /** Makes RDDs that carry this operator's name in errors. @internal */
   making<R>(make: () => Eventually<R>): Eventually<R> {
     return this.host.whileMaking(this.operator, make, this.#computing);
   }
@@ -200,7 +207,7 @@ export class StreamNode<T> {
     return this.spec.compute(time, env, this as unknown as DStream<T>);
   }
 
-  /** At least `durationMs`; the parents as long as this stream needs them. */
+  /** At least `durationMs`; the parents as long as this stream needs them. @internal */
   remember(durationMs: number): void {
     // Where nothing grows the parents were told already.
     if (this.#rememberMs !== null && durationMs <= this.#rememberMs) return;
@@ -214,12 +221,12 @@ export class StreamNode<T> {
     return (this.#rememberMs ?? this.slideMs) as DurationMs;
   }
 
-  /** At start, for each stream that an output depends on: how long RDDs must be remembered at least. */
+  /** At start, for each stream that an output depends on: how long RDDs must be remembered at least. @internal */
   initialize(): void {
     this.remember(this.slideMs);
   }
 
-  /** Forgets RDDs that are older than the stream remembers, and tells which. */
+  /** Forgets RDDs that are older than the stream remembers, and tells which. @internal */
   forget(time: BatchTime): RDD<T>[] {
     const forgotten: RDD<T>[] = [];
     const kept = this.spec.keepsNewest === true ? Math.max(...this.#generated.keys()) : Infinity;
@@ -231,12 +238,12 @@ export class StreamNode<T> {
     return forgotten;
   }
 
-  /** The ids of the RDDs that are remembered now. */
+  /** The ids of the RDDs that are remembered now. @internal */
   remembered(): RddId[] {
     return [...this.#generated.values()].flatMap((rdd) => (isPromise(rdd) ? [] : [rdd.id]));
   }
 
-  /** What the runtime must not give back: remembered RDDs, and what an input holds for later batches. */
+  /** What the runtime must not give back: remembered RDDs, and what an input holds for later batches. @internal */
   held(): RddId[] {
     return this.remembered();
   }

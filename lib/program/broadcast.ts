@@ -10,8 +10,9 @@ import { MillraceError } from '../../protocol/errors.ts';
 /** Brings a new version to the driver; settles when batches from then on see it. */
 export type BroadcastSender = (broadcast: number, value: unknown) => Promise<void>;
 
+/** One value that all threads see; the app can set it anew, and every batch sees one version. */
 export class Broadcast<T> {
-  /** Place among the program's broadcast variables. */
+  /** Place among the program's broadcast variables. @internal */
   readonly index: number;
   readonly #make: () => T;
   #version = -1;
@@ -43,12 +44,12 @@ export class Broadcast<T> {
     return this.#send(this.index, value);
   }
 
-  /** By the runtime, on the app. */
+  /** By the runtime, on the app. @internal */
   connect(send: BroadcastSender | null): void {
     this.#send = send;
   }
 
-  /** By the runtime: this thread works with another version from now on. Version 0 is made again by its factory. */
+  /** By the runtime: this thread works with another version from now on. Version 0 is made again by its factory. @internal */
   install(version: number, value: T | undefined): void {
     if (version === this.version) return;
     this.#version = version === 0 ? -1 : version;

@@ -48,11 +48,17 @@ const noFiles: FileSizes = (path) => {
 };
 
 export class ProgramBuilder {
+  /** @internal */
   readonly program: ProgramId;
+  /** @internal */
   readonly functions: FunctionTable;
+  /** @internal */
   readonly rdds: ProgramRdds;
+  /** @internal */
   readonly graph: DStreamGraph;
+  /** Makes RDDs, broadcast variables and accumulators: Spark's `SparkContext`, as a program needs it. */
   readonly sc: ProgramSparkContext;
+  /** @internal */
   readonly queues: RddQueue<unknown>[] = [];
   readonly deadLetterStreams: DeadLetterStream[] = [];
 
@@ -155,13 +161,13 @@ export class ProgramBuilder {
     this.graph.checkpoint(directory);
   }
 
-  /** The program has returned: nothing is added from now on. */
+  /** The program has returned: nothing is added from now on. @internal */
   seal(): void {
     this.graph.seal();
     this.functions.seal();
   }
 
-  /** The graph's, and with it every function, queue, broadcast variable and accumulator of the program. */
+  /** The graph's, and with it every function, queue, broadcast variable and accumulator of the program. @internal */
   fingerprint(): Fingerprint {
     const { operators, hash } = this.graph.fingerprint();
     const rest = {
@@ -180,7 +186,7 @@ export class ProgramBuilder {
     return { operators: [...operators, rest], hash: hashText(stableText([hash, rest])) };
   }
 
-  /** How to run each receiver of the program. */
+  /** How to run each receiver of the program. @internal */
   get receiverInputs(): readonly ReceiverInput[] {
     return this.graph.inputs.flatMap((input) => (input instanceof ReceiverInputDStream ? [input.receiverInput] : []));
   }

@@ -35,6 +35,7 @@ export type RecordHint = readonly [RecordHint, RecordHint] | {} | null | undefin
 /** As `RecordHint`, for zero values: a literal 0 gives number. */
 export type ZeroHint = readonly [ZeroHint, ZeroHint] | {};
 
+/** A lazy collection in partitions. Operators define another RDD and run nothing; actions return promises and run a job. Spark's `RDD`. */
 export class RDD<T> {
   readonly context: RddContext;
   readonly id: RddId;

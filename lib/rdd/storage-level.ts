@@ -5,11 +5,13 @@
  */
 import type { StorageLevel as Level } from '../../protocol/rdd.ts';
 
+/** Where the records of a persisted RDD are kept, and in which form. */
 export type StorageLevel = Level;
 
 const level = (useDisk: boolean, useMemory: boolean, useOffHeap: boolean, deserialized: boolean, replication = 1): Level =>
   Object.freeze({ useMemory, useDisk, useOffHeap, deserialized, replication });
 
+/** Spark's storage levels, by their names. */
 export const StorageLevel = Object.freeze({
   NONE: level(false, false, false, false),
   DISK_ONLY: level(true, false, false, false),

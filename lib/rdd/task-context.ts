@@ -8,6 +8,7 @@ import type { BatchTime } from '../../protocol/time.ts';
 import type { ProgramId } from '../../protocol/ids.ts';
 import type { StageSpec, TaskSpec } from '../../protocol/task.ts';
 
+/** What a function on whole partitions is told about the task that calls it. (`batchTime`, `partition`) names the same records in every attempt. */
 export interface TaskContext {
   /** The batch that the task works for; null in a job that no batch started. */
   readonly batchTime: BatchTime | null;

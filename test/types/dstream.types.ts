@@ -4,7 +4,7 @@
 import { Seconds } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { DeadLetter, DeadLetterStream } from '../../lib/dstream/dead-letters.ts';
-import type { DStream } from '../../lib/dstream/dstream.ts';
+import type { DStream, MapWithStateDStream } from '../../lib/dstream/dstream.ts';
 import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
 import type { RddQueue } from '../../lib/dstream/rdd-queue.ts';
 import type { Accumulator } from '../../lib/program/accumulator.ts';
@@ -12,6 +12,7 @@ import type { Broadcast } from '../../lib/program/broadcast.ts';
 import type { ArgsOf, ExportsOf } from '../../lib/program/exports.ts';
 import type { ProgramBuilder } from '../../lib/program/program-builder.ts';
 import type { RDD } from '../../lib/rdd/rdd.ts';
+import type { State } from '../../lib/rdd/state/keyed-state.ts';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function is<Expected>() {
@@ -92,6 +93,30 @@ export function inferred(ssc: ProgramBuilder): void {
   is<void>()(ssc.checkpoint('directory'), true);
   is<void>()(ssc.remember(60_000), true);
 
+  // State: the values' type comes from the stream, the state's from the function.
+  const totals = ones.updateStateByKey((values, total: number | undefined) => (total ?? 0) + values.length);
+  is<DStream<[string, number]>>()(totals, true);
+  is<DStream<[string, number]>>()(ones.updateStateByKey((values, total: number | undefined) => (values.length > 0 ? (total ?? 0) + 1 : undefined)), true);
+  is<DStream<[string, number[]]>>()(ones.updateStateByKey((values, all: number[] | undefined) => (values.length > 0 ? [...(all ?? []), ...values] : null)), true);
+  is<DStream<[string, { readonly seen: number }]>>()(ones.updateStateByKey((_values, state: { readonly seen: number } | undefined) => state, { partitions: 4 }), true);
+  const start: RDD<[string, number]> = ssc.sc.parallelize([['a', 1]]);
+  is<DStream<[string, number]>>()(ones.updateStateByKey((values, total: number | undefined) => (total ?? 0) + values.length, { initial: start, variant: 'plain' }), true);
+  is<DStream<[string, string]>>()(ones.updateStateByKey((time, key, values, state: string | undefined) => `${time + 1}${key.length}${values.length}${state ?? ''}`, { variant: 'time' }), true);
+  is<DStream<[string, number]>>()(ones.updateStateByKey(function* (keys: Iterable<readonly [string, readonly number[], number | undefined]>) {
+    for (const [key, values, state] of keys) yield [key, (state ?? 0) + values.length] as const;
+  }, { variant: 'iterator' }), true);
+
+  const spec = { fn: (time: number, key: string, value: number | undefined, state: State<number>): string => `${time}${key}${value ?? ''}${state.getOption() ?? ''}`, timeoutMs: 30_000, initial: start, partitions: 2 };
+  const tracked = ones.mapWithState(spec);
+  is<MapWithStateDStream<string, number, string>>()(tracked, true);
+  is<DStream<string>>()(tracked.filter((text) => text !== ''), true);
+  is<DStream<[string, number]>>()(tracked.stateSnapshots(), true);
+  is<MapWithStateDStream<string, number, string>>()(tracked.checkpoint(10_000), true);
+  // What may be left out is not among what is emitted.
+  const pairs = ones.mapWithState({ fn: (_time, key, value, state: State<Date>) => (state.exists() && value !== undefined ? [key, value] : undefined) });
+  is<MapWithStateDStream<string, Date, [string, number]>>()(pairs, true);
+  is<DStream<[string, number]>>()(pairs.reduceByKey((a, b) => a + b), true);
+
   is<DStream<number>>()(ssc.union([numbers, numbers]), true);
   is<DStream<number>>()(ssc.transform([numbers, numbers], (rdds) => rdds[0] ?? ssc.sc.emptyRDD()), true);
   is<(x: number) => string>()(ssc.task((x: number) => `${x}`), true);
@@ -147,6 +172,40 @@ export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStr
   words.countByWindow(30_000);
   // @ts-expect-error
   words.window('30 s');
+  // State is there on pairs only.
+  // @ts-expect-error
+  words.updateStateByKey((values: readonly number[], state: number | undefined) => (state ?? 0) + values.length);
+  // @ts-expect-error
+  words.mapWithState({ fn: (_time: number, key: string, _value: number | undefined, state: State<number>) => state.getOption() });
+  // @ts-expect-error: the state that comes back is the state that goes in
+  pairs.updateStateByKey((values, state: number | undefined) => `${state}${values.length}`);
+  // @ts-expect-error: the values are numbers
+  pairs.updateStateByKey((values: readonly string[], state: string | undefined) => values[0] ?? state);
+  // @ts-expect-error: a promise is no state
+  pairs.updateStateByKey(async (values, state: number | undefined) => (state ?? 0) + values.length);
+  // @ts-expect-error: the initial state is of another type
+  pairs.updateStateByKey((values, state: number | undefined) => (state ?? 0) + values.length, { initial: ssc.sc.parallelize([['a', 'b']]) });
+  // @ts-expect-error: with the time and the key, the function is of the variant `time`
+  pairs.updateStateByKey((time: number, key: string, values: readonly number[], state: number | undefined) => time + key.length + values.length + (state ?? 0));
+  // @ts-expect-error: the variant `iterator` gives pairs [key, state]
+  pairs.updateStateByKey((keys: Iterable<readonly [string, readonly number[], number | undefined]>) => [...keys].length, { variant: 'iterator' });
+  // @ts-expect-error
+  pairs.updateStateByKey((values, state: number | undefined) => (state ?? 0) + values.length, { variant: 'timed' });
+  // @ts-expect-error: the key is a string
+  pairs.mapWithState({ fn: (_time: number, key: number, _value: number | undefined, state: State<number>) => key + state.get() });
+  // @ts-expect-error: at a timeout there is no value
+  pairs.mapWithState({ fn: (_time: number, _key: string, value: number, state: State<number>) => value + state.get() });
+  pairs.mapWithState({
+    fn: (_time, key, _value, state: State<number>) => {
+      // @ts-expect-error: the state is a number
+      state.update(key);
+      return undefined;
+    },
+  });
+  // @ts-expect-error: the initial state is of another type
+  pairs.mapWithState({ fn: (_time: number, _key: string, _value: number | undefined, state: State<number>) => state.get(), initial: ssc.sc.parallelize([['a', 'b']]) });
+  // @ts-expect-error: only the stream of mapWithState has snapshots
+  pairs.stateSnapshots();
   // @ts-expect-error
   words.flatMap((word) => word.length);
   // @ts-expect-error: an RDD is wanted

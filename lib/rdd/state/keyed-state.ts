@@ -6,7 +6,9 @@
  */
 import { MillraceError } from '../../../protocol/errors.ts';
 
+/** The state of one key, during a call of mapWithState's function. Not to be kept beyond it. */
 export interface State<S> {
+  /** True where the key has a state. */
   exists(): boolean;
   /** Throws InvalidStateCall where the key has no state. */
   get(): S;

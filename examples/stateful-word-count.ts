@@ -1,0 +1,39 @@
+/**
+ * Counts words over all batches with updateStateByKey; a word that has not come for more than three batches is forgotten, and starts anew.
+ *
+ *   node dist/examples/stateful-word-count.js                   until Ctrl-C
+ *   node dist/examples/stateful-word-count.js --batches 10      ends by itself
+ *
+ * State needs a checkpoint directory, as in Spark. Nothing is written there yet: checkpoints are still to come, and until then state
+ * lives as long as the process does. (Of a worker thread that dies, it is made again.)
+ */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Milliseconds, StreamingContext } from 'millrace';
+import { batchesAsked, countWords, differenceOf, feed, lineOf, topOf } from './feed.js';
+import type statefulWordCount from './programs/stateful-word-count.js';
+
+const idleMax = 3;
+const ssc = await StreamingContext.create<typeof statefulWordCount>(new URL('./programs/stateful-word-count.js', import.meta.url), {
+  master: 'local[2]',
+  appName: 'StatefulWordCount',
+  batchInterval: Milliseconds(200),
+  checkpointDirectory: join(tmpdir(), 'millrace-stateful-word-count'),
+  args: { idleMax },
+});
+
+/** The same by hand: word -> count and the batch in which it came last. */
+const expected = new Map<string, { count: number; last: number }>();
+
+await feed(ssc, {
+  queue: ssc.exports.lines,
+  output: ssc.exports.counts,
+  batches: batchesAsked(),
+  inputOf: (k) => [lineOf(k)],
+  onBatch: (counts, k) => {
+    for (const [word, count] of countWords([lineOf(k)])) expected.set(word, { count: (expected.get(word)?.count ?? 0) + count, last: k });
+    for (const [word, { last }] of expected) if (k - last > idleMax) expected.delete(word);
+    console.log(`after batch ${k + 1}: ${counts.length} words, most often ${topOf(counts, 3)}`);
+    return differenceOf(counts, new Map([...expected].map(([word, { count }]) => [word, count])));
+  },
+});
