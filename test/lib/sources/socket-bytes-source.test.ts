@@ -3,7 +3,7 @@ import t from 'tap';
 import { DecoderSink, FrameSink } from '../../../lib/sources/byte-sinks.ts';
 import { SocketBytesSource } from '../../../lib/sources/socket-bytes-source.ts';
 import { encodeRecords } from '../../../protocol/codec.ts';
-import type { SourceEvent } from '../../../protocol/receiver.ts';
+import type { SourceEvent, SourceReport } from '../../../protocol/receiver.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 import { FakeNet } from '../../helpers/fake-net.ts';
 
@@ -19,8 +19,8 @@ const bytesDecoder = {
 
 function bench(memory: BlockMemory, recordsMax = 100) {
   const net = new FakeNet();
-  const events: SourceEvent[] = [];
-  const emit = (event: SourceEvent): void => void events.push(event);
+  const events: (SourceEvent | SourceReport)[] = [];
+  const emit = (event: SourceEvent | SourceReport): void => void events.push(event);
   const sink = new DecoderSink(bytesDecoder, { allocate: memory.allocate, recordsMax, onRefused: () => {} });
   const source = new SocketBytesSource({ host: 'localhost', port: 1, net, sink, emit });
   source.start();
@@ -90,7 +90,7 @@ t.test('a damaged frame that had to wait for memory loses none of the blocks bef
   };
   const memory = new BlockMemory({ slabsMax: 1 });
   const net = new FakeNet();
-  const events: SourceEvent[] = [];
+  const events: (SourceEvent | SourceReport)[] = [];
   const sink = new FrameSink(memory.allocate, 1_000, (block) => {
     if (block[0] === 9) throw new Error('damaged');
     return 1;
