@@ -12,7 +12,7 @@ import { LineageEnds } from '../lib/program/lineage-ends.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
-import type { AppJob, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord, encodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
@@ -109,6 +109,10 @@ export class BuiltProgram implements HostProgram {
   isOverBound(queue: number): boolean {
     const found = this.builder.queues[queue];
     return found !== undefined && found.length > found.bound;
+  }
+
+  waitingInput(): InputWaiting {
+    return this.builder.graph.waitingInput;
   }
 
   setBroadcast(broadcast: number, value: Uint8Array): void {

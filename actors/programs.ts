@@ -4,7 +4,7 @@
  * Invariant: the same program gives the same operators, function numbers and uids on every host (compared by fingerprint
  * when it is started); what differs between hosts is only which of these methods is called there.
  */
-import type { AppJob, EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, EncodedPartition, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
@@ -50,6 +50,8 @@ export interface HostProgram {
   push(queue: number, partitions: readonly EncodedPartition[]): void;
   /** Driver. True where the queue holds more than its bound: whoever pushed waits. */
   isOverBound(queue: number): boolean;
+  /** Driver. What was pushed and is in no batch yet: see `InputWaiting`. */
+  waitingInput(): InputWaiting;
   /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
   setBroadcast(broadcast: number, value: Uint8Array): void;
 

@@ -206,6 +206,17 @@ export class DStreamGraph {
     return this.inputs.reduce((most, input) => Math.max(most, input.rememberMs), 0);
   }
 
+  /**
+   * How many more times an input must be read until all that was pushed is in a batch, and in how many batches that has
+   * happened at the latest: behind a window, an input is read once for each slide.
+   */
+  get waitingInput(): { readonly reads: number; readonly batchesMax: number } {
+    const needed = [...this.#needed()];
+    const reads = needed.reduce((most, { batchesWaiting }) => Math.max(most, batchesWaiting), 0);
+    const slideMs = needed.reduce((most, stream) => Math.max(most, stream.slideMs), this.batchIntervalMs);
+    return { reads, batchesMax: reads * Math.ceil(slideMs / this.batchIntervalMs) };
+  }
+
   /** The RDDs of a stream for the times from..to, by way of the driver. Throws NotInitialized before start. */
   slice(stream: DStream<unknown>, from: number, to: number): Promise<RDD<unknown>[]> {
     if (this.slicer === null || this.#zeroTime === null) {
