@@ -2,17 +2,19 @@
  * The bodies of foreachRDD on the app's thread: one at a time, each for a bounded time.
  *
  * Invariant: a body holds up the next one until its promise has settled, or for `timeoutMs` at most. What a late body
- * still comes to changes no batch: a failure is told to `onLateFailure`, and a value is dropped.
+ * still comes to changes no batch: a failure is logged, and a value is dropped.
  */
 import PQueue from 'p-queue';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { BatchTime } from '../protocol/time.ts';
+import type { Logger } from './actor/logger.ts';
 import type { Clock, TimerHandle } from './base/clock.ts';
 
 export interface OutputBodiesOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  readonly onLateFailure: (thrown: unknown) => void;
+  /** Is told of a body that fails after it was given up. */
+  readonly logger: Logger;
 }
 
 export class OutputBodies {
@@ -38,7 +40,7 @@ export class OutputBodies {
   }
 
   async #bounded(body: () => unknown): Promise<void> {
-    const { clock, timeoutMs, onLateFailure } = this.#options;
+    const { clock, timeoutMs, logger } = this.#options;
     const running = Promise.resolve(body());
     if (this.#closed) return void (await running);
     let isLate = false;
@@ -49,7 +51,7 @@ export class OutputBodies {
       });
     });
     running.catch((thrown: unknown) => {
-      if (isLate) onLateFailure(thrown);
+      if (isLate) logger.log('warn', `A function of foreachRDD that had passed outputTimeoutMs has failed: ${previewOf(thrown instanceof Error ? thrown.message : thrown)}`);
     });
     try {
       await Promise.race([running, late]);

@@ -105,11 +105,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#options = checked;
     this.#ownsCluster = options.sparkContext === undefined;
     this.#listeners = new Listeners(internals.logger);
-    this.#bodies = new OutputBodies({
-      clock: internals.host.services.clock,
-      timeoutMs: checked.outputTimeoutMs,
-      onLateFailure: (thrown) => internals.logger.log('warn', `A function of foreachRDD that had passed outputTimeoutMs has failed: ${previewOf(thrown instanceof Error ? thrown.message : thrown)}`),
-    });
+    this.#bodies = new OutputBodies({ clock: internals.host.services.clock, timeoutMs: checked.outputTimeoutMs, logger: internals.logger });
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
     // Inline, the driver's context serves the app too: it is attached when the program starts there.
     this.#runtime = internals.inline ? null : new RuntimeRdds(internals.host.services, program, (request) => this.#runAppJob(request));

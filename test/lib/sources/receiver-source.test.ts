@@ -21,7 +21,7 @@ class Probe extends Receiver<unknown> {
 function bench(receiver: Receiver<unknown> = new Probe(), options: { readonly slabsMax?: number; readonly recordsMax?: number } = {}) {
   const memory = new BlockMemory(options.slabsMax === undefined ? {} : { slabsMax: options.slabsMax });
   const events: (SourceEvent | SourceReport)[] = [];
-  const source = new ReceiverSource({ stream: asStreamId(3), make: () => receiver, emit: (event) => void events.push(event), allocate: memory.allocate, recordsMax: options.recordsMax ?? 100 });
+  const source = new ReceiverSource({ stream: asStreamId(3), make: () => receiver, emit: (event) => void events.push(event), allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: options.recordsMax ?? 100 });
   return { memory, events, source };
 }
 

@@ -21,7 +21,7 @@ function bench(memory: BlockMemory, recordsMax = 100) {
   const net = new FakeNet();
   const events: (SourceEvent | SourceReport)[] = [];
   const emit = (event: SourceEvent | SourceReport): void => void events.push(event);
-  const sink = new DecoderSink(bytesDecoder, { allocate: memory.allocate, recordsMax, onRefused: () => {} });
+  const sink = new DecoderSink(bytesDecoder, { allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax, onRefused: () => {} });
   const source = new SocketBytesSource({ host: 'localhost', port: 1, net, sink, emit });
   source.start();
   return { net, events, source };
@@ -44,7 +44,7 @@ t.test('the bytes given to a decoder stay as they are when more are read', (t) =
   const seen: Uint8Array[] = [];
   const net = new FakeNet();
   const decoder = { decode: (bytes: Uint8Array) => (seen.push(bytes), []) };
-  const sink = new DecoderSink(decoder, { allocate: new BlockMemory().allocate, recordsMax: 10, onRefused: () => {} });
+  const sink = new DecoderSink(decoder, { allocate: new BlockMemory().allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: 10, onRefused: () => {} });
   new SocketBytesSource({ host: 'localhost', port: 1, net, sink, emit: () => {} }).start();
   net.send(Uint8Array.of(1, 2));
   net.send(Uint8Array.of(3, 4));
