@@ -57,8 +57,8 @@ export class BuiltProgram implements HostProgram {
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
 
-  startAt(zeroTime: number): void {
-    this.builder.graph.start(asBatchTime(zeroTime));
+  startAt(zeroTime: number, startTime: number): void {
+    this.builder.graph.start(asBatchTime(zeroTime), startTime);
   }
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {

@@ -26,6 +26,8 @@ export interface JobGeneratorArgs {
   readonly program: ProgramId;
   readonly intervalMs: number;
   readonly zeroTime: number;
+  /** When the start was asked for, in stream time. */
+  readonly startTime: number;
   readonly hasReceivers: boolean;
 }
 
@@ -82,7 +84,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
     name: 'job-generator',
     init(_turn, args) {
       const state: State = { args, waiting: [], current: null, pushing: [], counting: [] };
-      programOf(state).startAt(args.zeroTime);
+      programOf(state).startAt(args.zeroTime, args.startTime);
       return state;
     },
     receive(state, message, turn) {

@@ -32,6 +32,8 @@ import type { HostServices } from './services.ts';
 interface Program {
   readonly spec: StreamingSpec;
   readonly zeroTime: number;
+  /** When the start was asked for, by the wall clock. */
+  readonly askedAt: number;
   phase: 'loading' | 'starting' | 'active' | 'stopping';
   starting: ReplyTo<{ readonly zeroTime: number }> | null;
   stopping: { readonly replyTo: ReplyTo<null>; readonly deadline: number } | null;
@@ -41,8 +43,14 @@ interface Program {
   late: string | null;
 }
 
+/** In stream time: the grid's zero, and when the start was asked for, which is no earlier. */
+export interface StreamingTimes {
+  readonly zeroTime: number;
+  readonly startTime: number;
+}
+
 /** How tree.ts hangs a program into the tree. */
-export type StreamingTree = (spec: StreamingSpec, zeroTime: number, recordBytesMax: number, io: readonly HostId[]) => ChildSpec;
+export type StreamingTree = (spec: StreamingSpec, times: StreamingTimes, recordBytesMax: number, io: readonly HostId[]) => ChildSpec;
 
 type State = Map<ProgramId, Program>;
 type Turning = Turn<ToProgramManager>;
@@ -59,7 +67,8 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     // Batch times are multiples of the interval, as in Spark: the first batch is the first grid point after now.
     const zeroTime = program.spec.clock === 'manual' ? 0 : floorToGrid(services.clock.wall(), batchIntervalMs);
     Object.assign(program, { zeroTime });
-    const spec = treeOf(program.spec, zeroTime, services.options.recordBytesMax, io);
+    const startTime = program.spec.clock === 'manual' ? zeroTime : Math.max(zeroTime, program.askedAt);
+    const spec = treeOf(program.spec, { zeroTime, startTime }, services.options.recordBytesMax, io);
     turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
   };
 
@@ -166,7 +175,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         case 'startProgram': {
           const { spec } = message;
           const { program: id } = spec.descriptor;
-          state.set(id, { spec, zeroTime: 0, phase: 'loading', starting: message.replyTo, stopping: null, lastBatchesLeft: null, late: null });
+          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, lastBatchesLeft: null, late: null });
           turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
             step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
           );

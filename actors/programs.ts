@@ -36,8 +36,8 @@ export interface HostProgram {
   readonly program: ProgramId;
   readonly fingerprint: Fingerprint;
 
-  /** Driver. Before the first batch: the grid's zero. */
-  startAt(zeroTime: number): void;
+  /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */
+  startAt(zeroTime: number, startTime: number): void;
   /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */

@@ -38,6 +38,7 @@ export class DStreamGraph {
 
   #phase: GraphPhase = 'building';
   #zeroTime: BatchTime | null = null;
+  #startTime: number | null = null;
   #rememberMs: number | null = null;
   #checkpointDirectory: string | null;
   #uids = new Map<string, DStream<unknown>>();
@@ -57,6 +58,11 @@ export class DStreamGraph {
   /** The start of the first batch; null before start. */
   get zeroTime(): BatchTime | null {
     return this.#zeroTime;
+  }
+
+  /** The stream time at which the start was asked for: zero time or later, since that lies on the grid. Null before start. */
+  get startTime(): number | null {
+    return this.#startTime;
   }
 
   /** Grows with each explicit uid. */
@@ -154,11 +160,12 @@ export class DStreamGraph {
   }
 
   /** Sets the zero time and how long streams remember. Calls `validate`. Throws ContextStopped. */
-  start(zeroTime: BatchTime): void {
+  start(zeroTime: BatchTime, startTime: number = zeroTime): void {
     if (this.#phase === 'stopped') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
     this.validate();
     this.#phase = 'started';
     this.#zeroTime = zeroTime;
+    this.#startTime = startTime;
     for (const stream of this.#needed()) stream.initialize();
     if (this.#rememberMs !== null) for (const { stream } of this.outputs) stream.remember(this.#rememberMs);
   }

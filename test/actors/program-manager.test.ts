@@ -10,7 +10,7 @@ const program = asProgramId(0);
 
 function manager() {
   const spec = { descriptor: { program, url: null, args: null, batchIntervalMs: 1_000, appName: 'test' }, clock: 'system' } as unknown as StreamingSpec;
-  const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, zeroTime) => ({ id: `streaming-0 from ${zeroTime}`, behavior: 'supervisor', args: null })), undefined);
+  const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, { zeroTime, startTime }) => ({ id: `streaming-0 from ${zeroTime}, asked for at ${startTime}`, behavior: 'supervisor', args: null })), undefined);
   driven.send({ type: 'startProgram', spec, replyTo: driven.replyTo(1) });
   return driven;
 }
@@ -28,7 +28,7 @@ t.test('a start builds everywhere, then hangs the actors into the tree, from the
   const driven = manager();
   t.same(asked(driven), ['loadEverywhere']);
   driven.answer({ io: [] });
-  t.match(driven.asked, [{ message: { type: 'startChild', spec: { id: 'streaming-0 from 12000' } } }]);
+  t.match(driven.asked, [{ message: { type: 'startChild', spec: { id: 'streaming-0 from 12000, asked for at 12345' } } }]);
   t.equal(driven.replies.size, 0);
   driven.answer(null);
   t.same(driven.replies.get(1), { zeroTime: 12_000 });
