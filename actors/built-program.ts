@@ -13,7 +13,7 @@ import { LineageEnds } from '../lib/program/lineage-ends.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
-import type { AppJob, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
@@ -57,8 +57,8 @@ export class BuiltProgram implements HostProgram {
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
 
-  startAt(zeroTime: number): void {
-    this.builder.graph.start(asBatchTime(zeroTime));
+  startAt(zeroTime: number, startTime: number): void {
+    this.builder.graph.start(asBatchTime(zeroTime), startTime);
   }
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {
@@ -108,6 +108,10 @@ export class BuiltProgram implements HostProgram {
   isOverBound(queue: number): boolean {
     const found = this.builder.queues[queue];
     return found !== undefined && found.length > found.bound;
+  }
+
+  waitingInput(): InputWaiting {
+    return this.builder.graph.waitingInput;
   }
 
   setBroadcast(broadcast: number, value: Uint8Array): void {

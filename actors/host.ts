@@ -12,7 +12,7 @@ import type { Logger } from '../lib/actor/logger.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { createPrng } from '../lib/base/prng.ts';
 import { nodeNet } from '../lib/sources/node-net.ts';
-import { claimDirectory, listFiles, nodeFiles } from '../lib/storage/node-files.ts';
+import { claimDirectory, completeDirectory, listFiles, nodeFiles } from '../lib/storage/node-files.ts';
 import { SlabPool } from '../lib/storage/slab-pool.ts';
 import type { SlabPoolShare } from '../lib/storage/slab-pool.ts';
 import type { HostInit } from '../protocol/host.ts';
@@ -100,6 +100,7 @@ function makeHost(
     log: (level, text) => logger.log(level, text),
     listFiles,
     claimDirectory,
+    completeDirectory,
     connect: (port, other) => {
       if (port !== null) system.connect(port, { hosts: [other] });
     },

@@ -9,7 +9,7 @@
  *   generateJobs(t) --> allocate(t) --> graph.generate(t) --> submitJobSet(t) ... batchCompleted(t) --> clear(t)
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import type { ToJobGenerator } from '../protocol/batch.ts';
+import type { InputWaiting, ToJobGenerator } from '../protocol/batch.ts';
 import { programScope } from '../protocol/block.ts';
 import type { JobSet } from '../protocol/job.ts';
 import type { StreamBlocks, ToReceiverTracker } from '../protocol/receiver.ts';
@@ -26,6 +26,8 @@ export interface JobGeneratorArgs {
   readonly program: ProgramId;
   readonly intervalMs: number;
   readonly zeroTime: number;
+  /** When the start was asked for, in stream time. */
+  readonly startTime: number;
   readonly hasReceivers: boolean;
 }
 
@@ -36,6 +38,8 @@ interface State {
   readonly current: BatchTime | null;
   /** Pushes into queues that are over their bound: answered when batches have taken from them. */
   readonly pushing: readonly { readonly queue: number; readonly replyTo: ReplyTo<null> }[];
+  /** Who asks what is left in the queues: answered when no batch is left to be generated. */
+  readonly counting: readonly ReplyTo<InputWaiting>[];
 }
 
 type Turning = Turn<ToJobGenerator>;
@@ -52,7 +56,8 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
 
   const next = (state: State, turn: Turning): State => {
     const [time, ...waiting] = state.waiting;
-    if (state.current !== null || time === undefined) return state;
+    if (state.current !== null) return state;
+    if (time === undefined) return answerCounting(state, programOf(state), turn);
     if (!state.args.hasReceivers) return generate({ ...state, waiting, current: time }, time, [], turn);
     turn.ask<ToReceiverTracker, readonly StreamBlocks[]>(
       programPlaces(state.args.program).receiverTracker,
@@ -78,8 +83,8 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
   return {
     name: 'job-generator',
     init(_turn, args) {
-      const state: State = { args, waiting: [], current: null, pushing: [] };
-      programOf(state).startAt(args.zeroTime);
+      const state: State = { args, waiting: [], current: null, pushing: [], counting: [] };
+      programOf(state).startAt(args.zeroTime, args.startTime);
       return state;
     },
     receive(state, message, turn) {
@@ -108,6 +113,8 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return state;
         case 'queuePushed':
           return onPush(state, programOf(state), message, turn);
+        case 'countWaiting':
+          return next({ ...state, counting: [...state.counting, message.replyTo] }, turn);
         case 'broadcastSet':
           answering(turn, message.replyTo, () => programOf(state).setBroadcast(message.broadcast, message.value));
           return state;
@@ -162,6 +169,12 @@ function answerPushes(state: State, program: HostProgram, turn: Turning): State[
     turn.reply(replyTo, null);
     return false;
   });
+}
+
+function answerCounting(state: State, program: HostProgram, turn: Turning): State {
+  if (state.counting.length === 0) return state;
+  for (const replyTo of state.counting) turn.reply(replyTo, program.waitingInput());
+  return { ...state, counting: [] };
 }
 
 /** What the app did wrong, or what there is no memory for, is its answer, and no failure of this actor. */

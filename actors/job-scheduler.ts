@@ -119,7 +119,9 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
         runJob(state, running.jobSet, job, { kind: 'collect', limit: -1 }, null, turn, (result) => ({ type: 'jobResult', time, output: job.output, result }));
         return;
       case 'run':
-        runJob(state, running.jobSet, job, action.sink, null, turn, (result) => ended(result.ok ? null : result.error));
+        runJob(state, running.jobSet, job, action.sink, null, turn, (result) =>
+          result.ok && 'directory' in action.sink ? { type: 'partsWritten', time, output: job.output, directory: action.sink.directory } : ended(result.ok ? null : result.error),
+        );
         return;
       default:
         unreachable(action);
@@ -199,6 +201,14 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           if (state.running?.jobSet.time !== message.time || job?.output !== message.output) return state;
           return endJob(state, message.error, turn);
         }
+        case 'partsWritten':
+          // A reader of the directory then knows that no part is missing.
+          turn.perform(
+            'completeDirectory',
+            () => services.completeDirectory(message.directory),
+            (outcome) => ({ type: 'jobEnded', time: message.time, output: message.output, error: outcome.ok ? null : outcome.error }),
+          );
+          return state;
         case 'jobResult':
           return onJobResult(state, message, turn);
         case 'recordsLeftOut':

@@ -7,12 +7,14 @@
  * A crash loses: the answers under way; the cluster then ends (the driver's supervisor has no restarts).
  *
  *   start:  loadEverywhere --> startChild(streaming-P) --> active
- *   stop, graceful:  stopReceivers --> stopTimer --> lastBatch where something was received --> awaitBatch --> take down
+ *   stop, graceful:  stopReceivers --> stopTimer --> countWaiting --> awaitBatch --> take down
+ *                                                    ^        | blocks that no batch has, or queues that aren't empty
+ *                                                    `-- lastBatch
  *   stop:            take down --> flush the app's outputs --> forget
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import type { ChildSpec, ToSupervisor } from '../lib/actor/child-spec.ts';
-import type { ToBatchTimer } from '../protocol/batch.ts';
+import type { InputWaiting, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import type { StreamingSpec, ToHostManager } from '../protocol/host.ts';
 import type { ToAppOutputs, ToJobScheduler } from '../protocol/job.ts';
 import type { ProgramStep, ToProgramManager } from '../protocol/program.ts';
@@ -30,15 +32,25 @@ import type { HostServices } from './services.ts';
 interface Program {
   readonly spec: StreamingSpec;
   readonly zeroTime: number;
+  /** When the start was asked for, by the wall clock. */
+  readonly askedAt: number;
   phase: 'loading' | 'starting' | 'active' | 'stopping';
   starting: ReplyTo<{ readonly zeroTime: number }> | null;
   stopping: { readonly replyTo: ReplyTo<null>; readonly deadline: number } | null;
+  /** How many batches a graceful stop may still ask for; null: it has not looked yet. */
+  lastBatchesLeft: number | null;
   /** What a graceful stop left undone. */
   late: string | null;
 }
 
+/** In stream time: the grid's zero, and when the start was asked for, which is no earlier. */
+export interface StreamingTimes {
+  readonly zeroTime: number;
+  readonly startTime: number;
+}
+
 /** How tree.ts hangs a program into the tree. */
-export type StreamingTree = (spec: StreamingSpec, zeroTime: number, recordBytesMax: number, io: readonly HostId[]) => ChildSpec;
+export type StreamingTree = (spec: StreamingSpec, times: StreamingTimes, recordBytesMax: number, io: readonly HostId[]) => ChildSpec;
 
 type State = Map<ProgramId, Program>;
 type Turning = Turn<ToProgramManager>;
@@ -55,7 +67,8 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     // Batch times are multiples of the interval, as in Spark: the first batch is the first grid point after now.
     const zeroTime = program.spec.clock === 'manual' ? 0 : floorToGrid(services.clock.wall(), batchIntervalMs);
     Object.assign(program, { zeroTime });
-    const spec = treeOf(program.spec, zeroTime, services.options.recordBytesMax, io);
+    const startTime = program.spec.clock === 'manual' ? zeroTime : Math.max(zeroTime, program.askedAt);
+    const spec = treeOf(program.spec, { zeroTime, startTime }, services.options.recordBytesMax, io);
     turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
   };
 
@@ -99,14 +112,27 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
           step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: value.unallocated }),
         );
         return state;
-      case 'timerStopped':
-        if (value.unallocated > 0) {
-          turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'lastBatch', replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: 0 }));
-          return state;
+      case 'timerStopped': {
+        const { time, unallocated } = value;
+        if (time === null) takeDown(id, turn);
+        else {
+          turn.ask<ToJobGenerator, InputWaiting>(at.jobGenerator, (replyTo) => ({ type: 'countWaiting', replyTo }), timeLeft(program, turn), (outcome) =>
+            step(id, { type: 'inputCounted', time, unallocated, waiting: outcome.ok ? outcome.value : { reads: 0, batchesMax: 0 } }),
+          );
         }
-        if (value.time === null || value.time <= program.zeroTime) takeDown(id, turn);
-        else awaitLast(program, value.time, turn);
         return state;
+      }
+      case 'inputCounted': {
+        const { time, unallocated, waiting } = value;
+        // What lies in the queues now bounds how many: what is pushed from now on could go on for ever.
+        const batchesLeft = program.lastBatchesLeft ?? Math.max(waiting.batchesMax, Math.min(1, unallocated));
+        if (batchesLeft > 0 && (unallocated > 0 || waiting.reads > 0)) {
+          program.lastBatchesLeft = batchesLeft - 1;
+          turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'lastBatch', replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: 0 }));
+        } else if (time <= program.zeroTime) takeDown(id, turn);
+        else awaitLast(program, time, turn);
+        return state;
+      }
       case 'lastBatchRun':
         program.late = value.late;
         takeDown(id, turn);
@@ -130,8 +156,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
 
   const awaitLast = (program: Program, time: number, turn: Turning): void => {
     const { program: id } = program.spec.descriptor;
-    const left = Math.max(1, (program.stopping?.deadline ?? turn.now) - turn.now);
-    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), left, (outcome) =>
+    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), timeLeft(program, turn), (outcome) =>
       step(id, { type: 'lastBatchRun', late: outcome.ok || outcome.error.code !== 'AskTimeout' ? null : `the batch at ${time} ms is not complete` }),
     );
   };
@@ -150,7 +175,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         case 'startProgram': {
           const { spec } = message;
           const { program: id } = spec.descriptor;
-          state.set(id, { spec, zeroTime: 0, phase: 'loading', starting: message.replyTo, stopping: null, late: null });
+          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, lastBatchesLeft: null, late: null });
           turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
             step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
           );
@@ -209,6 +234,11 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
       return state;
     },
   };
+}
+
+/** Of what a graceful stop may take, in ms. */
+function timeLeft(program: Program, turn: Turning): number {
+  return Math.max(1, (program.stopping?.deadline ?? turn.now) - turn.now);
 }
 
 function tellFailed(program: ProgramId, error: WireError, turn: Turning): void {

@@ -5,7 +5,7 @@
  * when it is started); what differs between hosts is only which of these methods is called there.
  */
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
-import type { AppJob, EncodedPartition, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, EncodedPartition, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
@@ -36,8 +36,8 @@ export interface HostProgram {
   readonly program: ProgramId;
   readonly fingerprint: Fingerprint;
 
-  /** Driver. Before the first batch: the grid's zero. */
-  startAt(zeroTime: number): void;
+  /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */
+  startAt(zeroTime: number, startTime: number): void;
   /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
@@ -50,6 +50,8 @@ export interface HostProgram {
   push(queue: number, partitions: readonly EncodedPartition[]): void;
   /** Driver. True where the queue holds more than its bound: whoever pushed waits. */
   isOverBound(queue: number): boolean;
+  /** Driver. What was pushed and is in no batch yet: see `InputWaiting`. */
+  waitingInput(): InputWaiting;
   /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
   setBroadcast(broadcast: number, value: Uint8Array): void;
 

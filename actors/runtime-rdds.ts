@@ -95,6 +95,10 @@ export class RuntimeRdds implements RddContext {
     await this.#services.claimDirectory(directory, overwrite);
   }
 
+  async completeDirectory(directory: string): Promise<void> {
+    await this.#services.completeDirectory(directory);
+  }
+
   /** Forgets nodes. Returns the memory that was stored for them. */
   drop(ids: readonly RddId[]): SharedHandle[] {
     const handles: SharedHandle[] = [];

@@ -41,6 +41,8 @@ export interface HostServices {
   readonly listFiles: (directory: string) => Promise<readonly FileEntry[]>;
   /** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
   readonly claimDirectory: (directory: string, overwrite: boolean) => Promise<void>;
+  /** All that was to be written into an output directory is there: marks it by `_SUCCESS`. */
+  readonly completeDirectory: (directory: string) => Promise<void>;
   /** Driver only: links this host to one that it has launched; tells everybody that a host is gone. */
   readonly connect: (port: Port | null, host: HostId) => void;
   readonly hostDown: (host: HostId, error: WireError) => void;

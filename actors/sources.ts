@@ -23,21 +23,26 @@ const blockRecordsMax = 65_536;
 export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit): Source {
   const { pool, net, options } = services;
   const { host, port, recordBytesMax, stream } = spec;
+  const { slabBytes } = options;
   // Receivers leave a part of the memory to the tasks: else a backlog of blocks could keep them from being processed.
-  const hasRoom = (): boolean => pool.freeSlabs > pool.slabs * taskShareOfMemory;
-  const allocate = (bytes: number) => (hasRoom() ? pool.allocate(bytes) : null);
+  const taskSlabs = Math.ceil(pool.slabs * taskShareOfMemory);
+  const hasRoom = (bytes: number): boolean => pool.freeSlabs - Math.ceil(bytes / slabBytes) >= taskSlabs;
+  /** More than all that receivers may have would wait for ever. */
+  const receivedBytesMax = (pool.slabs - taskSlabs) * slabBytes;
+  const allocate = (bytes: number) => (hasRoom(bytes) ? pool.allocate(bytes) : null);
+  const ofRecords = { allocate, recordsMax: blockRecordsMax, blockBytesMax: slabBytes, recordBytesMax: receivedBytesMax };
   const factory = (): unknown => services.programs.get(spec.program)?.factory(stream);
   switch (spec.kind) {
     case 'socketText':
-      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: options.slabBytes, net, open: () => (hasRoom() ? pool.openSlab() : null), emit });
+      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: slabBytes, net, open: () => (hasRoom(slabBytes) ? pool.openSlab() : null), emit });
     case 'rawSocket':
-      return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, options.blockMemoryBytesMax, (block) => decodeRecords(block).length) });
+      return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, receivedBytesMax, (block) => decodeRecords(block).length) });
     case 'socketDecoder': {
       const decoder = (factory() as () => StreamDecoder<unknown>)();
-      return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, { allocate, recordsMax: blockRecordsMax, onRefused: reportRefused(emit) }) });
+      return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, { ...ofRecords, onRefused: reportRefused(emit) }) });
     }
     case 'custom':
-      return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, allocate, recordsMax: blockRecordsMax });
+      return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, ...ofRecords });
     default:
       return unreachable(spec.kind);
   }

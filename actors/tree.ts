@@ -31,6 +31,7 @@ import type { BatchTimerArgs } from './batch-timer.ts';
 import type { JobGeneratorArgs } from './job-generator.ts';
 import type { JobSchedulerArgs } from './job-scheduler.ts';
 import { places, programPlaces, receiverPlaces } from './places.ts';
+import type { StreamingTimes } from './program-manager.ts';
 import type { ReceiverTrackerArgs } from './receiver-tracker.ts';
 
 /** Restarts that are not counted: their own back-off, or the host manager's bound, limits them. */
@@ -55,13 +56,13 @@ export function driverTree(): SupervisorSpec {
 }
 
 /** One program's part of the tree. Receivers are dealt out to the io threads in turn. */
-export function streamingTree(spec: StreamingSpec, zeroTime: number, recordBytesMax: number, io: readonly HostId[]): ChildSpec {
+export function streamingTree(spec: StreamingSpec, { zeroTime, startTime }: StreamingTimes, recordBytesMax: number, io: readonly HostId[]): ChildSpec {
   const { descriptor } = spec;
   const { program, batchIntervalMs: intervalMs } = descriptor;
   const at = programPlaces(program);
   const trackerArgs: ReceiverTrackerArgs = { program, streams: spec.receivers.map(({ stream }) => stream) };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames };
-  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, hasReceivers: spec.receivers.length > 0 };
+  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0 };
   const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, advanceTimeoutMs: spec.advanceTimeoutMs };
   const receivers = spec.receivers.map((source, index): ChildSpec => {
     const host = io[index % Math.max(1, io.length)] as HostId;

@@ -22,7 +22,7 @@ export interface SparkContextOptions {
   readonly defaultParallelism?: number;
   /** Threads for receivers. Default 1. */
   readonly ioThreads?: number;
-  /** The pool of shared memory for blocks, shuffles and results, in bytes; touched only as it is used. Default 512 MiB. */
+  /** The pool of shared memory for blocks, shuffles and results, in bytes; touched only as it is used. At least two slabs for each thread. Default 512 MiB. */
   readonly blockMemoryBytesMax?: number;
   /** The unit of that memory, in bytes; bounds a record. Default 1 MiB. */
   readonly slabBytes?: number;
@@ -154,12 +154,15 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
   const { inline, workers: named } = parseMaster(given.master ?? 'local[*]');
   const workers = inline ? (given.inlineWorkers ?? named) : named;
   const slabBytes = given.slabBytes ?? 1_048_576;
+  const ioThreads = given.ioThreads ?? 1;
+  // Each thread (workers, io threads, driver, app) keeps a slab open; receivers leave a quarter free and need some to read into.
+  const slabsLeast = 2 * (workers + ioThreads + 2);
   const options: ClusterOptions = {
     scratchDirectory,
     workers,
-    ioThreads: given.ioThreads ?? 1,
+    ioThreads,
     defaultParallelism: given.defaultParallelism ?? workers,
-    blockMemoryBytesMax: given.blockMemoryBytesMax ?? 536_870_912,
+    blockMemoryBytesMax: given.blockMemoryBytesMax ?? Math.max(536_870_912, slabsLeast * slabBytes),
     slabBytes,
     recordBytesMax: given.recordBytesMax ?? Math.min(262_144, slabBytes >> 1),
     taskFailuresMax: given.taskFailuresMax ?? 4,
@@ -173,7 +176,10 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     seed: given.seed ?? 1,
   };
   if (options.recordBytesMax > slabBytes >> 1) refuse('recordBytesMax', `at most half of slabBytes (${slabBytes >> 1})`, options.recordBytesMax);
-  if (options.blockMemoryBytesMax < slabBytes * 4) refuse('blockMemoryBytesMax', `at least four slabs (${slabBytes * 4})`, options.blockMemoryBytesMax);
+  if (options.blockMemoryBytesMax < slabsLeast * slabBytes) {
+    const expected = `at least ${slabsLeast * slabBytes}, which is two slabs of slabBytes (${slabBytes}) for each of ${slabsLeast / 2} threads`;
+    refuse('blockMemoryBytesMax', expected, options.blockMemoryBytesMax);
+  }
   return options;
 }
 

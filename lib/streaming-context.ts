@@ -5,7 +5,6 @@
  * `awaitTermination` (each time), `on('failed')`, and where nobody listens to either, the logger; never an unhandled
  * rejection.
  */
-import PQueue from 'p-queue';
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
@@ -33,6 +32,7 @@ import { fileSizes } from './storage/node-files.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
+import { OutputBodies, outputFailure } from './output-bodies.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
@@ -80,8 +80,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #stopping: Promise<void> | null = null;
   #starting: Promise<void> | null = null;
   #bodyTime: BatchTime | null = null;
-  /** Output operations run one at a time on this thread, whatever the driver asks for. */
-  readonly #bodies = new PQueue({ concurrency: 1 });
+  readonly #bodies: OutputBodies;
 
   /**
    * A context whose graph is built by calls on it, before `start`. For `master: 'inline'`, where every function can be
@@ -101,6 +100,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#options = checked;
     this.#ownsCluster = options.sparkContext === undefined;
     this.#listeners = new Listeners(internals.logger);
+    this.#bodies = new OutputBodies({ clock: internals.host.services.clock, timeoutMs: checked.outputTimeoutMs, logger: internals.logger });
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
     // Inline, the driver's context serves the app too: it is attached when the program starts there.
     this.#runtime = internals.inline ? null : new RuntimeRdds(internals.host.services, program, (request) => this.#runAppJob(request));
@@ -328,6 +328,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     active.delete(this);
     this.graph.stop();
     wire(this, null);
+    this.#bodies.close();
     for (const { operation } of this.graph.outputs) {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }
@@ -375,7 +376,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #outputsBehavior() {
     const { services } = this.sparkContext.internals.host;
     return appOutputs({
-      runBody: (output, time, node) => this.#bodies.add(() => this.#runBody(output, time, node)),
+      runBody: (output, time, node) => this.#runBody(output, time, node),
       print: (output, time, limit, records) => {
         const text = printedBatch(time, records, limit);
         if (this.#options.print !== null) this.#options.print(text);
@@ -396,22 +397,22 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
     const operation = this.graph.outputs[output]?.operation;
     if (operation?.kind !== 'foreachRDD') return;
-    this.#runtime?.define(node);
-    this.#bodyTime = time;
-    // Inline, the driver's sweep after another batch must leave alone what this body makes.
-    const letGo = this.rdds.holdWhatIsMade();
-    try {
-      await operation.body(new RDD<unknown>(this.rdds, node.id), time, { app: this.#options.app, time });
-    } catch (thrown) {
-      if (thrown instanceof MillraceError && thrown.code !== 'OutputFailed') throw thrown;
-      const said = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : previewOf(thrown);
-      const { place } = this.graph.outputs[output]?.operator ?? { place: '' };
-      throw new MillraceError('OutputFailed', `The function of foreachRDD${place === '' ? '' : ` at ${place}`} failed for the batch at ${time} ms: ${said}`, { cause: thrown, details: { output, batchTime: time, place } });
-    } finally {
-      this.#bodyTime = null;
-      letGo();
-      this.#forgetBody(node);
-    }
+    const body = () => operation.body(new RDD<unknown>(this.rdds, node.id), time, { app: this.#options.app, time });
+    await this.#bodies.run(body, async (bounded) => {
+      this.#runtime?.define(node);
+      this.#bodyTime = time;
+      // Inline, the driver's sweep after another batch must leave alone what this body makes.
+      const letGo = this.rdds.holdWhatIsMade();
+      try {
+        await bounded();
+      } catch (thrown) {
+        throw outputFailure(thrown, output, time, this.graph.outputs[output]?.operator.place ?? '');
+      } finally {
+        this.#bodyTime = null;
+        letGo();
+        this.#forgetBody(node);
+      }
+    });
   }
 
   /** What the body made: gone with it. */

@@ -22,7 +22,7 @@ export type ToBatchTimer =
   | { readonly type: 'halt' }
   /** No more batches after those already due. Answered with the last batch time generated. */
   | { readonly type: 'stopTimer'; readonly replyTo: ReplyTo<BatchTime> }
-  /** One batch more, at the next grid point, now (graceful stop: for what was received last). Answered with its time. */
+  /** One batch more, at the next grid point, now (graceful stop: for what was received or pushed last). Answered with its time. */
   | { readonly type: 'lastBatch'; readonly replyTo: ReplyTo<BatchTime> };
 
 export type ToJobGenerator =
@@ -40,12 +40,22 @@ export type ToJobGenerator =
   | { readonly type: 'sliced'; readonly replyTo: ReplyTo<SlicedRdds>; readonly rdds: SlicedRdds | null; readonly error: WireError | null }
   /** From the app: one RDD more in a queue. Batches generated from now on can take it. */
   | { readonly type: 'queuePushed'; readonly queue: number; readonly partitions: readonly EncodedPartition[]; readonly replyTo: ReplyTo<null> }
+  /** Graceful stop: what is still in queues? Answered when all batches announced before it are generated. */
+  | { readonly type: 'countWaiting'; readonly replyTo: ReplyTo<InputWaiting> }
   /** From the app: a new value of a broadcast variable. */
   | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly value: Uint8Array; readonly replyTo: ReplyTo<null> }
   /** From a foreachRDD body: an action. `nodes` are those that the app's thread made; the rest is known here. */
   | { readonly type: 'appJob'; readonly request: AppJob; readonly replyTo: ReplyTo<JobResult> };
 
 export type AppJob = Pick<JobRequest, 'target' | 'partitions' | 'sink' | 'nodes' | 'batchTime' | 'scope' | 'resultScope'>;
+
+/** What the app has pushed and no batch has taken. */
+export interface InputWaiting {
+  /** How many more times the fullest queue must be read; 0: all queues are empty. */
+  readonly reads: number;
+  /** In so many batches it has been read so often. */
+  readonly batchesMax: number;
+}
 
 /** Records of one partition in the record codec. */
 export interface EncodedPartition {

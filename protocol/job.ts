@@ -46,6 +46,7 @@ export type ToJobScheduler =
   | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
   | { readonly type: 'jobEnded'; readonly time: BatchTime; readonly output: number; readonly error: WireError | null }
   /** The records of a printed or published output. */
+  | { readonly type: 'partsWritten'; readonly time: BatchTime; readonly output: number; readonly directory: string }
   | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
   /** A task that has succeeded left these out. They may have come before, from another task that did the same work. */
   | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }

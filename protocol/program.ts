@@ -7,6 +7,7 @@
 import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId } from './ids.ts';
 import type { StreamingSpec } from './host.ts';
+import type { InputWaiting } from './batch.ts';
 import type { WireError } from './errors.ts';
 
 export type ToProgramManager =
@@ -25,7 +26,9 @@ export type ProgramStep =
   | { readonly type: 'loaded'; readonly error: WireError | null; readonly io: readonly HostId[] }
   | { readonly type: 'treeStarted'; readonly error: WireError | null }
   | { readonly type: 'receiversEnded'; readonly unallocated: number }
+  /** No further batch comes by itself; `time`: the last one's. Also after each batch that the stop has asked for. */
   | { readonly type: 'timerStopped'; readonly time: number | null; readonly unallocated: number }
+  | { readonly type: 'inputCounted'; readonly time: number; readonly unallocated: number; readonly waiting: InputWaiting }
   /** `late`: what was not done when the time was over; null where all was. */
   | { readonly type: 'lastBatchRun'; readonly late: string | null }
   | { readonly type: 'treeStopped' }

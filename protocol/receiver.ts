@@ -63,14 +63,17 @@ export type SourceEvent =
   | { readonly type: 'connected'; readonly peer: string }
   | { readonly type: 'closed'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string; readonly error: WireError }
-  /** A record over the bound was thrown away; the stream goes on. */
-  | { readonly type: 'recordTooLarge'; readonly bytes: number }
   /** The open block is full: cut it now. */
   | { readonly type: 'blockFull' }
   | { readonly type: 'restart'; readonly message: string; readonly error: WireError | null; readonly delayMs: number | null }
-  /** A user's receiver says that something went wrong, and goes on. */
-  | { readonly type: 'reported'; readonly message: string; readonly error: WireError | null }
   | { readonly type: 'stopped'; readonly message: string };
+
+/** What a source wants known, while it runs and while it ends: goes to the tracker as `receiverError`, past its actor. */
+export type SourceReport =
+  /** A record over the bound was thrown away; the stream goes on. */
+  | { readonly type: 'recordTooLarge'; readonly bytes: number }
+  /** Something went wrong, and the source goes on (or ends, as it was about to). */
+  | { readonly type: 'reported'; readonly message: string; readonly error: WireError | null };
 
 /** To a block generator. */
 export type ToBlockGenerator =

@@ -9,7 +9,7 @@
  *     ....|<-------------- rememberFilesMs -------------->|<- settleMs ->| t
  *     too old                     new                        perhaps still being written: a later batch's
  *
- * and, with `newFilesOnly`, not before the start. Files that begin with a dot or end in .tmp or ._COPYING_ are passed over:
+ * and, with `newFilesOnly`, not before the start was asked for (which is later than the grid's zero). Files that begin with a dot or end in .tmp or ._COPYING_ are passed over:
  * write elsewhere, or under such a name, then rename.
  */
 import type { RDD } from '../rdd/rdd.ts';
@@ -31,6 +31,8 @@ export interface FileStreamOptions {
 }
 
 const rememberFilesMsDefault = 60_000;
+/** The kernel stamps files by a clock that ticks: a file written just after the start can seem that much older, and is rather taken than missed. */
+const fileClockLagMs = 10;
 const passedOver = /^\.|\.tmp$|\._COPYING_$/;
 
 export class FileInputDStream extends InputDStream<string> {
@@ -80,7 +82,9 @@ export class FileInputDStream extends InputDStream<string> {
   }
 
   #isNew(file: FileEntry, time: BatchTime): boolean {
-    const oldest = Math.max(this.#newFilesOnly ? this.graph.zeroTime ?? 0 : 0, time - this.#rememberFilesMs);
+    const { zeroTime, startTime } = this.graph;
+    const before = this.#newFilesOnly ? Math.max(zeroTime ?? 0, (startTime ?? 0) - fileClockLagMs) : 0;
+    const oldest = Math.max(before, time - this.#rememberFilesMs);
     return !passedOver.test(file.name) && file.modifiedMs > oldest && file.modifiedMs <= time - this.#settleMs && !this.#seen.has(file.path);
   }
 }

@@ -38,6 +38,7 @@ export class DStreamGraph {
 
   #phase: GraphPhase = 'building';
   #zeroTime: BatchTime | null = null;
+  #startTime: number | null = null;
   #rememberMs: number | null = null;
   #checkpointDirectory: string | null;
   #uids = new Map<string, DStream<unknown>>();
@@ -57,6 +58,11 @@ export class DStreamGraph {
   /** The start of the first batch; null before start. */
   get zeroTime(): BatchTime | null {
     return this.#zeroTime;
+  }
+
+  /** The stream time at which the start was asked for: zero time or later, since that lies on the grid. Null before start. */
+  get startTime(): number | null {
+    return this.#startTime;
   }
 
   /** Grows with each explicit uid. */
@@ -154,11 +160,12 @@ export class DStreamGraph {
   }
 
   /** Sets the zero time and how long streams remember. Calls `validate`. Throws ContextStopped. */
-  start(zeroTime: BatchTime): void {
+  start(zeroTime: BatchTime, startTime: number = zeroTime): void {
     if (this.#phase === 'stopped') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
     this.validate();
     this.#phase = 'started';
     this.#zeroTime = zeroTime;
+    this.#startTime = startTime;
     for (const stream of this.#needed()) stream.initialize();
     if (this.#rememberMs !== null) for (const { stream } of this.outputs) stream.remember(this.#rememberMs);
   }
@@ -204,6 +211,17 @@ export class DStreamGraph {
   /** The longest time for which an input must be readable again. */
   get maxInputRememberMs(): number {
     return this.inputs.reduce((most, input) => Math.max(most, input.rememberMs), 0);
+  }
+
+  /**
+   * How many more times an input must be read until all that was pushed is in a batch, and in how many batches that has
+   * happened at the latest: behind a window, an input is read once for each slide.
+   */
+  get waitingInput(): { readonly reads: number; readonly batchesMax: number } {
+    const needed = [...this.#needed()];
+    const reads = needed.reduce((most, { batchesWaiting }) => Math.max(most, batchesWaiting), 0);
+    const slideMs = needed.reduce((most, stream) => Math.max(most, stream.slideMs), this.batchIntervalMs);
+    return { reads, batchesMax: reads * Math.ceil(slideMs / this.batchIntervalMs) };
   }
 
   /** The RDDs of a stream for the times from..to, by way of the driver. Throws NotInitialized before start. */

@@ -38,6 +38,12 @@ export class QueueInputDStream<T> extends InputDStream<T> {
     return [...super.held(), ...this.waiting.map((rdd) => rdd.id)];
   }
 
+  /** RDDs of a given array are the program's own, and nothing that was received. */
+  override get batchesWaiting(): number {
+    if (Array.isArray(this.#queue)) return 0;
+    return this.#oneAtATime ? this.#queue.length : Math.min(1, this.#queue.length);
+  }
+
   protected override compute(_time: BatchTime): RDD<T> {
     const limit = this.#oneAtATime ? 1 : Number.MAX_SAFE_INTEGER;
     const [first, ...others] = Array.isArray(this.#queue) ? this.#queue.splice(0, limit) : this.#queue.take(limit);

@@ -36,7 +36,7 @@ export abstract class Receiver<T> {
     return this.port.store(record);
   }
 
-  /** Takes these records as one block, and settles when it is stored (and logged, where there is a log): now the source may be acknowledged. */
+  /** Takes these records as one block (several, where they are too many bytes for one), and settles when all is stored (and logged, where there is a log): now the source may be acknowledged. */
   storeBatch(records: readonly T[]): Promise<void> {
     return this.port.storeBatch(records);
   }

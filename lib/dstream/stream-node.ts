@@ -248,6 +248,11 @@ export class StreamNode<T> {
     return this.remembered();
   }
 
+  /** How many more times an input must be computed until it has given all that was pushed into it. */
+  get batchesWaiting(): number {
+    return 0;
+  }
+
   #path(): string {
     // An explicit uid upstream changes the path: what was derived before it is derived again.
     if (this.#derived === null || this.#derived.changes !== this.graph.uidChanges) {

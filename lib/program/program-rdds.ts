@@ -148,6 +148,10 @@ export class ProgramRdds implements RddContext, GraphHost {
     return this.#runtime?.claimDirectory?.(directory, overwrite) ?? Promise.resolve();
   }
 
+  completeDirectory(directory: string): Promise<void> {
+    return this.#runtime?.completeDirectory?.(directory) ?? Promise.resolve();
+  }
+
   // GraphHost.
 
   registerFunction(fn: Function, role: string, place: OperatorPlace, mayBeAsync: boolean): FunctionRef {

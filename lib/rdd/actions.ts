@@ -112,12 +112,13 @@ export function foreachPartition<T>(rdd: Rdd, f: (records: Iterable<T>, context:
 }
 
 export function save(rdd: Rdd, kind: 'saveText' | 'saveObjects', directory: string, overwrite: boolean, method: string): Promise<void> {
-  return effect(rdd, method, async () => {
+  return act(rdd, method, async () => {
     if (typeof directory !== 'string' || directory === '') {
       throw new MillraceError('InvalidArgument', `${method}: directory must be a path, got ${previewOf(directory)}.`, { details: { method, argument: 'directory' } });
     }
     await rdd.context.claimDirectory?.(directory, overwrite);
-    return { kind, directory };
+    await rdd.context.runJob(rdd.id, null, { kind, directory });
+    await rdd.context.completeDirectory?.(directory);
   });
 }
 
@@ -166,9 +167,9 @@ function load<T>(rdd: Rdd, output: TaskOutput): T[] {
   return output.kind === 'records' ? (rdd.context.loadRecords(output.block) as T[]) : [];
 }
 
-function effect(rdd: Rdd, name: string, sink: () => Sink | Promise<Sink>): Promise<void> {
+function effect(rdd: Rdd, name: string, sink: () => Sink): Promise<void> {
   return act(rdd, name, async () => {
-    await rdd.context.runJob(rdd.id, null, await sink());
+    await rdd.context.runJob(rdd.id, null, sink());
   });
 }
 

@@ -43,4 +43,6 @@ export interface RddContext {
    * false. Absent: the tasks make it, and nothing is refused.
    */
   claimDirectory?(directory: string, overwrite: boolean): Promise<void>;
+  /** Called when all tasks have written into `directory`. Marks it as complete. Absent: nothing does. */
+  completeDirectory?(directory: string): Promise<void>;
 }

@@ -365,7 +365,7 @@ export class RDD<T> {
     return actions.foreachPartition<T>(this, f);
   }
 
-  /** One file part-NNNNN for each partition, a line for each record: String(record). Rejects with FileExists unless `overwrite`. */
+  /** One file part-NNNNN for each partition, a line for each record: String(record); then `_SUCCESS`. Rejects with FileExists unless `overwrite`. */
   saveAsTextFile(directory: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     return actions.save(this, 'saveText', directory, options.overwrite ?? false, 'saveAsTextFile');
   }

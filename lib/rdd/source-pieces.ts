@@ -69,6 +69,7 @@ function feedRecords(run: TaskRun, blocks: readonly BlockRef[], feed: (feed: Fee
 /** How much of a file is read at once. */
 export const readBytes = 1024 * 1024;
 const newline = 10;
+const carriageReturn = 13;
 
 /**
  * Calls `each` with whole lines of the split, some at a time, until it returns false. The split's first line begins behind
@@ -88,7 +89,10 @@ export function forEachLineRange(files: TaskFiles, split: FileSplit, recordBytes
     const chunk = files.readRange(split.file, at, at + chunkBytes);
     if (chunk.length === 0) break;
     const { cut, last } = cutOf(chunk, split.end - at);
-    if (openBytes + (cut >= 0 ? chunk.indexOf(newline) : chunk.length) > recordBytesMax) throw lineTooLarge(split.file, at - openBytes, recordBytesMax);
+    const inChunk = cut >= 0 ? chunk.indexOf(newline) : chunk.length;
+    // A \r before the end is a part of it, or may become one with the next read.
+    const lastByte = inChunk > 0 ? chunk[inChunk - 1] : open.at(-1)?.at(-1);
+    if (openBytes + inChunk - (lastByte === carriageReturn ? 1 : 0) > recordBytesMax) throw lineTooLarge(split.file, at - openBytes, recordBytesMax);
     if (cut >= 0) {
       if (!each(joined(open, chunk.subarray(0, cut + 1)))) return false;
       open = [];

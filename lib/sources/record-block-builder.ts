@@ -3,9 +3,10 @@
  *
  * Invariant: every stored record is in exactly one cut block, in the order in which it was stored, or was refused: one that
  * can't be encoded is taken out and told of, and holds back no other. Where memory runs out the records stay, and
- * `exhausted` says so until a later cut succeeds.
+ * `exhausted` says so until a later cut succeeds. A block of several records has at most `blockBytesMax` bytes.
  */
 import { encodeRecord, encodeRecords } from '../../protocol/codec.ts';
+import { MillraceError } from '../../protocol/errors.ts';
 import type { SharedHandle } from '../../protocol/rdd.ts';
 import type { SourceBlock } from './source.ts';
 
@@ -13,22 +14,34 @@ export interface RecordBlockBuilderOptions {
   readonly allocate: (bytes: number) => { readonly handle: SharedHandle; readonly view: Uint8Array } | null;
   /** A cut is due at this many records, whatever the block interval says. */
   readonly recordsMax: number;
-  /** Once for a cut that met records which can't be encoded: how many, and what was wrong with the first. */
+  /** No block of more than one record is larger than this, in bytes. */
+  readonly blockBytesMax: number;
+  /** A record that takes more, alone in its block, would wait for memory for ever: it is refused. In bytes. */
+  readonly recordBytesMax: number;
+  /** Once for a cut that met records which can't be encoded, and for each that is too large: how many, and what was wrong with the first. */
   readonly onRefused: (records: number, first: unknown) => void;
+}
+
+interface Encoded {
+  readonly place: SharedHandle | null;
+  readonly bytes: number;
 }
 
 export class RecordBlockBuilder {
   readonly #options: RecordBlockBuilderOptions;
   #records: unknown[] = [];
   #exhausted = false;
+  /** How many records fill a block, by the bytes of those that were cut last. */
+  #recordsFull: number;
 
   constructor(options: RecordBlockBuilderOptions) {
     this.#options = options;
+    this.#recordsFull = options.recordsMax;
   }
 
   /** False: enough for one block; cut before more is stored. */
   add(record: unknown): boolean {
-    return this.#records.push(record) < this.#options.recordsMax;
+    return this.#records.push(record) < this.#recordsFull;
   }
 
   /** True while the last cut found no memory. */
@@ -36,27 +49,34 @@ export class RecordBlockBuilder {
     return this.#exhausted;
   }
 
-  /** What is open: one block, or several smaller ones where there is no memory for one. */
+  /** What is open: one block, or several smaller ones where it is too large for one, or there is no memory for one. */
   cut(): readonly SourceBlock[] {
     this.#exhausted = false;
     const blocks: SourceBlock[] = [];
+    const { blockBytesMax, recordBytesMax } = this.#options;
     let take = this.#records.length;
     while (take > 0) {
       const records = take === this.#records.length ? this.#records : this.#records.slice(0, take);
-      let place: SharedHandle | null;
+      let encoded: Encoded;
       try {
-        place = this.#encode(records);
+        encoded = this.#encode(records);
       } catch (thrown) {
         this.#refuse(thrown);
         take = this.#records.length;
         continue;
       }
+      const { place, bytes } = encoded;
       if (place !== null) {
         blocks.push({ codec: 'records', place, records: take });
         this.#records = this.#records.slice(take);
+        this.#recordsFull = this.#recordsFor(take, bytes);
         take = Math.min(take, this.#records.length);
+      } else if (take === 1 && bytes > recordBytesMax) {
+        this.#records = this.#records.slice(1);
+        this.#options.onRefused(1, new MillraceError('RecordTooLarge', `Expected records of at most ${recordBytesMax} bytes, which is all that receivers may have of the memory for blocks; got one of ${bytes}. Raise blockMemoryBytesMax, or split the record.`, { details: { bytes, recordBytesMax } }));
+        take = this.#records.length;
       } else if (take > 1) {
-        take = Math.ceil(take / 2);
+        take = bytes > blockBytesMax ? Math.min(take - 1, this.#recordsFor(take, bytes)) : Math.ceil(take / 2);
       } else {
         this.#exhausted = true;
         return blocks;
@@ -65,16 +85,23 @@ export class RecordBlockBuilder {
     return blocks;
   }
 
-  /** Null: there is no memory for that many. */
-  #encode(records: readonly unknown[]): SharedHandle | null {
-    let place: SharedHandle | null = null;
+  /** How many records of that size a block takes: one at least. */
+  #recordsFor(records: number, bytes: number): number {
+    const { blockBytesMax, recordsMax } = this.#options;
+    return Math.max(1, Math.min(recordsMax, Math.floor((records * blockBytesMax) / Math.max(1, bytes))));
+  }
+
+  /** No place: there is no memory for that many, or they are too large for one block. */
+  #encode(records: readonly unknown[]): Encoded {
+    const encoded: { place: SharedHandle | null; bytes: number } = { place: null, bytes: 0 };
     encodeRecords(records, (bytes) => {
-      const allocated = this.#options.allocate(bytes);
+      encoded.bytes = bytes;
+      const allocated = records.length > 1 && bytes > this.#options.blockBytesMax ? null : this.#options.allocate(bytes);
       if (allocated === null) return new Uint8Array(bytes);
-      place = allocated.handle;
+      encoded.place = allocated.handle;
       return allocated.view;
     });
-    return place;
+    return encoded;
   }
 
   #refuse(thrown: unknown): void {

@@ -66,8 +66,20 @@ export class SocketBytesSource implements Source {
   end(): readonly SourceBlock[] {
     this.#connection?.destroy();
     this.#connection = null;
-    if (!this.#failed) this.#guard(() => this.#options.sink.finish());
+    if (!this.#failed) this.#finish();
     return this.#options.sink.cut();
+  }
+
+  /** It ends in any case: a decoder that throws now is no reason to start again, but what it held back is lost. */
+  #finish(): void {
+    try {
+      this.#options.sink.finish();
+    } catch (thrown) {
+      this.#failed = true;
+      const { host, port, emit } = this.#options;
+      const failure = new MillraceError('ReceiverFailed', `The decoder of the stream from ${host}:${port} threw when the connection had ended; what it still held back is lost.`, { cause: thrown });
+      emit({ type: 'reported', message: failure.message, error: toWireError(failure) });
+    }
   }
 
   #onRead(bytes: number): boolean {

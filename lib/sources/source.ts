@@ -5,7 +5,7 @@
  * in its builder until `cut`. The bytes themselves are never a message.
  */
 import type { BlockRef } from '../../protocol/rdd.ts';
-import type { SourceEvent } from '../../protocol/receiver.ts';
+import type { SourceEvent, SourceReport } from '../../protocol/receiver.ts';
 
 /** A block as a source hands it over: not yet named. */
 export interface SourceBlock {
@@ -23,7 +23,7 @@ export interface Source {
   end(): readonly SourceBlock[];
 }
 
-export type Emit = (event: SourceEvent) => void;
+export type Emit = (event: SourceEvent | SourceReport) => void;
 
 /** The one thing of node:net that sources use. */
 export interface NetPort {

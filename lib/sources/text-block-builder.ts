@@ -1,7 +1,8 @@
 /**
  * The open block of a text receiver: bytes as they came, in shared memory, cut only at a line's end.
  *
- * Invariant: `start <= lineEnd <= end`; everything before `lineEnd` is whole lines, none longer than `recordBytesMax`;
+ * Invariant: `start <= lineEnd <= end`; everything before `lineEnd` is whole lines, none longer than `recordBytesMax`
+ * (without its end, which is \n or \r\n);
  * the memory at `end` and after it is the source's to read into, and moves only in `space()`. No string is ever made here.
  *
  *   a slab:  | blocks cut before | open block: whole lines \n | partial line | free, read into | 1 kept |
@@ -29,6 +30,7 @@ export interface TextBlockBuilderOptions {
 }
 
 const newline = 10;
+const carriageReturn = 13;
 /** A slab with less room than this is closed rather than read into in crumbs. */
 const roomBytesMin = 4_096;
 /** What one read may bring at most: libuv reads no more at a time. */
@@ -44,6 +46,8 @@ export class TextBlockBuilder {
   /** In a line that is over the bound: bytes are dropped up to its end. */
   #skipping = false;
   #skippedBytes = 0;
+  /** The last byte that was dropped is a \r: perhaps a part of the line's end. */
+  #skippedReturn = false;
   #cut: CutBlock[] = [];
 
   constructor(options: TextBlockBuilderOptions) {
@@ -78,9 +82,11 @@ export class TextBlockBuilder {
       const found = view.subarray(at, end).indexOf(newline);
       if (found < 0) {
         this.#skippedBytes += bytes;
+        this.#skippedReturn = view[end - 1] === carriageReturn;
         return;
       }
-      this.#options.onRecordTooLarge(this.#skippedBytes + found);
+      const endsInReturn = found === 0 ? this.#skippedReturn : view[at + found - 1] === carriageReturn;
+      this.#options.onRecordTooLarge(this.#skippedBytes + found - (endsInReturn ? 1 : 0));
       this.#skipping = false;
       // The rest takes the place of the end of the line that was dropped.
       view.copyWithin(at, at + found + 1, end);
@@ -93,8 +99,9 @@ export class TextBlockBuilder {
         at += 1;
         continue;
       }
-      if (at - lineEnd > recordBytesMax) {
-        this.#options.onRecordTooLarge(at - lineEnd);
+      const lineBytes = at - lineEnd - (at > lineEnd && view[at - 1] === carriageReturn ? 1 : 0);
+      if (lineBytes > recordBytesMax) {
+        this.#options.onRecordTooLarge(lineBytes);
         view.copyWithin(lineEnd, at + 1, end);
         end -= at + 1 - lineEnd;
         at = lineEnd;
@@ -104,9 +111,11 @@ export class TextBlockBuilder {
       lineEnd = at;
       records += 1;
     }
-    if (end - lineEnd > recordBytesMax) {
+    const endsInReturn = end > lineEnd && view[end - 1] === carriageReturn;
+    if (end - lineEnd - (endsInReturn ? 1 : 0) > recordBytesMax) {
       this.#skipping = true;
       this.#skippedBytes = end - lineEnd;
+      this.#skippedReturn = endsInReturn;
       end = lineEnd;
     }
     this.#lineEnd = lineEnd;

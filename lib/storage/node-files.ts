@@ -5,7 +5,7 @@
  * it writes under a temporary name in the same directory, syncs, and renames.
  */
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillraceError } from '../../protocol/errors.ts';
 
@@ -117,17 +117,35 @@ export async function listFiles(directory: string): Promise<readonly ListedFile[
   return files;
 }
 
+/** As Hadoop names it. */
+const successName = '_SUCCESS';
+
 /** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
 export async function claimDirectory(directory: string, overwrite: boolean): Promise<void> {
   const held = await readdir(directory).catch(() => []);
   if (held.length > 0 && !overwrite) {
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
+  // First what says that they are complete.
+  await rm(join(directory, successName), { force: true });
   for (const name of held) {
     // Parts of another run, which may have had more of them.
     if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
   }
   await mkdir(directory, { recursive: true });
+}
+
+/** Says, by an empty file `_SUCCESS`, that all parts are in an output directory. Call it when they are. Throws FileFailed. */
+export async function completeDirectory(directory: string): Promise<void> {
+  const path = join(directory, successName);
+  try {
+    // Where there are no partitions, no task has made it.
+    await mkdir(directory, { recursive: true });
+    const file = await open(path, 'w');
+    await file.sync().finally(() => file.close());
+  } catch (thrown) {
+    throw new MillraceError('FileFailed', `Could not write ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
+  }
 }
 
 /** Removes a directory and all that it holds; nothing where it does not exist. */

@@ -11,8 +11,8 @@ import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const run: OutputAction = { kind: 'run', sink: { kind: 'count' } };
 
-function scheduler(args: Partial<JobSchedulerArgs> = {}) {
-  const services = stubServices();
+function scheduler(args: Partial<JobSchedulerArgs> = {}, completeDirectory: (directory: string) => Promise<void> = () => Promise.resolve()) {
+  const services = { ...stubServices(), completeDirectory };
   return new Driven(jobScheduler(services), { program: asProgramId(0), onBatchFailure: 'stop', outputTimeoutMs: 1_000, outputNames: ['first', 'second'], ...args });
 }
 
@@ -193,6 +193,23 @@ t.test('a reader that is as far behind as it may be holds the output, until it h
   t.same(completed(s), [1_000], 'the second has been sent, and its batch is held');
   t.same(s.take('publishBatch').map(({ time }) => time), [1_000, 2_000]);
   s.send({ type: 'publishedTaken', output: 0 });
+  t.same(completed(s), [1_000, 2_000]);
+  t.end();
+});
+
+/** Bug: each file was whole or not there, but nothing said whether a directory had all of its parts. */
+t.test('an output directory is marked as complete when all parts are written, before its output ends, and never otherwise', (t) => {
+  const marked: string[] = [];
+  // What the stub performs is synchronous.
+  const s = scheduler({}, (directory) => void marked.push(`${directory} after ${completed(s).length}`) as never);
+  const save = (directory: string): OutputAction => ({ kind: 'run', sink: { kind: 'saveText', directory } });
+  s.send(batch(1_000, [save('out-1000')]), batch(2_000, [save('out-2000')]));
+  t.same(marked, []);
+  s.answer(done);
+  t.same(marked, ['out-1000 after 0']);
+  t.same(completed(s), [1_000]);
+  s.answer(failure);
+  t.same(marked, ['out-1000 after 0'], 'a part is missing');
   t.same(completed(s), [1_000, 2_000]);
   t.end();
 });

@@ -10,7 +10,7 @@ const program = asProgramId(0);
 
 function manager() {
   const spec = { descriptor: { program, url: null, args: null, batchIntervalMs: 1_000, appName: 'test' }, clock: 'system' } as unknown as StreamingSpec;
-  const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, zeroTime) => ({ id: `streaming-0 from ${zeroTime}`, behavior: 'supervisor', args: null })), undefined);
+  const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, { zeroTime, startTime }) => ({ id: `streaming-0 from ${zeroTime}, asked for at ${startTime}`, behavior: 'supervisor', args: null })), undefined);
   driven.send({ type: 'startProgram', spec, replyTo: driven.replyTo(1) });
   return driven;
 }
@@ -28,7 +28,7 @@ t.test('a start builds everywhere, then hangs the actors into the tree, from the
   const driven = manager();
   t.same(asked(driven), ['loadEverywhere']);
   driven.answer({ io: [] });
-  t.match(driven.asked, [{ message: { type: 'startChild', spec: { id: 'streaming-0 from 12000' } } }]);
+  t.match(driven.asked, [{ message: { type: 'startChild', spec: { id: 'streaming-0 from 12000, asked for at 12345' } } }]);
   t.equal(driven.replies.size, 0);
   driven.answer(null);
   t.same(driven.replies.get(1), { zeroTime: 12_000 });
@@ -64,11 +64,12 @@ t.test('a graceful stop ends intake, then the timer, runs a last batch where som
   const driven = active();
   driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
   const steps: string[][] = [];
-  for (const answer of [{ unallocated: 3 }, 13_000, 14_000, { error: null }, null, null]) {
+  const nothing = { reads: 0, batchesMax: 0 };
+  for (const answer of [{ unallocated: 3 }, 13_000, nothing, 14_000, nothing, { error: null }, null, null]) {
     steps.push(asked(driven));
     driven.answer(answer);
   }
-  t.same(steps, [['stopReceivers'], ['stopTimer'], ['lastBatch'], ['awaitBatch'], ['terminateChild'], ['flush']]);
+  t.same(steps, [['stopReceivers'], ['stopTimer'], ['countWaiting'], ['lastBatch'], ['countWaiting'], ['awaitBatch'], ['terminateChild'], ['flush']]);
   t.equal(driven.replies.get(2), null);
   t.end();
 });
@@ -76,12 +77,26 @@ t.test('a graceful stop ends intake, then the timer, runs a last batch where som
 t.test('a graceful stop in which nothing is left has no batch more; one that fails on the way is taken down all the same', (t) => {
   const driven = active();
   driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
-  driven.answer({ unallocated: 0 }).answer(13_000);
+  driven.answer({ unallocated: 0 }).answer(13_000).answer({ reads: 0, batchesMax: 0 });
   t.same(asked(driven), ['awaitBatch']);
   driven.fail(wireError('too slow', 'AskTimeout'));
   t.same(asked(driven), ['terminateChild']);
   driven.fail(wireError('gone', 'ActorGone')).fail(wireError('gone', 'ActorGone'));
   t.match(driven.replies.get(2), { code: 'StopTimeout' }, 'and whoever asked is told what was left');
+  t.end();
+});
+
+t.test('a graceful stop empties the queues that it found, and is not held up by who goes on pushing', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  driven.answer({ unallocated: 0 }).answer(13_000);
+  for (const time of [14_000, 15_000]) {
+    driven.answer({ reads: 2, batchesMax: 2 });
+    t.same(asked(driven), ['lastBatch']);
+    driven.answer(time);
+  }
+  driven.answer({ reads: 7, batchesMax: 7 });
+  t.match(driven.asked, [{ message: { type: 'awaitBatch', time: 15_000 } }]);
   t.end();
 });
 

@@ -76,6 +76,8 @@ class ProgramRunner extends LocalRunner {
 export interface RunOptions {
   readonly defaultParallelism?: number;
   readonly batchIntervalMs?: number;
+  /** When the start was asked for, after the zero time 0. Default 0. */
+  readonly startTime?: number;
   /** False: the graph is built and not started. */
   readonly start?: boolean;
   /** True: functions are resolved on a second copy of the program, as on a worker thread. Default: inline. */
@@ -119,7 +121,7 @@ export class ProgramRun {
       },
     );
     this.builder.rdds.attach(this.runner, { stores: true });
-    if (options.start !== false) this.builder.graph.start(asBatchTime(0));
+    if (options.start !== false) this.builder.graph.start(asBatchTime(0), options.startTime ?? 0);
   }
 
   get env(): BatchEnvironment {

@@ -62,7 +62,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
   piscina: { 'lib/actor/thread-pool.ts': 'the one file that knows piscina' },
   msgpackr: { 'protocol/codec.ts': 'the one file that knows msgpackr' },
   nanoid: { 'lib/spark-context.ts': 'the default of the option ids' },
-  'p-queue': { 'lib/streaming-context.ts': 'bodies of foreachRDD run one at a time on the app\'s thread' },
+  'p-queue': { 'lib/output-bodies.ts': 'bodies of foreachRDD run one at a time on the app\'s thread' },
 };
 
 /** Behaviours that the façade itself starts: the ends of the tree on the app's thread. */

@@ -7,8 +7,8 @@ import { ProgramRun } from '../../helpers/program-run.ts';
 
 const file = (name: string, modifiedMs: number, bytes = 3): FileEntry => ({ name, path: `in/${name}`, modifiedMs, bytes });
 
-function fileRun(options?: FileStreamOptions): { run: ProgramRun; filesOf: (time: number) => readonly string[] } {
-  const run = new ProgramRun((ssc) => ssc.textFileStream('in', options).foreachRDD(() => {}));
+function fileRun(options?: FileStreamOptions, startTime = 0): { run: ProgramRun; filesOf: (time: number) => readonly string[] } {
+  const run = new ProgramRun((ssc) => ssc.textFileStream('in', options).foreachRDD(() => {}), { startTime });
   const stream = run.builder.graph.operators[0] as FileInputDStream;
   return { run, filesOf: (time) => stream.filesOf(asBatchTime(time)) };
 }
@@ -41,6 +41,24 @@ t.test('with newFilesOnly false, files from before the start are taken, unless t
   run.files = [file('before', 1), file('ancient', -4_000)];
   await run.batch(1_000);
   t.same(filesOf(1_000), ['in/before']);
+});
+
+/**
+ * Bug: files from before the start were taken, as long as they were newer than the grid point before it.
+ * Conditions: newFilesOnly, and a start in the middle of a batch interval: the zero time is floored to the grid.
+ * Plan: a start at 700 with batches of 1,000: what is older is passed over, what is newer is not; nor is what the file system's
+ * clock may have stamped a tick too early.
+ */
+t.test('files from between the grid\'s zero and the start are passed over', async (t) => {
+  const files = [file('old', 600), file('tick', 695), file('new', 701)];
+  const { run, filesOf } = fileRun({}, 700);
+  run.files = files;
+  await run.batch(1_000);
+  t.same(filesOf(1_000), ['in/tick', 'in/new']);
+  const all = fileRun({ newFilesOnly: false }, 700);
+  all.run.files = files;
+  await all.run.batch(1_000);
+  t.same(all.filesOf(1_000), ['in/old', 'in/tick', 'in/new']);
 });
 
 t.test('settleMs leaves a file alone until nobody has written to it for so long', async (t) => {

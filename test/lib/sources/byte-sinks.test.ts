@@ -114,7 +114,7 @@ t.test('a decoder sees every byte in order, and its last word counts', (t) => {
     },
     end: () => (rest === '' ? [] : [rest]),
   };
-  const sink = new DecoderSink(decoder, { allocate: memory.allocate, recordsMax: 3, onRefused: () => t.fail('none is refused') });
+  const sink = new DecoderSink(decoder, { allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: 3, onRefused: () => t.fail('none is refused') });
   t.equal(sink.push(Buffer.from('a,b,c')), true);
   t.equal(sink.push(Buffer.from('c,d')), false, 'three records fill the block');
   t.same(memory.records(sink.cut()), [['a', 'b', 'cc']]);

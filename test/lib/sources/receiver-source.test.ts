@@ -2,7 +2,7 @@
 import t from 'tap';
 import { Receiver } from '../../../lib/dstream/receiver.ts';
 import { ReceiverSource } from '../../../lib/sources/receiver-source.ts';
-import type { SourceEvent } from '../../../protocol/receiver.ts';
+import type { SourceEvent, SourceReport } from '../../../protocol/receiver.ts';
 import { asStreamId } from '../../../protocol/ids.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 
@@ -20,8 +20,8 @@ class Probe extends Receiver<unknown> {
 
 function bench(receiver: Receiver<unknown> = new Probe(), options: { readonly slabsMax?: number; readonly recordsMax?: number } = {}) {
   const memory = new BlockMemory(options.slabsMax === undefined ? {} : { slabsMax: options.slabsMax });
-  const events: SourceEvent[] = [];
-  const source = new ReceiverSource({ stream: asStreamId(3), make: () => receiver, emit: (event) => void events.push(event), allocate: memory.allocate, recordsMax: options.recordsMax ?? 100 });
+  const events: (SourceEvent | SourceReport)[] = [];
+  const source = new ReceiverSource({ stream: asStreamId(3), make: () => receiver, emit: (event) => void events.push(event), allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: options.recordsMax ?? 100 });
   return { memory, events, source };
 }
 

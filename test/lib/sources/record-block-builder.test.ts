@@ -5,10 +5,10 @@ import { RecordBlockBuilder } from '../../../lib/sources/record-block-builder.ts
 import { MillraceError } from '../../../protocol/errors.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 
-function bench(options: { readonly slabsMax?: number; readonly recordsMax?: number } = {}) {
+function bench(options: { readonly slabsMax?: number; readonly recordsMax?: number; readonly blockBytesMax?: number; readonly recordBytesMax?: number } = {}) {
   const memory = new BlockMemory(options.slabsMax === undefined ? {} : { slabsMax: options.slabsMax });
   const refused: [number, unknown][] = [];
-  const builder = new RecordBlockBuilder({ allocate: memory.allocate, recordsMax: options.recordsMax ?? 1_000, onRefused: (records, first) => void refused.push([records, first]) });
+  const builder = new RecordBlockBuilder({ allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: 1_000, ...options, onRefused: (records, first) => void refused.push([records, first]) });
   return { memory, refused, builder };
 }
 
@@ -63,7 +63,7 @@ t.test('where memory runs out the records stay, and come out when there is memor
 /** Bug: a block that was larger than all free memory could never be cut, though there was memory for a part of it. */
 t.test('where there is no memory for one block, smaller ones are cut', (t) => {
   const memory = new BlockMemory();
-  const builder = new RecordBlockBuilder({ allocate: (bytes) => (bytes > 400 ? null : memory.allocate(bytes)), recordsMax: 1_000, onRefused: () => t.fail('none is refused') });
+  const builder = new RecordBlockBuilder({ allocate: (bytes) => (bytes > 400 ? null : memory.allocate(bytes)), blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: 1_000, onRefused: () => t.fail('none is refused') });
   const records = Array.from({ length: 50 }, (_, index) => `record number ${index}, of some length`);
   for (const record of records) builder.add(record);
   const blocks = builder.cut();
@@ -101,5 +101,29 @@ t.test('any records, cut at any time, with memory or without, come out once and 
     }),
     { numRuns: 300 },
   );
+  t.end();
+});
+
+/** Bug: a block was bounded by its number of records alone, so that one of long records took most of the memory. */
+t.test('records that are too many bytes for one block come out as several, none too large, in order', (t) => {
+  const { memory, builder } = bench({ blockBytesMax: 1_000 });
+  const records = Array.from({ length: 50 }, (_, index) => `${index} ${'x'.repeat(index < 40 ? 90 : 900)}`);
+  for (const record of records) builder.add(record);
+  const blocks = builder.cut();
+  t.same(memory.records(blocks).flat(), records);
+  for (const { place, records: count } of blocks) t.ok(count === 1 || (place as { bytes: number }).bytes <= 1_000);
+  t.ok(blocks.length < 30, 'and not one for each record');
+  t.equal(builder.add('y'), false, 'by the size of the last ones, one fills a block');
+  t.end();
+});
+
+t.test('a record that is larger than all the memory there will ever be is refused, and holds back no other', (t) => {
+  const memory = new BlockMemory();
+  const refused: [number, unknown][] = [];
+  const bounded = new RecordBlockBuilder({ allocate: (bytes) => (bytes > 2_000 ? null : memory.allocate(bytes)), recordsMax: 10, blockBytesMax: 1_000, recordBytesMax: 2_000, onRefused: (count, first) => void refused.push([count, first]) });
+  for (const record of ['a', 'x'.repeat(3_000), 'b']) bounded.add(record);
+  t.same(memory.records(bounded.cut()).flat(), ['a', 'b']);
+  t.match(refused, [[1, { code: 'RecordTooLarge', details: { recordBytesMax: 2_000 } }]]);
+  t.equal(bounded.exhausted, false);
   t.end();
 });

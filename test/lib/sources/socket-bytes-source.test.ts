@@ -3,7 +3,7 @@ import t from 'tap';
 import { DecoderSink, FrameSink } from '../../../lib/sources/byte-sinks.ts';
 import { SocketBytesSource } from '../../../lib/sources/socket-bytes-source.ts';
 import { encodeRecords } from '../../../protocol/codec.ts';
-import type { SourceEvent } from '../../../protocol/receiver.ts';
+import type { SourceEvent, SourceReport } from '../../../protocol/receiver.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 import { FakeNet } from '../../helpers/fake-net.ts';
 
@@ -19,9 +19,9 @@ const bytesDecoder = {
 
 function bench(memory: BlockMemory, recordsMax = 100) {
   const net = new FakeNet();
-  const events: SourceEvent[] = [];
-  const emit = (event: SourceEvent): void => void events.push(event);
-  const sink = new DecoderSink(bytesDecoder, { allocate: memory.allocate, recordsMax, onRefused: () => {} });
+  const events: (SourceEvent | SourceReport)[] = [];
+  const emit = (event: SourceEvent | SourceReport): void => void events.push(event);
+  const sink = new DecoderSink(bytesDecoder, { allocate: memory.allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax, onRefused: () => {} });
   const source = new SocketBytesSource({ host: 'localhost', port: 1, net, sink, emit });
   source.start();
   return { net, events, source };
@@ -44,7 +44,7 @@ t.test('the bytes given to a decoder stay as they are when more are read', (t) =
   const seen: Uint8Array[] = [];
   const net = new FakeNet();
   const decoder = { decode: (bytes: Uint8Array) => (seen.push(bytes), []) };
-  const sink = new DecoderSink(decoder, { allocate: new BlockMemory().allocate, recordsMax: 10, onRefused: () => {} });
+  const sink = new DecoderSink(decoder, { allocate: new BlockMemory().allocate, blockBytesMax: 1_000_000, recordBytesMax: 1_000_000, recordsMax: 10, onRefused: () => {} });
   new SocketBytesSource({ host: 'localhost', port: 1, net, sink, emit: () => {} }).start();
   net.send(Uint8Array.of(1, 2));
   net.send(Uint8Array.of(3, 4));
@@ -90,7 +90,7 @@ t.test('a damaged frame that had to wait for memory loses none of the blocks bef
   };
   const memory = new BlockMemory({ slabsMax: 1 });
   const net = new FakeNet();
-  const events: SourceEvent[] = [];
+  const events: (SourceEvent | SourceReport)[] = [];
   const sink = new FrameSink(memory.allocate, 1_000, (block) => {
     if (block[0] === 9) throw new Error('damaged');
     return 1;

@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { nodeNet } from '../../../lib/sources/node-net.ts';
 import { SocketTextSource } from '../../../lib/sources/socket-text-source.ts';
 import type { NetPort, SourceBlock } from '../../../lib/sources/source.ts';
-import type { SourceEvent } from '../../../protocol/receiver.ts';
+import type { SourceEvent, SourceReport } from '../../../protocol/receiver.ts';
 import type { SharedHandle } from '../../../protocol/rdd.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 import { FakeNet } from '../../helpers/fake-net.ts';
 
-function bench(net: NetPort, { memory = new BlockMemory(), port = 9_999, blockBytesMax = 1_000_000, onEvent = () => {} }: { memory?: BlockMemory; port?: number; blockBytesMax?: number; onEvent?: (event: SourceEvent) => void } = {}) {
-  const events: SourceEvent[] = [];
-  const emit = (event: SourceEvent): void => {
+function bench(net: NetPort, { memory = new BlockMemory(), port = 9_999, blockBytesMax = 1_000_000, onEvent = () => {} }: { memory?: BlockMemory; port?: number; blockBytesMax?: number; onEvent?: (event: SourceEvent | SourceReport) => void } = {}) {
+  const events: (SourceEvent | SourceReport)[] = [];
+  const emit = (event: SourceEvent | SourceReport): void => {
     events.push(event);
     onEvent(event);
   };
@@ -126,8 +126,8 @@ t.test('a real server that resets the connection: what came before is kept, and 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const memory = new BlockMemory();
-  let told = (_event: SourceEvent): void => {};
-  const closed = new Promise<SourceEvent>((resolve) => (told = resolve));
+  let told = (_event: SourceEvent | SourceReport): void => {};
+  const closed = new Promise<SourceEvent | SourceReport>((resolve) => (told = resolve));
   const got: string[] = [];
   // The reset comes once the lines have been read, so that it can't overtake them.
   const net: NetPort = {

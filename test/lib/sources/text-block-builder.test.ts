@@ -89,6 +89,17 @@ t.test('a line over the bound that comes in many reads is counted once, and the 
   t.end();
 });
 
+/** Bug: the \r of a line's end counted: 100 bytes and \r\n were over a bound of 100, and 100 bytes and \n were not. */
+t.test('the bound is on the line without its end, be that \\n or \\r\\n, wherever it is cut', (t) => {
+  for (const cutAt of [1, 5, 6, 7, 100]) {
+    const bench = new Bench({ recordBytesMax: 5 });
+    for (const line of ['12345\n', '12345\r\n', '123456\r\n', '1234\r5\r\n', '123456789\r\n']) bench.readAll(line.slice(0, cutAt), line.slice(cutAt));
+    t.same(bench.cut(), ['12345', '12345\r'], `cut at ${cutAt}`);
+    t.same(bench.tooLarge, [6, 6, 9]);
+  }
+  t.end();
+});
+
 t.test('a line without an end that is over the bound is told of when the source ends', (t) => {
   const bench = new Bench({ recordBytesMax: 5 });
   bench.readAll('ok\n1234', '56789');
@@ -175,6 +186,7 @@ t.test('any text, read in any parts and cut into blocks at any time, gives exact
     { weight: 6, arbitrary: fc.string({ unit: 'binary', maxLength: 24 }).map((text) => text.replaceAll('\n', '')) },
     { weight: 2, arbitrary: fc.constantFrom('', '\r', 'ascii only', '日本語のテキスト', '𝄞𝄞𝄞') },
     { weight: 1, arbitrary: fc.integer({ min: 60, max: 400 }).map((length) => 'w'.repeat(length)) },
+    { weight: 1, arbitrary: fc.integer({ min: 62, max: 66 }).map((length) => `${'w'.repeat(length)}\r`) },
   );
   const step = fc.tuple(fc.integer({ min: 1, max: 700 }), fc.boolean(), fc.boolean());
   fc.assert(
@@ -205,7 +217,7 @@ t.test('any text, read in any parts and cut into blocks at any time, gives exact
       got.push(...bench.finish());
       const whole = new TextDecoder().decode(bytes).split('\n');
       if (whole.at(-1) === '') whole.pop();
-      const fits = (text: string): boolean => encoder.encode(text).length <= recordBytesMax;
+      const fits = (text: string): boolean => encoder.encode(text.replace(/\r$/, '')).length <= recordBytesMax;
       const same = JSON.stringify(got) === JSON.stringify(whole.filter(fits));
       return same && bench.tooLarge.length === whole.filter((text) => !fits(text)).length && bench.memory.opened === bench.memory.closed;
     }),

@@ -85,6 +85,8 @@ for (const [what, options, code, said] of [
   ['an unknown clock', { clock: 'sundial' as never }, 'InvalidOption', /system, manual/],
   ['an unknown failure policy', { onBatchFailure: 'explode' as never }, 'InvalidOption', /stop, skip, continue/],
   ['a record bound above half a slab', { slabBytes: 65_536, recordBytesMax: 40_000 }, 'InvalidOption', /at most half of slabBytes/],
+  // Bug: pools of 4 and 6 MiB were taken, and then nothing was received, or a batch failed.
+  ['memory of fewer than two slabs for each thread', { blockMemoryBytesMax: 6 * 1_048_576 }, 'InvalidOption', /two slabs of slabBytes .* for each of \d threads/],
   ['a print that is no function', { print: 'loud' as never }, 'InvalidOption', /print/],
 ] as const) {
   t.test(`${what} is ${code}`, async (t) => {

@@ -52,3 +52,18 @@ t.test('a line over the bound is refused before it is a string, one of just the 
   t.equal(error.code, 'RecordTooLarge');
   t.match(error.details, { file: 'g', offset: 3, recordBytesMax: 10 });
 });
+
+/** Bug: the \r of a line's end counted, so that a line of just the bound was refused where the file has \r\n. */
+t.test('the bound is on the line without its end, be that \\n or \\r\\n', async (t) => {
+  const stage = new StageMaker({ recordBytesMax: 10 });
+  for (const before of ['', 'ok\n', 'four\r\n', '123456789\n']) {
+    const good = bytesOf(`${before}${'x'.repeat(10)}\r\nok\r\n`);
+    stage.env.fileBytes.set('f', good);
+    const lines = stage.node({ kind: 'textFile', splits: [[{ file: 'f', start: 0, end: good.length }]] }, []);
+    t.strictSame(stage.collect(lines).slice(-2), ['x'.repeat(10), 'ok']);
+    const bad = bytesOf(`${before}${'x'.repeat(11)}\r\nok\r\n`);
+    stage.env.fileBytes.set('g', bad);
+    const refused = stage.node({ kind: 'textFile', splits: [[{ file: 'g', start: 0, end: bad.length }]] }, []);
+    t.equal(thrownBy(() => stage.collect(refused)).code, 'RecordTooLarge');
+  }
+});

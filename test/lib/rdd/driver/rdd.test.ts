@@ -171,10 +171,14 @@ t.test('each action is wrapped once, however many jobs it runs', async (t) => {
 
 t.test('a save asks for its directory before any task runs', async (t) => {
   const asked: unknown[] = [];
+  const completed: unknown[] = [];
   class Claiming extends LocalRunner {
     async claimDirectory(directory: string, overwrite: boolean): Promise<void> {
       asked.push([directory, overwrite, this.log.length]);
       if (!overwrite) throw new Error('There is something.');
+    }
+    async completeDirectory(directory: string): Promise<void> {
+      completed.push([directory, this.log.length]);
     }
   }
   const context = new Claiming();
@@ -182,6 +186,7 @@ t.test('a save asks for its directory before any task runs', async (t) => {
   await t.rejects(rdd.saveAsTextFile('/here'), { message: 'There is something.' });
   t.equal(context.log.length, 0);
   await rdd.saveAsTextFile('/here', { overwrite: true });
+  t.same(completed, [['/here', context.log.length]], 'and says that it is complete when all have');
   t.same(asked, [['/here', false, 0], ['/here', true, 0]]);
 });
 
