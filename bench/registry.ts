@@ -5,7 +5,9 @@ import { batchOverhead } from './batch-overhead.ts';
 import type { Bench } from './bench.ts';
 import { messages } from './messages.ts';
 import { startup } from './startup.ts';
+import { stateUpdate } from './state-update.ts';
+import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, batchOverhead, messages, startup];
+export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, batchOverhead, messages, startup];

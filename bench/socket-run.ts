@@ -1,5 +1,5 @@
 /**
- * One measurement of the word count over a socket: a generator, a fresh process that reads from it, a window, a judgement.
+ * One measurement of a word count over a socket: a generator, a fresh process that reads from it, a window, a judgement.
  *
  * Invariant: the subject is the same from the first line to the last, and both processes are gone when it resolves.
  */
@@ -19,6 +19,10 @@ import { epochMs, waitUntil } from './wall-clock.ts';
 
 export interface SocketRunOptions {
   readonly subject: Subject;
+  /** Default: the word count of each batch. */
+  readonly program?: 'windowInverse' | 'windowPlain';
+  /** The length of their windows. */
+  readonly windowMs?: number;
   readonly master: string;
   readonly batchMs: number;
   readonly linesPerSecond: number;
@@ -54,7 +58,8 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
     stamped: options.stamped === true,
     ...(options.exact === true ? { lines: Math.floor(linesDue(pace, phases.warmSeconds + phases.windowSeconds)), hold: true } : {}),
   });
-  const measured = await subject.start({ program: 'socket', master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
+  const windowed = options.windowMs === undefined ? {} : { windowMs: options.windowMs };
+  const measured = await subject.start({ program: options.program ?? 'socket', ...windowed, master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
     await source.stop();
     throw error;
   });
