@@ -30,6 +30,8 @@ export interface SocketRunOptions {
   readonly stamped?: boolean;
   /** The source sends what is due by the end of the window and no line more; all of it is waited for and counted. */
   readonly exact?: boolean;
+  /** The window waits, by at most so long, until what has piled up at the start is done. Default: it does not wait. */
+  readonly settleSecondsMax?: number;
   /** Ends the run as unstable when the generator is so many seconds of lines behind in the window. */
   readonly giveUpLagSeconds?: number;
 }
@@ -74,14 +76,17 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
 
 /** From the connection on, a failure of the process is a result: this rate was not sustained. */
 async function observe(options: SocketRunOptions, measured: MeasuredProcess, source: LoadSource): Promise<SocketRun> {
-  const { phases, batchMs } = options;
+  const { batchMs } = options;
   const openedMs = source.openedMs ?? epochMs();
-  const fromMs = openedMs + phases.warmSeconds * 1_000;
-  const toMs = fromMs + phases.windowSeconds * 1_000;
+  const warmMs = openedMs + options.phases.warmSeconds * 1_000;
   const usageNow = () => ({ subject: measured.usage(), source: usageOf(source.pid), atMs: epochMs() });
   const until = (holds: () => boolean, limitMs: number) => waitUntil(() => measured.failure !== null || holds(), limitMs);
 
-  await until(() => epochMs() >= fromMs, fromMs - epochMs());
+  await until(() => epochMs() >= warmMs, warmMs - epochMs());
+  await until(() => (measured.batches.at(-1)?.schedulingDelayMs ?? Infinity) < batchMs, (options.settleSecondsMax ?? 0) * 1_000);
+  const fromMs = options.settleSecondsMax === undefined ? warmMs : epochMs();
+  const phases: Phases = { ...options.phases, warmSeconds: (fromMs - openedMs) / 1_000 };
+  const toMs = fromMs + phases.windowSeconds * 1_000;
   const before = usageNow();
   const behind = (): boolean => (source.ticks.at(-1)?.lag ?? 0) > (options.giveUpLagSeconds ?? Infinity) * options.linesPerSecond;
   await until(() => epochMs() >= toMs || behind(), toMs - epochMs());
