@@ -38,6 +38,12 @@ export interface BenchOptions {
   readonly intervals: readonly number[] | undefined;
   readonly lines: number | undefined;
   readonly batches: number | undefined;
+  /** The batch interval of our side, in ms. */
+  readonly interval: number | undefined;
+  readonly keys: number | undefined;
+  readonly updates: number | undefined;
+  /** The length of the program's window, in seconds. */
+  readonly window: number | undefined;
 }
 
 export interface BenchOutcome {

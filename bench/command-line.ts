@@ -29,7 +29,10 @@ npm run --silent bench -- list
   --rate-max R             word-count-socket: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
   --lines N                word-count-engine: lines a batch
-  --batches N              word-count-engine, soak: how many batches`;
+  --batches N              word-count-engine, soak: how many batches
+  --keys N --updates N     state-update: keys there are, and keys that a batch brings
+  --interval MS            state-update: Millrace's batch interval; Spark's stays at 2,000
+  --window S               window: length of the window that slides`;
 
 export function parseCommand(args: readonly string[], benches: readonly Bench[]): Command {
   const { values, positionals } = parse(args);
@@ -57,6 +60,10 @@ export function parseCommand(args: readonly string[], benches: readonly Bench[])
       intervals: values.intervals?.split(',').map((part) => whole('intervals', part) ?? 0),
       lines: whole('lines', values.lines),
       batches: whole('batches', values.batches),
+      interval: whole('interval', values.interval),
+      keys: whole('keys', values.keys),
+      updates: whole('updates', values.updates),
+      window: whole('window', values.window),
     },
   };
 }
@@ -80,6 +87,10 @@ function parse(args: readonly string[]) {
         intervals: { type: 'string' },
         lines: { type: 'string' },
         batches: { type: 'string' },
+        interval: { type: 'string' },
+        keys: { type: 'string' },
+        updates: { type: 'string' },
+        window: { type: 'string' },
       },
     });
   } catch (error) {

@@ -6,7 +6,9 @@ import type { Bench } from './bench.ts';
 import { messages } from './messages.ts';
 import { soak } from './soak.ts';
 import { startup } from './startup.ts';
+import { stateUpdate } from './state-update.ts';
+import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, batchOverhead, messages, startup, soak];
+export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, batchOverhead, messages, startup, soak];

@@ -1,5 +1,5 @@
 /**
- * One measurement of the word count over a socket: a generator, a fresh process that reads from it, a window, a judgement.
+ * One measurement of a word count over a socket: a generator, a fresh process that reads from it, a window, a judgement.
  *
  * Invariant: the subject is the same from the first line to the last, and both processes are gone when it resolves.
  */
@@ -19,6 +19,10 @@ import { epochMs, waitUntil } from './wall-clock.ts';
 
 export interface SocketRunOptions {
   readonly subject: Subject;
+  /** Default: the word count of each batch. */
+  readonly program?: 'windowInverse' | 'windowPlain';
+  /** The length of their windows. */
+  readonly windowMs?: number;
   readonly master: string;
   readonly batchMs: number;
   readonly linesPerSecond: number;
@@ -26,6 +30,8 @@ export interface SocketRunOptions {
   readonly stamped?: boolean;
   /** The source sends what is due by the end of the window and no line more; all of it is waited for and counted. */
   readonly exact?: boolean;
+  /** The window waits, by at most so long, until what has piled up at the start is done. Default: it does not wait. */
+  readonly settleSecondsMax?: number;
   /** Ends the run as unstable when the generator is so many seconds of lines behind in the window. */
   readonly giveUpLagSeconds?: number;
 }
@@ -54,7 +60,8 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
     stamped: options.stamped === true,
     ...(options.exact === true ? { lines: Math.floor(linesDue(pace, phases.warmSeconds + phases.windowSeconds)), hold: true } : {}),
   });
-  const measured = await subject.start({ program: 'socket', master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
+  const windowed = options.windowMs === undefined ? {} : { windowMs: options.windowMs };
+  const measured = await subject.start({ program: options.program ?? 'socket', ...windowed, master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
     await source.stop();
     throw error;
   });
@@ -69,14 +76,17 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
 
 /** From the connection on, a failure of the process is a result: this rate was not sustained. */
 async function observe(options: SocketRunOptions, measured: MeasuredProcess, source: LoadSource): Promise<SocketRun> {
-  const { phases, batchMs } = options;
+  const { batchMs } = options;
   const openedMs = source.openedMs ?? epochMs();
-  const fromMs = openedMs + phases.warmSeconds * 1_000;
-  const toMs = fromMs + phases.windowSeconds * 1_000;
+  const warmMs = openedMs + options.phases.warmSeconds * 1_000;
   const usageNow = () => ({ subject: measured.usage(), source: usageOf(source.pid), atMs: epochMs() });
   const until = (holds: () => boolean, limitMs: number) => waitUntil(() => measured.failure !== null || holds(), limitMs);
 
-  await until(() => epochMs() >= fromMs, fromMs - epochMs());
+  await until(() => epochMs() >= warmMs, warmMs - epochMs());
+  await until(() => (measured.batches.at(-1)?.schedulingDelayMs ?? Infinity) < batchMs, (options.settleSecondsMax ?? 0) * 1_000);
+  const fromMs = options.settleSecondsMax === undefined ? warmMs : epochMs();
+  const phases: Phases = { ...options.phases, warmSeconds: (fromMs - openedMs) / 1_000 };
+  const toMs = fromMs + phases.windowSeconds * 1_000;
   const before = usageNow();
   const behind = (): boolean => (source.ticks.at(-1)?.lag ?? 0) > (options.giveUpLagSeconds ?? Infinity) * options.linesPerSecond;
   await until(() => epochMs() >= toMs || behind(), toMs - epochMs());

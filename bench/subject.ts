@@ -8,9 +8,12 @@
  */
 import { Milliseconds, StreamingContext } from '../lib/index.ts';
 import { describeVersions, usageOf } from './machine.ts';
+import type keyedState from './programs/keyed-state.ts';
+import type { KeyedStateApp } from './programs/keyed-state.ts';
 import type memoryWordCount from './programs/memory-word-count.ts';
 import type socketWordCount from './programs/socket-word-count.ts';
 import type { WordCountApp } from './programs/socket-word-count.ts';
+import type windowedWordCount from './programs/windowed-word-count.ts';
 import { isStamp, topWords } from './programs/word-count-functions.ts';
 import { blockIntervalFor } from './subject-settings.ts';
 import type { SubjectSettings } from './subject-settings.ts';
@@ -68,9 +71,14 @@ function onCounts(batchTime: number, counts: Parameters<WordCountApp['onCounts']
   say({ event: 'output', batchTime, doneUs, words, keys: counts.length, top: top.length, stamps });
 }
 
+/** Of a batch of keyed state only a count comes here. */
+function onCount(batchTime: number, count: number): void {
+  say({ event: 'output', batchTime, doneUs: epochUs(), words: 0, keys: count, top: 0, stamps: [] });
+}
+
 /** As an app does it: a program's URL, its type, its arguments. */
 async function createContext() {
-  const app: WordCountApp = { onCounts };
+  const app: WordCountApp & KeyedStateApp = { onCounts, onCount };
   const options = {
     appName: 'millrace-bench',
     master: settings.master,
@@ -78,12 +86,27 @@ async function createContext() {
     blockIntervalMs: blockIntervalFor(settings.batchMs),
     app: { ...app },
   };
-  if (settings.program === 'socket') {
-    const args = { host: '127.0.0.1', port: settings.port ?? 0 };
-    return StreamingContext.create<typeof socketWordCount>(new URL('./programs/socket-word-count.js', import.meta.url), { ...options, args });
+  const { program, checkpointDirectory = '' } = settings;
+  const address = { host: '127.0.0.1', port: settings.port ?? 0 };
+  switch (program) {
+    case 'socket':
+      return StreamingContext.create<typeof socketWordCount>(new URL('./programs/socket-word-count.js', import.meta.url), { ...options, args: address });
+    case 'memory': {
+      const args = { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
+      return StreamingContext.create<typeof memoryWordCount>(new URL('./programs/memory-word-count.js', import.meta.url), { ...options, args });
+    }
+    case 'windowInverse':
+    case 'windowPlain': {
+      const form = program === 'windowInverse' ? 'inverse' : 'plain';
+      const args = { ...address, form, windowMs: settings.windowMs ?? 0, slideMs: settings.batchMs, checkpointDirectory } as const;
+      return StreamingContext.create<typeof windowedWordCount>(new URL('./programs/windowed-word-count.js', import.meta.url), { ...options, args });
+    }
+    case 'updateStateByKey':
+    case 'mapWithState': {
+      const args = { form: program, keys: settings.keys ?? 0, updates: settings.updates ?? 0, checkpointDirectory };
+      return StreamingContext.create<typeof keyedState>(new URL('./programs/keyed-state.js', import.meta.url), { ...options, args });
+    }
   }
-  const args = { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
-  return StreamingContext.create<typeof memoryWordCount>(new URL('./programs/memory-word-count.js', import.meta.url), { ...options, args });
 }
 
 function say(event: SubjectEvent): void {

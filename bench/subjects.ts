@@ -1,8 +1,11 @@
 /**
  * What can be measured: Millrace itself and Spark Streaming, under one face, so that every benchmark is written once.
  *
- * Invariant: both run the same word count on the same text with two reduce partitions; they differ only in `settings`.
+ * Invariant: both run the same program on the same records with two reduce partitions; they differ only in `settings`.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startMeasuredProcess } from './measured-process.ts';
 import type { MeasuredProcess } from './measured-process.ts';
@@ -18,8 +21,13 @@ export const millrace: Subject = {
   name: 'millrace',
   start: async (settings) => {
     const script = fileURLToPath(new URL('./subject.js', import.meta.url));
+    const work = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     // No flags for Node: the process runs as a user's would.
-    return startMeasuredProcess('Millrace', { file: process.execPath, args: [script, JSON.stringify(settings)] });
+    return startMeasuredProcess('Millrace', {
+      file: process.execPath,
+      args: [script, JSON.stringify({ ...settings, checkpointDirectory: join(work, 'checkpoint') })],
+      cleanUp: () => rmSync(work, { recursive: true, force: true }),
+    });
   },
 };
 

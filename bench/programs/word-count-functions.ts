@@ -6,6 +6,7 @@ export type WordCount = readonly [word: string, count: number];
 export const lineToWords = (line: string): string[] => line.split(' ');
 export const wordToPair = (word: string): [string, number] => [word, 1];
 export const addCounts = (a: number, b: number): number => a + b;
+export const subtractCounts = (a: number, b: number): number => a - b;
 
 /** The most frequent words, by a heap of `size`. Stamps (`t` and 16 digits) are no words. */
 export function topWords(counts: Iterable<WordCount>, size = 10): WordCount[] {

@@ -26,6 +26,11 @@ t.test('options go to the run', async (t) => {
   t.match(command, { seconds: 2.5, runs: 1, json: true, peers: ['spark'], options: { rate: 100_000, intervals: [1_000, 5] } });
 });
 
+t.test('sizes of single benchmarks go to the run, too', async (t) => {
+  t.match(parse('socket', '--keys', '2000', '--updates', '10', '--interval', '50', '--window', '5'), { options: { keys: 2_000, updates: 10, interval: 50, window: 5 } });
+  t.throws(() => parse('socket', '--keys', '0'), /--keys must be a number above 0/);
+});
+
 t.test('list and help are commands of their own', async (t) => {
   t.same(parse('list'), { type: 'list' });
   t.same(parse('--help'), { type: 'help' });

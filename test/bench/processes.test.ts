@@ -48,7 +48,7 @@ t.test('the bare loop counts every word, or fails', async (t) => {
 t.test('bench list names every benchmark', async (t) => {
   const { code, stdout } = await runBench('list');
   t.equal(code, 0);
-  for (const name of ['word-count-socket', 'word-count-engine', 'batch-overhead', 'messages', 'startup']) t.match(stdout, new RegExp(`^${name} `, 'm'));
+  for (const name of ['word-count-socket', 'word-count-engine', 'state-update', 'window', 'batch-overhead', 'messages', 'startup']) t.match(stdout, new RegExp(`^${name} `, 'm'));
 });
 
 t.test('an unknown name is exit code 2, with the names there are, and nothing on stdout', async (t) => {
@@ -80,4 +80,22 @@ t.test('soak runs its batches in a process of its own, and gives memory in MiB',
   t.equal(samples.length, 40, 'a sample of each batch');
   t.equal(samples.at(-1)?.batch, 40);
   t.ok((samples.at(-1)?.words ?? 0) > 0, 'under load');
+});
+
+t.test('state-update counts all keys in each batch, or those that changed, and gives figures for both forms', async (t) => {
+  const { code, stdout, stderr } = await runBench('state-update', '--json', '--keys', '2000', '--updates', '100', '--interval', '100', '--seconds', '1', '--runs', '1', '--peer', 'limit');
+  t.equal(code, 0, stderr);
+  const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+  t.match(result, { bench: 'state-update', unit: 'ms', better: 'lower', value: Number, peers: { limit: { value: Number } }, settings: { keys: 2_000, updates: 100, batchMs: 100 } });
+  const names = result.figures.map((figure: { name: string }) => figure.name);
+  for (const form of ['updateStateByKey', 'mapWithState']) t.ok(names.includes(`${form}: processing time, median`), form);
+});
+
+t.test('window measures both forms once the window is full', async (t) => {
+  const { code, stdout, stderr } = await runBench('window', '--json', '--window', '2', '--seconds', '4', '--runs', '1');
+  t.equal(code, 0, stderr);
+  const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+  t.match(result, { bench: 'window', unit: 'ms', better: 'lower', value: Number, settings: { windowSeconds: 2 } });
+  const names = result.figures.map((figure: { name: string }) => figure.name);
+  for (const form of ['with the inverse', 'plain']) t.ok(names.includes(`${form}: processing time, median`), form);
 });

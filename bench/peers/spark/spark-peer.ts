@@ -56,6 +56,9 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     port: settings.port,
     partitions: 2,
     batches: settings.batches,
+    keys: settings.keys,
+    updates: settings.updates,
+    windowMs: settings.windowMs,
     stopAfterBatches: settings.stopAfterBatches,
     graceful: settings.graceful,
     'spark.local.dir': join(work, 'local'),
@@ -64,6 +67,7 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     given['file'] = join(work, 'lines.txt');
     writeFileSync(given['file'], makeLines(settings.lines ?? 0));
   }
+  if (settings.program !== 'memory' && settings.program !== 'socket') given['checkpoint'] = join(work, 'checkpoint');
   return Object.entries(given).filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${value}`);
 }
 
@@ -81,9 +85,10 @@ async function builtFolder(): Promise<string> {
 }
 
 function isBuilt(folder: string): boolean {
-  const source = join(folder, 'src/main/java/millrace/bench/SparkPeer.java');
-  const built = join(folder, 'target/classes/millrace/bench/SparkPeer.class');
-  return existsSync(join(folder, 'lib')) && existsSync(built) && statSync(built).mtimeMs >= statSync(source).mtimeMs;
+  const source = (name: string): string => join(folder, 'src/main/java/millrace/bench', `${name}.java`);
+  const built = (name: string): string => join(folder, 'target/classes/millrace/bench', `${name}.class`);
+  const isNewer = (name: string): boolean => existsSync(built(name)) && statSync(built(name)).mtimeMs >= statSync(source(name)).mtimeMs;
+  return existsSync(join(folder, 'lib')) && ['SparkPeer', 'StatePrograms'].every(isNewer);
 }
 
 async function need(command: string, args: readonly string[], advice: string): Promise<void> {

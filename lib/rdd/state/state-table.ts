@@ -53,9 +53,10 @@ export class StateTable {
   #live = 0;
   #undo: Undo[] = [];
   #open: Undo | null = null;
-  /** By slot, the number of the last change that has noted its old value. */
-  #noted: number[] = [];
+  /** By slot, the number of the last change that has noted its old value. Typed, since an array filled at random is a slow one. */
+  #noted = new Uint32Array(0);
   #changes = 0;
+  #scratch = new Int32Array(0);
 
   /** Live keys. */
   get live(): number {
@@ -99,9 +100,10 @@ export class StateTable {
   }
 
   set(key: unknown, value: unknown, time: number): void {
-    const slot = this.#index.find(key);
-    if (slot >= 0) this.setAt(slot, value, time);
-    else this.add(key, value, time);
+    const { size } = this;
+    const slot = this.#index.slotOf(key);
+    if (slot < size) return this.setAt(slot, value, time);
+    this.#fill(slot, value, time);
   }
 
   /** For a live slot. */
@@ -113,10 +115,7 @@ export class StateTable {
 
   /** The key must be new. */
   add(key: unknown, value: unknown, time: number): void {
-    const slot = this.#index.slotOf(key);
-    this.#index.values[slot] = value;
-    this.#touched[slot] = time;
-    this.#live += 1;
+    this.#fill(this.#index.slotOf(key), value, time);
   }
 
   /** For a live slot. */
@@ -188,10 +187,23 @@ export class StateTable {
     return dense(keys, values, (this.#undo[from] as Undo).size, before);
   }
 
-  /** The pairs as they are now, in the middle of a change too. */
+  /** The pairs as they are now, in the middle of a change too. The arrays may be the table's own. */
   liveColumns(): StateColumns {
     const { keys, values } = this.#index;
-    return dense(keys, values, keys.length, null);
+    return this.#live === keys.length ? { keys, values } : dense(keys, values, keys.length, null);
+  }
+
+  /** A number for each slot, -1 in all of them; whoever takes it leaves it so. It is as long as the table, so it is not made anew each time. */
+  scratch(): Int32Array {
+    if (this.#scratch.length < this.size) this.#scratch = new Int32Array(roomFor(this.size)).fill(-1);
+    return this.#scratch;
+  }
+
+  /** A new slot. */
+  #fill(slot: number, value: unknown, time: number): void {
+    this.#index.values[slot] = value;
+    this.#touched[slot] = time;
+    this.#live += 1;
   }
 
   /** When each key of the table's own version was last touched, in the order of `columnsAt`. */
@@ -211,10 +223,17 @@ export class StateTable {
   #note(slot: number): void {
     const open = this.#open as Undo;
     if (slot >= open.size || this.#noted[slot] === this.#changes) return;
+    if (slot >= this.#noted.length) this.#makeRoomToNote();
     this.#noted[slot] = this.#changes;
     open.slots.push(slot);
     open.values.push(this.#index.values[slot]);
     open.touched.push(this.#touched[slot] as number);
+  }
+
+  #makeRoomToNote(): void {
+    const noted = new Uint32Array(roomFor(this.size));
+    noted.set(this.#noted);
+    this.#noted = noted;
   }
 
   #undoOne(undo: Undo): void {
@@ -223,7 +242,6 @@ export class StateTable {
     keys.length = undo.size;
     values.length = undo.size;
     this.#touched.length = undo.size;
-    this.#noted.length = Math.min(this.#noted.length, undo.size);
     undo.slots.forEach((slot, index) => {
       const old = undo.values[index];
       if (values[slot] === removed && old !== removed) this.#index.restore(slot);
@@ -248,9 +266,14 @@ export class StateTable {
     }
     this.#index = index;
     this.#touched = touched;
-    this.#noted = [];
+    this.#noted = new Uint32Array(0);
     this.#undo = [];
   }
+}
+
+/** So that a table which grows slot by slot is not copied each time. */
+function roomFor(slots: number): number {
+  return Math.ceil(slots * 1.25) + 64;
 }
 
 function dense(keys: readonly unknown[], values: readonly unknown[], size: number, before: ReadonlyMap<number, unknown> | null): StateColumns {

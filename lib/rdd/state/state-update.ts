@@ -50,38 +50,67 @@ const callsPerLook = 1_024;
 function updateEach(run: UpdateRun, update: UpdateOf<'update'>): void {
   const { table, time, input } = run;
   const fn = run.resolve(update.fn);
-  const call = update.form === 'time' ? (key: unknown, values: unknown, state: unknown) => fn(time, key, values, state) : (_key: unknown, values: unknown, state: unknown) => fn(values, state);
+  const timed = update.form === 'time';
   const slotsBefore = table.size;
-  const groups = groupsBySlot(run, slotsBefore);
+  const { bySlot, fresh, clear } = groupsBySlot(run);
   const { keys, values } = table;
-  for (let slot = 0; slot < slotsBefore; slot += 1) {
-    if ((slot & (callsPerLook - 1)) === 0) run.alive();
-    const state = values[slot];
-    if (state === removed) continue;
-    const group = groups.of(slot);
-    const next = guarded(run, () => call(keys[slot], group < 0 ? noValues : input.values[group], state), keys[slot]);
-    if (next === undefined || next === null) table.removeAt(slot);
-    // An object that came back may have been changed in place: with new values it counts as changed.
-    else if (!Object.is(next, state) || (group >= 0 && typeof next === 'object')) table.setAt(slot, next, time);
+  // Every key passes here in every batch: the loop makes no object, and one `try` around it has to know whose error it caught.
+  let calling = false;
+  let key: unknown;
+  try {
+    for (let slot = 0; slot < slotsBefore; slot += 1) {
+      if ((slot & (callsPerLook - 1)) === 0) run.alive();
+      const state = values[slot];
+      if (state === removed) continue;
+      const group = bySlot[slot] as number;
+      const given = group < 0 ? noValues : input.values[group];
+      key = keys[slot];
+      calling = true;
+      const next = timed ? fn(time, key, given, state) : fn(given, state);
+      calling = false;
+      if (typeof next === 'object' && next !== null) {
+        run.refuseAsync(next);
+        // It may have been changed in place: with new values it counts as changed.
+        if (group >= 0 || next !== state) table.setAt(slot, next, time);
+      } else if (next === undefined || next === null) table.removeAt(slot);
+      else if (!Object.is(next, state)) table.setAt(slot, next, time);
+    }
+  } catch (thrown) {
+    throw calling ? run.failure(thrown, key) : thrown;
+  } finally {
+    clear();
   }
-  groups.fresh.forEach((group, index) => {
+  fresh.forEach((group, index) => {
     if ((index & (callsPerLook - 1)) === 0) run.alive();
-    const key = input.keys[group];
-    const next = guarded(run, () => call(key, input.values[group], undefined), key);
-    if (next !== undefined && next !== null) table.add(key, next, time);
+    const added = input.keys[group];
+    const next = guarded(run, () => (timed ? fn(time, added, input.values[group], undefined) : fn(input.values[group], undefined)), added);
+    if (next !== undefined && next !== null) table.add(added, next, time);
   });
 }
 
-/** Which group of the input belongs to a slot (-1: none), and the groups of keys that are new. */
-function groupsBySlot({ table, input }: UpdateRun, slots: number): { of(slot: number): number; readonly fresh: number[] } {
+interface Groups {
+  /** By slot: which group of the input belongs to it, or -1. */
+  readonly bySlot: Int32Array;
+  /** The groups of keys that are new. */
+  readonly fresh: readonly number[];
+  /** Must be called when `bySlot` is no longer needed. */
+  readonly clear: () => void;
+}
+
+function groupsBySlot({ table, input }: UpdateRun): Groups {
   const fresh: number[] = [];
-  const bySlot = new Int32Array(slots).fill(-1);
-  input.keys.forEach((key, group) => {
-    const slot = table.find(key);
+  const slots: number[] = [];
+  // Found first: a key that can't be one throws before anything is marked.
+  for (let group = 0; group < input.keys.length; group += 1) slots.push(table.find(input.keys[group]));
+  const bySlot = table.scratch();
+  slots.forEach((slot, group) => {
     if (slot < 0) fresh.push(group);
     else bySlot[slot] = group;
   });
-  return { of: (slot) => bySlot[slot] as number, fresh };
+  const clear = (): void => {
+    for (const slot of slots) if (slot >= 0) bySlot[slot] = -1;
+  };
+  return { bySlot, fresh, clear };
 }
 
 /** The form that sees all keys as one sequence: what it does not give back, goes. */
@@ -89,27 +118,31 @@ function updateAllAtOnce(run: UpdateRun, update: UpdateOf<'update'>): void {
   const { table, time, input } = run;
   const fn = run.resolve(update.fn);
   const slotsBefore = table.size;
-  const groups = groupsBySlot(run, slotsBefore);
+  const groups = groupsBySlot(run);
   const given = function* (): Generator<[unknown, unknown, unknown]> {
     for (let slot = 0; slot < slotsBefore; slot += 1) {
       if ((slot & (callsPerLook - 1)) === 0) run.alive();
       const state = table.values[slot];
       if (state === removed) continue;
-      const group = groups.of(slot);
+      const group = groups.bySlot[slot] as number;
       yield [table.keys[slot], group < 0 ? noValues : input.values[group], state];
     }
     for (const group of groups.fresh) yield [input.keys[group], input.values[group], undefined];
   };
   // All of it is drawn before the table is changed, since the function may look back at what it was given.
   const result = new KeyTable<unknown>();
-  guarded(run, () => {
-    const pairs = fn(given());
-    run.refuseAsync(pairs);
-    for (const pair of pairs as Iterable<unknown>) {
-      if (!Array.isArray(pair) || pair.length !== 2) throw new MillraceError('InvalidArgument', `The function of updateStateByKey must give pairs [key, state], and gave ${previewOf(pair)}.`);
-      result.values[result.slotOf(pair[0])] = pair[1];
-    }
-  }, undefined);
+  try {
+    guarded(run, () => {
+      const pairs = fn(given());
+      run.refuseAsync(pairs);
+      for (const pair of pairs as Iterable<unknown>) {
+        if (!Array.isArray(pair) || pair.length !== 2) throw new MillraceError('InvalidArgument', `The function of updateStateByKey must give pairs [key, state], and gave ${previewOf(pair)}.`);
+        result.values[result.slotOf(pair[0])] = pair[1];
+      }
+    }, undefined);
+  } finally {
+    groups.clear();
+  }
   for (let slot = 0; slot < slotsBefore; slot += 1) {
     if (table.values[slot] !== removed && result.find(table.keys[slot]) < 0) table.removeAt(slot);
   }

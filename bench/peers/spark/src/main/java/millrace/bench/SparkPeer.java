@@ -23,6 +23,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.storage.StorageLevel;
+import org.apache.spark.streaming.Duration;
 import org.apache.spark.streaming.Durations;
 import org.apache.spark.streaming.Time;
 import org.apache.spark.streaming.api.java.JavaDStream;
@@ -34,11 +35,12 @@ import org.apache.spark.streaming.scheduler.StreamingListenerBatchCompleted;
 import scala.Tuple2;
 
 /**
- * The same two programs as bench/programs/, on Spark Streaming: the word count over a socket, and over records in memory.
+ * The same programs as bench/programs/, on Spark Streaming: word counts over a socket (plain and in windows) and over records in
+ * memory; keyed state lies in StatePrograms.
  *
  * It speaks the same event lines on stdout as bench/subject.ts (see bench/subject-events.ts), so both sides are measured by one
- * piece of code. Settings come as key=value: program, master, batchMs, blockMs, port, file, partitions, batches, stopAfterBatches, and any
- * spark.* setting. It ends when its stdin ends, or after stopAfterBatches batches.
+ * piece of code. Settings come as key=value: program, master, batchMs, blockMs, port, file, partitions, batches, keys, updates, windowMs,
+ * checkpoint, stopAfterBatches, and any spark.* setting. It ends when its stdin ends, or after stopAfterBatches batches.
  */
 public final class SparkPeer {
   private static final Map<String, String> settings = new HashMap<>();
@@ -52,10 +54,15 @@ public final class SparkPeer {
         System.currentTimeMillis(), org.apache.spark.package$.MODULE$.SPARK_VERSION(), System.getProperty("java.version"));
 
     JavaStreamingContext context = new JavaStreamingContext(conf(), Durations.milliseconds(number("batchMs", 1000)));
+    if (settings.containsKey("checkpoint")) context.checkpoint(setting("checkpoint", ""));
+    StatePrograms state = new StatePrograms(number("keys", 1_000_000), number("updates", 10_000), number("partitions", 2));
     switch (setting("program", "socket")) {
       case "socket" -> wordCountOverSocket(context);
       case "memory" -> wordCountInMemory(context);
-      default -> throw new IllegalArgumentException("program must be socket or memory, got " + setting("program", ""));
+      case "updateStateByKey" -> state.updateStateByKey(context);
+      case "mapWithState" -> state.mapWithState(context);
+      case "windowInverse", "windowPlain" -> windowedWordCount(context);
+      default -> throw new IllegalArgumentException("there is no program named " + setting("program", ""));
     }
     context.addStreamingListener(new BatchLines());
     context.start();
@@ -75,8 +82,20 @@ public final class SparkPeer {
   }
 
   private static void wordCountOverSocket(JavaStreamingContext context) {
-    JavaDStream<String> lines = context.socketTextStream("127.0.0.1", number("port", 9999), StorageLevel.MEMORY_AND_DISK_SER());
-    count(lines).foreachRDD(SparkPeer::output);
+    count(linesOfSocket(context)).foreachRDD(SparkPeer::output);
+  }
+
+  private static void windowedWordCount(JavaStreamingContext context) {
+    JavaPairDStream<String, Long> pairs = pairsOf(linesOfSocket(context));
+    Duration window = Durations.milliseconds(number("windowMs", 30_000)), slide = Durations.milliseconds(number("batchMs", 1_000));
+    JavaPairDStream<String, Long> counts = setting("program", "").equals("windowInverse")
+        ? pairs.reduceByKeyAndWindow((a, b) -> a + b, (a, b) -> a - b, window, slide, 2, pair -> pair._2 > 0)
+        : pairs.reduceByKeyAndWindow((a, b) -> a + b, window, slide, 2);
+    counts.foreachRDD(SparkPeer::output);
+  }
+
+  private static JavaDStream<String> linesOfSocket(JavaStreamingContext context) {
+    return context.socketTextStream("127.0.0.1", number("port", 9999), StorageLevel.MEMORY_AND_DISK_SER());
   }
 
   private static void wordCountInMemory(JavaStreamingContext context) throws IOException {
@@ -89,9 +108,11 @@ public final class SparkPeer {
   }
 
   private static JavaPairDStream<String, Long> count(JavaDStream<String> lines) {
-    return lines.flatMap(line -> Arrays.asList(line.split(" ")).iterator())
-        .mapToPair(word -> new Tuple2<>(word, 1L))
-        .reduceByKey((a, b) -> a + b, 2);
+    return pairsOf(lines).reduceByKey((a, b) -> a + b, 2);
+  }
+
+  private static JavaPairDStream<String, Long> pairsOf(JavaDStream<String> lines) {
+    return lines.flatMap(line -> Arrays.asList(line.split(" ")).iterator()).mapToPair(word -> new Tuple2<>(word, 1L));
   }
 
   /** Collects all counts of the batch at the driver and takes the top 10 there; stamps ("t" + 16 digits) give the latency. */
@@ -111,6 +132,13 @@ public final class SparkPeer {
         .map(pair -> "[" + Long.parseLong(pair._1.substring(1)) + "," + pair._2 + "]").collect(Collectors.joining(","));
     emit("{\"event\":\"output\",\"batchTime\":%d,\"doneUs\":%d,\"words\":%d,\"keys\":%d,\"top\":%d,\"stamps\":[%s]}",
         time.milliseconds(), doneUs, words, all.size(), top.size(), stamps);
+  }
+
+  /** A batch of keyed state: how many records were counted. */
+  static void emitOutput(Time time, long count) {
+    Instant now = Instant.now();
+    emit("{\"event\":\"output\",\"batchTime\":%d,\"doneUs\":%d,\"words\":0,\"keys\":%d,\"top\":0,\"stamps\":[]}",
+        time.milliseconds(), now.getEpochSecond() * 1_000_000L + now.getNano() / 1000, count);
   }
 
   /** One event line for each completed batch. */
