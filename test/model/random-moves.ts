@@ -53,6 +53,12 @@ export function movesOn(shape: Shape): readonly MoveMaker[] {
   return [...special, ...anyMoves(shape), ...windowMoves(shape)];
 }
 
+/** Those of them that look at more than one batch. */
+export function movesOverTime(shape: Shape): readonly MoveMaker[] {
+  const { records } = shape;
+  return [...(typeof records === 'object' && isNumber(records.value) ? stateMoves(shape, records.key) : []), ...windowMoves(shape)];
+}
+
 export function pick<T>(choices: readonly T[], number: number): T {
   return choices[number % choices.length] as T;
 }
@@ -99,7 +105,7 @@ function unkeyedMoves(shape: Shape, kind: Kind): MoveMaker[] {
       oneOf(shape, 'map', { 'modKey(3)': pairOf('int', 'int'), pairWithOne: pairOf('int', 'count') }),
       oneOf(shape, 'filter', { isEven: {}, keepPositive: {}, 'greaterThan(2)': {}, isOdd: {}, never: {} }),
       oneOf(shape, 'flatMap', { dupIfEven: {}, 'repeat(2)': {}, single: {}, nothing: {} }),
-      oneOf(shape, 'transform', { 'takeSorted(3)': { order: 'partitions' }, cartesianStatic: pairOf('int', 'int'), subtractStatic: shuffled, intersectionStatic: shuffled, unionStatic: only('int') }, [1, 2, 2, 7]),
+      oneOf(shape, 'transform', { 'takeSorted(3)': { order: 'partitions' }, cartesianStatic: { ...pairOf('int', 'int'), ...shuffled }, subtractStatic: shuffled, intersectionStatic: shuffled, unionStatic: only('int') }, [1, 2, 2, 7]),
     );
     if (order === 'partitions') moves.push(oneOf(shape, 'mapPartitions', { partSum: only('int'), partCount: only('int'), partReverse: {}, partDistinct: {}, partRunningSum: only('int'), partFirst: {} }));
   }
@@ -128,12 +134,10 @@ function pairMoves(shape: Shape, { key, value }: { readonly key: Kind; readonly 
   if (number) {
     moves.push(
       oneOf(shape, 'mapValues', { inc: withValue(value), negate: withValue('int'), 'mod(3)': withValue('int'), toStr: withValue('text'), wrap: withValue('ints') }),
-      (gene) => updateMove(shape, key, gene),
-      (gene) => trackMove(shape, key, gene),
+      ...stateMoves(shape, key),
       oneOf(shape, 'filter', { valuePositive: {}, 'valueGreaterThan(2)': {}, valueNonZero: {} }),
       oneOf(shape, 'flatMapValues', { dupIfEven: { uniqueKeys: false }, 'repeat(2)': { uniqueKeys: false } }),
-      (gene) => updateMove(shape, key, gene),
-      (gene) => trackMove(shape, key, gene),
+      ...stateMoves(shape, key),
     );
     if (isNumber(key) || key === 'text') moves.push(oneOf(shape, 'transform', { sortByValueDesc: { order: 'order' }, 'topByValue(2)': { order: 'partitions' } }));
   }
@@ -168,6 +172,10 @@ function joinMove(shape: Shape, key: Kind, value: Kind, gene: Gene, other: Shape
 }
 
 // State.
+
+function stateMoves(shape: Shape, key: Kind): MoveMaker[] {
+  return [(gene) => updateMove(shape, key, gene), (gene) => trackMove(shape, key, gene)];
+}
 
 function updateMove(shape: Shape, key: Kind, gene: Gene): Move {
   const sums = ['stateSum', 'stateDropIfIdle', 'stateDropWhenZero', 'stateCountCalls', 'stateCountValues', 'stateSumIfPositive', 'stateReplaceLast', 'stateMax', 'stateLastSeen(2000)', 'stateHistory', 'stateCollect', 'stateTimeAndKey', 'stateNone'];

@@ -7,8 +7,8 @@
 import fc from 'fast-check';
 import type { BatchesInput, CaseOperation } from '../conformance/case.ts';
 import type { Value } from '../conformance/values.ts';
-import { movesOn, pick } from './random-moves.ts';
-import type { Gene, Shape } from './random-moves.ts';
+import { movesOn, movesOverTime, pick } from './random-moves.ts';
+import type { Gene, MoveMaker, Shape } from './random-moves.ts';
 
 export interface RandomProgram {
   readonly batchMs: number;
@@ -50,38 +50,48 @@ function inputOf(records: InputGene['records'], record: fc.Arbitrary<Value>): fc
   return fc.record({ batches, records: fc.constant(records), numPartitions: fc.integer({ min: 1, max: 4 }) });
 }
 
-const inputs = fc.oneof(
-  inputOf('int', ints),
-  inputOf('text', words),
-  inputOf({ key: 'text', value: 'int' }, fc.tuple(keys, ints)),
-  inputOf({ key: 'int', value: 'int' }, fc.tuple(intKeys, ints)),
-);
+const unkeyedInputs = fc.oneof(inputOf('int', ints), inputOf('text', words));
+const keyedInputs = fc.oneof(inputOf({ key: 'text', value: 'int' }, fc.tuple(keys, ints)), inputOf({ key: 'int', value: 'int' }, fc.tuple(intKeys, ints)));
 
 const number = fc.nat({ max: 59 });
 const steps: fc.Arbitrary<StepGene> = fc.record({
   op: fc.nat({ max: 5_039 }), a: number, b: number, c: number, partitions: fc.nat({ max: 4 }), from: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 5 }) }), other: fc.nat({ max: 5 }),
 });
 
-export const randomPrograms: fc.Arbitrary<RandomProgram> = fc
-  .record({
-    inputs: fc.array(inputs, { minLength: 1, maxLength: 3 }),
+/** Programs of all operations. */
+export const randomPrograms = programsOf(fc.oneof(unkeyedInputs, keyedInputs), movesOn);
+/** Programs of keyed streams, of which every second operation or so is a window or keeps state. */
+export const statefulPrograms = programsOf(keyedInputs, (shape) => [...movesOn(shape), ...movesOverTime(shape), ...movesOverTime(shape)]);
+
+function programsOf(input: fc.Arbitrary<InputGene>, moves: Moves): fc.Arbitrary<RandomProgram> {
+  const genes = fc.record({
+    inputs: fc.array(input, { minLength: 1, maxLength: 3 }),
     steps: fc.array(steps, { minLength: 1, maxLength: 8 }),
     outputs: fc.array(fc.nat({ max: 5 }), { maxLength: 2 }),
     batchesToRun: fc.integer({ min: 1, max: 12 }),
-  })
-  .map(assemble);
+  });
+  return genes.map((gene) => assemble(gene, moves));
+}
 
 interface Named {
   readonly id: string;
   readonly shape: Shape;
 }
 
-function assemble({ inputs: inputGenes, steps: stepGenes, outputs, batchesToRun }: {
-  readonly inputs: readonly InputGene[]; readonly steps: readonly StepGene[]; readonly outputs: readonly number[]; readonly batchesToRun: number;
-}): RandomProgram {
+interface ProgramGene {
+  readonly inputs: readonly InputGene[];
+  readonly steps: readonly StepGene[];
+  /** How far back the streams of outputs lie, beside the last. */
+  readonly outputs: readonly number[];
+  readonly batchesToRun: number;
+}
+
+type Moves = (shape: Shape) => readonly MoveMaker[];
+
+function assemble({ inputs: inputGenes, steps: stepGenes, outputs, batchesToRun }: ProgramGene, movesOf: Moves): RandomProgram {
   const streams: Named[] = inputGenes.map(({ records }, index) => ({ id: `in${index + 1}`, shape: { records, order: 'partitions', uniqueKeys: false, slideMs: batchMs } }));
   const graph: CaseOperation[] = [];
-  for (const gene of stepGenes) addStep(streams, graph, gene);
+  for (const gene of stepGenes) addStep(streams, graph, gene, movesOf);
   const wanted = new Set([0, ...outputs].map((back) => back % streams.length));
   const chosen = [...wanted].map((back): ProgramOutput => {
     const { id, shape } = streams[streams.length - 1 - back] as Named;
@@ -90,11 +100,11 @@ function assemble({ inputs: inputGenes, steps: stepGenes, outputs, batchesToRun 
   return pruned({ batchMs, inputs: inputGenes.map(({ batches, numPartitions }, index) => ({ id: `in${index + 1}`, batches, numPartitions })), graph, outputs: chosen, batchesToRun });
 }
 
-function addStep(streams: Named[], graph: CaseOperation[], gene: StepGene): void {
+function addStep(streams: Named[], graph: CaseOperation[], gene: StepGene, movesOf: Moves): void {
   const parent = streams[streams.length - 1 - (gene.from % streams.length)] as Named;
   const others = streams.filter(({ shape }) => shape.slideMs === parent.shape.slideMs);
   const other = others[others.length - 1 - (gene.other % others.length)] as Named;
-  const moves = movesOn(parent.shape);
+  const moves = movesOf(parent.shape);
   // Where one makes no sense with the gene's other stream, the next one is taken; the last always does.
   for (let index = gene.op % moves.length; ; index += 1) {
     const move = pick(moves, index)(gene, other.shape);
