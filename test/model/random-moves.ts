@@ -202,7 +202,8 @@ function trackMove(shape: Shape, key: Kind, gene: Gene): Move {
 
 function initialOf(key: Kind, { c }: Gene): { initial?: Value[]; initialPartitions?: number } {
   if (c % 5 !== 1 && c % 5 !== 3) return {};
-  return { initial: key === 'text' ? [['a', 3], ['z', 5]] : [[1, 3], [8, 5], ['a', 1]], initialPartitions: 1 + (c % 3) };
+  const pairs: Value[] = key === 'text' ? [['a', 3], ['z', 5]] : [[1, 3], [8, 5]];
+  return { initial: key === 'any' ? [...pairs, ['a', 1]] : pairs, initialPartitions: 1 + (c % 3) };
 }
 
 // Windows.
