@@ -260,7 +260,7 @@ t.test('the memory of a dead worker is reclaimed after what it had reported is e
   cluster.runJob(1, 1, { kind: 'collect', limit: -1 });
   const [given] = cluster.given();
   cluster.driven.take();
-  cluster.succeed(given!, { kind: 'records', block: { id: asBlockId('r'), codec: 'records', place: handle(7), records: 1 } });
+  cluster.succeed(given!, { kind: 'records', block: { id: asBlockId('r'), codec: 'records', place: handle(7), records: 1 }, total: 1 });
   cluster.down(given!.host);
   const told = cluster.driven.take().map(({ type }) => type).filter((type) => type === 'hold' || type === 'hostExited');
   t.same(told, ['hold', 'hostExited']);
