@@ -6,7 +6,7 @@
  */
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
 import { blocksRdd } from '../lib/rdd/make.ts';
-import { andThen, inOrder } from '../lib/dstream/generated.ts';
+import { andThen, guarded, inOrder } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import type { BatchEnvironment } from '../lib/dstream/environment.ts';
 import { LineageEnds } from '../lib/program/lineage-ends.ts';
@@ -67,10 +67,13 @@ export class BuiltProgram implements HostProgram {
     this.#newValues.clear();
     const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
     this.#broadcastsAt.push({ time, versions: broadcasts });
-    const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.#computeInFull(rdd));
-    return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
-      const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
-      return { jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })), nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
+    // In order: each may be part of the next one's lineage.
+    return this.#holding(() => {
+      const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.#computeInFull(rdd));
+      return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
+        const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
+        return { jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })), nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
+      });
     });
   }
 
@@ -94,10 +97,12 @@ export class BuiltProgram implements HostProgram {
   }
 
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {
-    const rdds = await this.builder.graph.computeSlice(operator, asBatchTime(from), asBatchTime(to), this.#environment());
-    const ids = rdds.map(({ id }) => id);
-    const nodes = this.builder.rdds.lineage(ids);
-    return { rdds: ids, nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts: this.#broadcasts };
+    return this.#holding(async () => {
+      const rdds = await this.builder.graph.computeSlice(operator, asBatchTime(from), asBatchTime(to), this.#environment());
+      const ids = rdds.map(({ id }) => id);
+      const nodes = this.builder.rdds.lineage(ids);
+      return { rdds: ids, nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts: this.#broadcasts };
+    });
   }
 
   push(queue: number, partitions: readonly EncodedPartition[]): void {
@@ -162,6 +167,11 @@ export class BuiltProgram implements HostProgram {
   factory(stream: StreamId): unknown {
     const input = this.builder.receiverInputs.find((one) => one.stream === stream);
     return input !== undefined && 'factory' in input.source ? input.source.factory : undefined;
+  }
+
+  /** Where generating waits, older batches may end and be cleared meanwhile: what it has made, no stream may remember yet. */
+  #holding<R>(generate: () => Eventually<R>): Eventually<R> {
+    return guarded(generate, (thrown) => thrown, this.builder.rdds.holdWhatIsMade());
   }
 
   get #runtime(): RuntimeRdds {

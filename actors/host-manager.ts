@@ -2,8 +2,7 @@
  * Owns the threads: starts them, announces them, and puts a new one in the place of one that dies.
  *
  * Owns: the pools (through its launcher), host numbers, and which programs are built where. Invariant: a host number is
- * used once; a thread is announced only after every active program is built on it, alike; a thread that has died has its
- * memory reclaimed before its place is taken.
+ * used once; a thread is announced only after every active program is built on it, alike.
  * Talks to: the agent of each host, the supervisors of what lives there (`replaceHost`), task scheduler, block manager
  * master, listener bus.
  * A crash loses: the pools; the driver then ends, and every thread with it.
@@ -141,7 +140,7 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
     state.hosts.delete(host);
     services.controls.delete(host);
     services.hostDown(host, error);
-    turn.tell(places.blockManagerMaster, { type: 'hostExited', host });
+    // Which has its memory reclaimed, once all is entered that it had reported.
     turn.tell(places.taskScheduler, { type: 'workerDown', host, error });
     turn.tell(places.listenerBus, { type: 'emit', program: null, event: { type: 'threadLost', info: { host, role: dead.role, error } } });
     turn.log('warn', `Thread ${host} (${dead.role} ${dead.index}) has died: ${error.message}. Another is started in its place.`);

@@ -213,6 +213,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   };
 
   const onWorkerDown = (state: State, host: HostId, error: WireError, turn: Turning): State => {
+    // From here, since reports of that thread that lay in this mailbox before have been entered in the ledger by now, and later ones don't come.
+    turn.tell(places.blockManagerMaster, { type: 'hostExited', host });
     const worker = state.workers.get(host);
     if (worker === undefined) return state;
     state.workers.delete(host);

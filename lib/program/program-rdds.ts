@@ -250,7 +250,8 @@ export class ProgramRdds implements RddContext, GraphHost {
    */
   sweep(roots: Iterable<RddId>): RddId[] {
     const held = [...this.#holds].flatMap((hold) => [...hold]);
-    const live = new Set(this.lineage([...roots, ...held]).map((node) => node.id));
+    // What a state emitted may be asked for, by a window that looks back, as long as the state is there.
+    const live = new Set(this.lineage([...roots, ...held]).flatMap((node) => (node.kind === 'state' && node.emits !== null ? [node.id, node.emits] : [node.id])));
     const unreached = new Set([...this.#made].filter((id) => !live.has(id)));
     const dropped = this.release([...unreached].filter((id) => this.#unreached.has(id)));
     for (const id of dropped) unreached.delete(id);

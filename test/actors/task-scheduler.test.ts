@@ -271,3 +271,21 @@ t.test('the memory of a program that has ended is given back when its last task 
   t.match(cluster.driven.take('releaseProgram'), [{ program }]);
   t.end();
 });
+
+/**
+ * Bug: a worker died just after it had reported a task. The host manager told the ledger before the scheduler had read the report, so
+ * the memory was reclaimed first and entered then; giving it back ended the ledger, and the whole driver with it.
+ */
+t.test('the memory of a dead worker is reclaimed after what it had reported is entered', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 1, { kind: 'collect', limit: -1 });
+  const [given] = cluster.given();
+  cluster.driven.take();
+  cluster.succeed(given!, { kind: 'records', block: { id: asBlockId('r'), codec: 'records', place: handle(7), records: 1 }, total: 1 });
+  cluster.down(given!.host);
+  const told = cluster.driven.take().map(({ type }) => type).filter((type) => type === 'hold' || type === 'hostExited');
+  t.same(told, ['hold', 'hostExited']);
+  cluster.down(99);
+  t.match(cluster.driven.take('hostExited'), [{ host: 99 }], 'also of one that never took a task');
+  t.end();
+});

@@ -115,6 +115,11 @@ const killsMax = 12;
 const killsPeriodMs = 10_000;
 const killedAt: number[] = [];
 
+/** In all clusters of this process. */
+export function threadsKilled(): number {
+  return killedAt.length;
+}
+
 /** One of those that live now; none where all are being replaced, or too many have died of late. */
 async function killAWorker(ssc: StreamingContext, kills: Prng): Promise<void> {
   const now = performance.now();

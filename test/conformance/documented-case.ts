@@ -6,10 +6,11 @@
 import type { CaseOperation, ConformanceCase } from './case.ts';
 
 export function documentedCase(testCase: ConformanceCase): ConformanceCase {
-  return { ...testCase, graph: testCase.graph.flatMap(writtenOut) };
+  return { ...testCase, graph: testCase.graph.flatMap(documentedOperations) };
 }
 
-function writtenOut(operation: CaseOperation): CaseOperation[] {
+/** One operation, written out; the last of them has its id. */
+export function documentedOperations(operation: CaseOperation): CaseOperation[] {
   const { id, of, windowMs = 0, slideMs, numPartitions } = operation;
   const window: CaseOperation = { id: `${id}/window`, op: 'window', of, windowMs, ...(slideMs === undefined ? {} : { slideMs }) };
   const partitions = numPartitions === undefined ? {} : { numPartitions };

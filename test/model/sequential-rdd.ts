@@ -18,6 +18,8 @@ export interface SequentialOptions {
   readonly defaultParallelism: number;
   /** Which partition a key goes to: the runtime's own, where placement is to be compared too. */
   readonly partitionOf: (key: Value, partitions: number) => number;
+  /** The most records of one RDD; more is TooManyRecords. No number: any. */
+  readonly recordsMax?: number;
 }
 
 /** Null goes to partition 0, as in Spark and Millrace; the rest by the characters of its text. */
@@ -105,7 +107,7 @@ export class SequentialRdd implements RddLike {
   combineByKey(combiner: Combiner, partitions = this.options.defaultParallelism, mapSideCombine = true): SequentialRdd {
     const combined = mapSideCombine ? this.#each((records) => combinePairs(records, combiner.createCombiner, combiner.mergeValue)) : this;
     const merge = mapSideCombine ? combiner.mergeCombiners : combiner.mergeValue;
-    return combined.#shuffled(partitions).#each((records) => combinePairs(records, mapSideCombine ? (v) => v : combiner.createCombiner, merge));
+    return combined.partitionedByKey(partitions).#each((records) => combinePairs(records, mapSideCombine ? (v) => v : combiner.createCombiner, merge));
   }
 
   reduceByKey(fn: (a: Value, b: Value) => Value, partitions?: number): SequentialRdd {
@@ -119,7 +121,7 @@ export class SequentialRdd implements RddLike {
 
   /** [key, [values here, values of the first other, ...]]. */
   cogroup(others: readonly RddLike[], partitions = this.options.defaultParallelism): SequentialRdd {
-    const sides = [this as RddLike, ...others].map((rdd) => own(rdd).#shuffled(partitions).partitions);
+    const sides = [this as RddLike, ...others].map((rdd) => own(rdd).partitionedByKey(partitions).partitions);
     const joined = emptyPartitions(partitions).map((_, p) => cogroupPairs(sides.map((side) => side[p] ?? [])));
     return new SequentialRdd(joined, this.options);
   }
@@ -179,7 +181,8 @@ export class SequentialRdd implements RddLike {
     });
   }
 
-  #shuffled(partitions: number): SequentialRdd {
+  /** Each record where its key belongs, in the order of the partitions that they come from. */
+  partitionedByKey(partitions: number): SequentialRdd {
     const out = emptyPartitions(partitions);
     for (const record of this.records) out[this.options.partitionOf(keyOf(record), partitions)]?.push(record);
     return new SequentialRdd(out, this.options);

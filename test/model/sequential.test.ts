@@ -3,7 +3,8 @@ import { ownCases } from '../conformance/own-cases.ts';
 import { differenceOf } from '../conformance/compare.ts';
 import type { ObservedCall } from '../conformance/compare.ts';
 import type { ConformanceCase } from '../conformance/case.ts';
-import { NoRdd, runSequentially } from './sequential.ts';
+import { runSequentially } from './sequential.ts';
+import { NoRdd } from './sequential-stream.ts';
 import { SequentialRdd, defaultOptions } from './sequential-rdd.ts';
 
 const bare: ConformanceCase = { name: 'x', batchMs: 1000, inputs: [{ id: 'a', batches: [[1, 2, 3]], numPartitions: 2 }], graph: [], output: 'a', collect: 'multiset', batchesToRun: 2 };
@@ -20,9 +21,9 @@ t.test('the model gives what our own cases expect', async (t) => {
 });
 
 t.test('a wrong graph is refused when it is built', async (t) => {
-  await t.rejects(runSequentially({ ...bare, graph: [{ id: 's', op: 'unionAll', of: [] }], output: 's' }), /union of no streams/);
+  await t.rejects(runSequentially({ ...bare, graph: [{ id: 's', op: 'unionAll', of: [] }], output: 's' }), /at least one stream/);
   await t.rejects(runSequentially({ ...bare, output: 'zz' }), /Expected a stream named 'zz'/);
-  await t.rejects(runSequentially({ ...bare, graph: [{ id: 's', op: 'window', of: ['a'], windowMs: 2000 }], output: 's' }), /operation window is not modelled/);
+  await t.rejects(runSequentially({ ...bare, graph: [{ id: 's', op: 'glue', of: ['a'] }], output: 's' }), /operation glue is not modelled/);
 });
 
 t.test('an operation that needs an RDD fails its batch, and the run ends there', async (t) => {
