@@ -7,7 +7,7 @@ import { RDD } from '../../../lib/rdd/rdd.ts';
 import { Receiver } from '../../../lib/dstream/receiver.ts';
 import type { ReceiverPort } from '../../../lib/dstream/receiver.ts';
 import { printedBatch } from '../../../lib/dstream/print-text.ts';
-import { placeIn } from '../../../lib/dstream/uid.ts';
+import { placeIn } from '../../../lib/base/caller-place.ts';
 import { StorageLevel } from '../../../lib/rdd/storage-level.ts';
 import { buildProgram } from '../../../lib/program/build-program.ts';
 import { loadProgram } from '../../../lib/program/load-program.ts';
