@@ -59,7 +59,7 @@ export function streamingTree(spec: StreamingSpec, zeroTime: number, recordBytes
   const { descriptor } = spec;
   const { program, batchIntervalMs: intervalMs } = descriptor;
   const at = programPlaces(program);
-  const trackerArgs: ReceiverTrackerArgs = { program, streams: spec.receivers.map(({ stream }) => stream) };
+  const trackerArgs: ReceiverTrackerArgs = { program, inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })) };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames };
   const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, hasReceivers: spec.receivers.length > 0 };
   const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, advanceTimeoutMs: spec.advanceTimeoutMs };

@@ -281,7 +281,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       receiverRestartDelayMs: rest.receiverRestartDelayMs,
       onBatchFailure: rest.onBatchFailure,
       outputNames: this.graph.outputs.map(({ operator }) => operator.name),
-      receivers: this.receiverInputs.map(({ stream, source }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0 })),
+      receivers: this.receiverInputs.map(({ stream, source, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, operator })),
     };
   }
 

@@ -7,6 +7,7 @@
 import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
 import type { WireError } from './errors.ts';
+import type { OperatorPlace } from './rdd.ts';
 
 export type HostRole = 'driver' | 'io' | 'worker';
 
@@ -119,4 +120,6 @@ export interface ReceiverSource {
   readonly kind: 'socketText' | 'rawSocket' | 'socketDecoder' | 'custom';
   readonly host: string;
   readonly port: number;
+  /** The input in the user's program: its uid, its method and the place of the call. */
+  readonly operator: OperatorPlace;
 }
