@@ -37,6 +37,11 @@ export interface SparkContextOptions {
   readonly workerHeapMbMax?: number;
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
+  /**
+   * Arrays and plain objects among records are frozen before a function of the program gets them, so that one that changes them fails.
+   * For tests, where it is the default (`startTest`, `testOperation`): it costs time for each record. Default false.
+   */
+  readonly freezeRecords?: boolean;
   /** Seeds back-off's jitter. Default 1. */
   readonly seed?: number;
   /** Where ids come from. Default: nanoid. */
@@ -106,6 +111,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
   codegen: flag,
+  freezeRecords: flag,
   seed: whole(0),
   ids: callable,
   logger: object,
@@ -151,6 +157,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
     inline,
     codegen: given.codegen ?? true,
+    freezeRecords: given.freezeRecords ?? false,
     seed: given.seed ?? 1,
   };
   if (options.recordBytesMax > slabBytes >> 1) refuse('recordBytesMax', `at most half of slabBytes (${slabBytes >> 1})`, options.recordBytesMax);

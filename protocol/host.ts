@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly scratchDirectory: string;
   readonly inline: boolean;
   readonly codegen: boolean;
+  /** Tests: records are unchangeable before a user's function gets them. */
+  readonly freezeRecords: boolean;
   readonly seed: number;
 }
 

@@ -44,7 +44,7 @@ export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partit
     }
   };
   return pieceOf('array', (feed) => {
-    const input = new PartitionRecords(records());
+    const input = new PartitionRecords(run.frozen(records()));
     const result = guarded(() => (node.withIndex ? fn(partition, input, run.context) : fn(input, run.context)));
     if (Array.isArray(result)) {
       feed(result);

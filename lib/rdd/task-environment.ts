@@ -39,6 +39,8 @@ export interface TaskEnvironment {
   readonly states?: StateStore;
   /** The thread's compiled loops. Without it all environments of a thread share one cache. */
   readonly loops?: LoopCache;
+  /** Makes a record unchangeable before a user's function gets it. Without it records are frozen by contract alone. */
+  readonly freeze?: (record: unknown) => void;
   /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */
   readonly recordBytesMax?: number;
 }

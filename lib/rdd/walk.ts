@@ -98,7 +98,7 @@ function isOp(node: RddNode): node is OpNode {
 
 function opOf(run: TaskRun, node: OpNode, partition: number): Op {
   if (node.kind === 'zipWithIndex') return { kind: node.kind, ref: null, fn: null, operator: node.operator, next: firstIndexOf(run, node, partition) };
-  return { kind: node.kind, ref: node.fn, fn: run.resolve(node.fn), operator: node.operator, next: 0 };
+  return { kind: node.kind, ref: node.fn, fn: run.resolveOnRecords(node.fn), operator: node.operator, next: 0 };
 }
 
 function firstIndexOf(run: TaskRun, node: RddNode, partition: number): number {

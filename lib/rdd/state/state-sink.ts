@@ -38,6 +38,7 @@ export function runState(run: TaskRun): TaskOutput {
   const initial = base === null ? columns(node.initial) : nothing;
   const table = run.stateTable(base, node.table, partition);
   table.begin(node.versionsKept);
+  for (const values of [input.keys, input.values, initial.values, table.values]) run.frozen(values);
   try {
     initial.keys.forEach((key, index) => table.set(key, initial.values[index], node.time));
     const emitted = updateState(
