@@ -7,23 +7,34 @@
  *
  *   worker: add, add, add -> take() --(with the task's report)--> driver, once per key --> app: absorb() -> value
  */
+import { previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
+
+const sum = (a: number, b: number): number => a + b;
+
 export class Accumulator<A> {
   /** Place among the program's accumulators. */
   readonly index: number;
   readonly name: string;
   readonly #merge: (a: A, b: A) => A;
+  readonly #sums: boolean;
   #total: A;
   #pending: { value: A } | null = null;
 
-  constructor(index: number, name: string, initial: A, merge: (a: A, b: A) => A) {
+  /** Without `merge` numbers are added up, and `initial` is one. */
+  constructor(index: number, name: string, initial: A, merge?: (a: A, b: A) => A) {
     this.index = index;
     this.name = name;
     this.#total = initial;
-    this.#merge = merge;
+    this.#sums = merge === undefined;
+    this.#merge = merge ?? (sum as unknown as (a: A, b: A) => A);
   }
 
-  /** On a worker: counted once, when its task has succeeded. On the app: counted at once. */
+  /** On a worker: counted once, when its task has succeeded. On the app: counted at once. Throws InvalidArgument where a number is wanted and none came. */
   add(value: A): void {
+    if (this.#sums && typeof value !== 'number') {
+      throw callError('InvalidArgument', 'add', `add expects a number, as ${this.name} adds numbers up, and got ${previewOf(value)}. Give accumulator a function that merges two values of another kind.`);
+    }
     if (this.#pending === null) this.#pending = { value };
     else this.#pending.value = this.#merge(this.#pending.value, value);
   }

@@ -71,8 +71,7 @@ export class ProgramSparkContext {
       throw callError('InvalidArgument', 'accumulator', 'accumulator expects a function that merges two values, unless the initial value is a number.');
     }
     const index = this.accumulators.length;
-    const sum = (a: number, b: number): number => a + b;
-    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge ?? (sum as unknown as (a: A, b: A) => A));
+    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge);
     this.accumulators.push(accumulator as unknown as Accumulator<unknown>);
     return accumulator;
   }

@@ -205,6 +205,9 @@ t.test('an accumulator counts what the tasks that succeeded have added', async (
   t.equal(longest.value, 'abc');
   t.equal(longest.name, 'longest');
   t.equal(await codeOf(() => ssc.sc.accumulator('' as never)), 'InvalidArgument');
+  // Bug: whatever was added to a sum was taken, and a function or a text made a text of it.
+  for (const value of ['1', () => 1, null, undefined, 1n]) t.equal(await codeOf(() => errors.add(value as never)), 'InvalidArgument');
+  t.equal(errors.take(), null);
 });
 
 t.test('print writes Spark\'s form', async (t) => {
