@@ -249,6 +249,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.graph.validate();
     this.#state = 'ACTIVE';
     active.add(this);
+    internals.activate(this.program);
     await internals.ready;
     this.#checkNotStopping();
     const { system } = internals.host;
