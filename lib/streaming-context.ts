@@ -164,7 +164,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   /**
    * Starts the program on all threads. Does nothing, with a warning, where it runs already.
    * Throws ContextActive, after which it can be started once the other one has stopped; ContextStopped, NoOutputOperation, CheckpointDirectoryMissing, CheckpointIntervalInvalid,
-   * CheckpointNotPersisted,   * ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
+   * CheckpointNotPersisted, ProgramDiverged, ProgramNotAModule, ContextFailed, after which the context is stopped.
    */
   async start(): Promise<void> {
     if (this.#state === 'ACTIVE') {
@@ -181,7 +181,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       await this.#starting;
     } catch (thrown) {
       await this.#abandon();
-      throw thrown;
+      // A driver that dies meanwhile is what ended it, whatever was asked of it at that moment.
+      throw this.sparkContext.internals.failure ?? thrown;
     }
   }
 
