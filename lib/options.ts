@@ -130,9 +130,14 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   checkpointDirectory: text,
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
   allowMultipleContexts: flag,
-  sparkContext: object,
+  sparkContext: { expected: 'a SparkContext', accepts: isSparkContext },
   print: callable,
 };
+
+/** Not by its class, whose file needs this one. */
+function isSparkContext(value: unknown): boolean {
+  return typeof (value as { readonly internals?: { readonly join?: unknown } } | null)?.internals?.join === 'function';
+}
 
 /** Milliseconds in which what normally takes milliseconds must have happened. */
 const tenMinutesMs = 600_000;

@@ -36,6 +36,7 @@ import { Listeners } from './listeners.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
+import { programUrl } from './program-url.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
 
@@ -115,8 +116,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Loads a program and builds it here; `start` then builds it on every thread and runs it.
-   * `program`: the URL of a module whose default export is the program, or (inline only) the function itself.
-   * Throws ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
+   * `program`: the URL or absolute path of a module whose default export is the program, or (inline only) the function itself.
+   * Throws InvalidArgument, ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
    */
   static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: StreamingOptions<ArgsOf<P>>): Promise<StreamingContext<ExportsOf<P>>> {
     const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions);
@@ -233,9 +234,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (typeof program === 'function' && !inline) {
       throw new MillraceError('ProgramNotAModule', `Expected the URL of a program module, since master ${this.sparkContext.master} has threads of its own; got a function. Put it into a module and give new URL('./program.js', import.meta.url), or use master inline.`);
     }
-    if (typeof program !== 'function') this.#url = String(program);
+    if (typeof program !== 'function') this.#url = programUrl(program);
     if (!inline) checkArgs(args);
-    const build = typeof program === 'function' ? program : await loadProgram(program);
+    const build = typeof program === 'function' ? program : await loadProgram(this.#url as string);
     this.#exports = buildProgram(build, this, this, args) as Exports;
   }
 
