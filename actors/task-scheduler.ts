@@ -13,7 +13,7 @@
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { KnownOutputs, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
 import type { Place } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
+import { cancelJob, describeJob, planJob, readyTasks, taskFailed, taskSucceeded } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { chooseWorker } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
@@ -293,6 +293,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return state;
         case 'cancelProgram':
           cancelJobs(state, message.error, ({ request }) => request.program === message.program, turn);
+          return state;
+        case 'whichJobs':
+          turn.reply(message.replyTo, [...state.jobs.values()].flatMap(({ request, plan }) => (request.program === message.program ? describeJob(plan) : [])));
           return state;
         default:
           return unreachable(message);

@@ -9,8 +9,7 @@ import PQueue from 'p-queue';
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
-import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
-import type { SlicedRdds } from '../protocol/batch.ts';
+import type { SlicedRdds, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
 import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
@@ -39,6 +38,7 @@ import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
+import { advanceTimeout } from './under-way.ts';
 
 export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
 
@@ -471,9 +471,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { system } = this.sparkContext.internals.host;
     const time = await system
       .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
-      .catch((thrown: unknown) => {
+      .catch(async (thrown: unknown) => {
         if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') throw thrown;
-        throw new MillraceError('AdvanceTimeout', `Expected ${batches} batches to be complete within ${advanceTimeoutMs} ms; they are not. Raise advanceTimeoutMs, or see which output still runs.`, { cause: thrown });
+        throw await advanceTimeout({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, cause: thrown });
       });
     await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;
