@@ -3,7 +3,7 @@ export { StreamingContext } from './streaming-context.ts';
 export type { StopOptions, StreamClock, StreamingContextState, StreamingProgram } from './streaming-context.ts';
 export { SparkContext } from './spark-context.ts';
 export type { ThreadDeath } from './spark-context.ts';
-export type { SparkContextOptions, StreamingOptions } from './options.ts';
+export type { OptionsFor, SparkContextOptions, StreamingOptions } from './options.ts';
 export type { ListenerErrors } from './listeners.ts';
 export { DStream, MapWithStateDStream } from './dstream/dstream.ts';
 export type { StateSpec, UpdateStateOptions } from './dstream/state.ts';

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { Logger } from './actor/logger.ts';
+import type { ArgsOf } from './program/exports.ts';
 import type { SparkContext } from './spark-context.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { ClusterOptions } from '../protocol/host.ts';
@@ -79,6 +80,9 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   /** Where `print` writes. Default: process.stdout. */
   readonly print?: (text: string) => void;
 }
+
+/** What `create` takes with a program: `args` are required where the program's second argument is. */
+export type OptionsFor<Program> = StreamingOptions<ArgsOf<Program>> & (undefined extends ArgsOf<Program> ? unknown : { readonly args: ArgsOf<Program> });
 
 interface Rule {
   readonly expected: string;

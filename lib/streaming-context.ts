@@ -24,7 +24,7 @@ import type { TimerHandle } from './base/clock.ts';
 import { RDD } from './rdd/rdd.ts';
 import { printedBatch } from './dstream/print-text.ts';
 import { buildProgram } from './program/build-program.ts';
-import type { ArgsOf, ExportsOf } from './program/exports.ts';
+import type { ExportsOf } from './program/exports.ts';
 import { loadProgram } from './program/load-program.ts';
 import { ProgramBuilder } from './program/program-builder.ts';
 import { wire } from './program/wiring.ts';
@@ -33,7 +33,7 @@ import { ContributionLedger } from './contribution-ledger.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
-import type { CheckedStreamingOptions, StreamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, OptionsFor, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
 import { SparkContext } from './spark-context.ts';
@@ -119,7 +119,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
    * `program`: the URL or absolute path of a module whose default export is the program, or (inline only) the function itself.
    * Throws InvalidArgument, ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
    */
-  static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: StreamingOptions<ArgsOf<P>>): Promise<StreamingContext<ExportsOf<P>>> {
+  static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: OptionsFor<P>): Promise<StreamingContext<ExportsOf<P>>> {
     const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions);
     try {
       await ssc.#build(program, options.args);

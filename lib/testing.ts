@@ -7,7 +7,7 @@
 import type { ThreadDeath } from './spark-context.ts';
 import { StreamingContext } from './streaming-context.ts';
 import type { StreamingProgram } from './streaming-context.ts';
-import type { StreamingOptions } from './options.ts';
+import type { OptionsFor, StreamingOptions } from './options.ts';
 import { DStream } from './dstream/dstream.ts';
 import { PublishedStream } from './dstream/published-stream.ts';
 import type { PublishedBatch } from './dstream/published-stream.ts';
@@ -48,7 +48,7 @@ export interface StreamTest<Exports> {
 export async function startTest<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: TestOptions<ArgsOf<P>> = {}): Promise<StreamTest<ExportsOf<P>>> {
   let printed = '';
   const print = (text: string): void => void (printed += text);
-  const full = { master: 'inline', batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, freezeRecords: true, print, ...options } as StreamingOptions<ArgsOf<P>>;
+  const full = { master: 'inline', batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, freezeRecords: true, print, ...options } as unknown as OptionsFor<P>;
   const ssc = await StreamingContext.create<P>(program, full);
   const collected = new Map<PublishedStream<never>, PublishedBatch<never>[]>();
   const batches: BatchInfo[] = [];
