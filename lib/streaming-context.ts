@@ -38,7 +38,7 @@ import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
-import { advanceTimeout } from './under-way.ts';
+import { advanceFailure } from './under-way.ts';
 
 export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
 
@@ -472,8 +472,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const time = await system
       .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
       .catch(async (thrown: unknown) => {
-        if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') throw thrown;
-        throw await advanceTimeout({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, cause: thrown });
+        throw await advanceFailure({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
       });
     await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;

@@ -22,10 +22,12 @@ interface Advance {
   readonly graph: DStreamGraph;
   readonly batches: number;
   readonly advanceTimeoutMs: number;
-  readonly cause: unknown;
+  readonly thrown: unknown;
 }
 
-export async function advanceTimeout({ system, program, graph, batches, advanceTimeoutMs, cause }: Advance): Promise<MillraceError> {
+/** What an advance that failed with `thrown` is to reject with: where it took too long, an AdvanceTimeout. */
+export async function advanceFailure({ system, program, graph, batches, advanceTimeoutMs, thrown }: Advance): Promise<unknown> {
+  if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') return thrown;
   const silent = (what: string) => (): readonly string[] => [`${what} has not said what it does, within ${answerTimeoutMs} ms`];
   const answers = await Promise.all([
     system
@@ -38,7 +40,7 @@ export async function advanceTimeout({ system, program, graph, batches, advanceT
   return new MillraceError(
     'AdvanceTimeout',
     `Expected ${batches === 1 ? 'the batch' : `${batches} batches`} to be complete within ${advanceTimeoutMs} ms. Under way: ${shown.join('; ')}. Raise advanceTimeoutMs, or see what that waits for.`,
-    { cause, details: { batches, advanceTimeoutMs, underWay } },
+    { cause: thrown, details: { batches, advanceTimeoutMs, underWay } },
   );
 }
 
