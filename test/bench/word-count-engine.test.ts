@@ -13,7 +13,7 @@ t.test('the batches that were complete when the time ended are measured, without
   t.same(afterWarmUp('ours', times(2), 3, 5), [1], 'of 3, the first one is dropped');
 });
 
-t.test('where nothing but the first ones was complete, it says how many there were and what to give', async (t) => {
-  t.throws(() => afterWarmUp('ours', times(5), 15, 5), { message: /^ours: 5 of 15 batches were complete within 5 s, and at least 6 are needed.*--seconds/ });
+t.test('where nothing but the first ones was complete, it says how many there were and what to do', async (t) => {
+  t.throws(() => afterWarmUp('ours', times(5), 15, 5), { message: /^ours: 5 of 15 batches were complete within 5 s, and at least 6 are needed.*--lines/ });
   t.throws(() => afterWarmUp('ours', [], 15, 5), /0 of 15/);
 });
