@@ -223,6 +223,12 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           if (next.held?.output !== message.output) return next;
           return endJob({ ...next, held: null }, null, turn);
         }
+        case 'whatIsUnderWay': {
+          const { running, held, waiting } = state;
+          const job = running?.jobSet.jobs[running.job];
+          turn.reply(message.replyTo, { batch: running?.jobSet.time ?? null, output: job?.output ?? null, held: held !== null, waiting: waiting.length });
+          return state;
+        }
         case 'awaitBatch':
           return answerAwaiting({ ...state, awaiting: [...state.awaiting, { time: message.time, replyTo: message.replyTo }] }, turn);
         default:

@@ -14,19 +14,21 @@ import { programScope, receivedScope } from '../protocol/block.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
-import type { BlockRef, SharedHandle } from '../protocol/rdd.ts';
+import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
 import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
-import type { ListenerEvent } from '../protocol/listener.ts';
+import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
+import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places } from './places.ts';
 
 export interface ReceiverTrackerArgs {
   readonly program: ProgramId;
-  readonly streams: readonly StreamId[];
+  readonly inputs: readonly { readonly stream: StreamId; readonly operator: OperatorPlace }[];
 }
 
 interface Stream {
+  readonly operator: OperatorPlace;
   readonly waiting: { readonly block: BlockRef; readonly records: number }[];
   receiver: ActorRef<ToReceiver> | null;
   host: HostId | null;
@@ -53,9 +55,9 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
   return {
     name: 'receiver-tracker',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, { program, streams }) => ({
+    init: (_turn, { program, inputs }) => ({
       program,
-      streams: new Map(streams.map((stream) => [stream, { waiting: [], receiver: null, host: null }])),
+      streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], receiver: null, host: null }])),
       batches: new Map(),
       flushing: new Map(),
       ending: null,
@@ -68,7 +70,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'receiverStarted': {
           const stream = state.streams.get(message.stream);
           if (stream !== undefined) Object.assign(stream, { receiver: message.receiver, host: message.host });
-          emit(state, turn, { type: 'receiverStarted', info: { stream: message.stream, host: message.host } });
+          emit(state, turn, { type: 'receiverStarted', info: { ...inputOf(state, message.stream), host: message.host } });
           // One that comes back from a failure while the context stops: what it took would be in no batch.
           if (state.endTimeoutMs !== null) {
             if (state.ending !== null) state.ending.left += 1;
@@ -77,15 +79,17 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           return state;
         }
         case 'receiverError': {
-          const { stream, error, willRestart } = message;
-          emit(state, turn, { type: 'receiverError', info: { stream, message: message.message, error, willRestart } });
-          turn.log('warn', `Receiver of stream ${stream}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
+          const { willRestart } = message;
+          const input = inputOf(state, message.stream);
+          const error = message.error === null ? null : withInput(message.error, input.operator);
+          emit(state, turn, { type: 'receiverError', info: { ...input, message: message.message, error, willRestart } });
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
           return state;
         }
         case 'receiverStopped': {
           const stream = state.streams.get(message.stream);
           if (stream !== undefined) stream.receiver = null;
-          emit(state, turn, { type: 'receiverStopped', info: { stream: message.stream, message: message.message } });
+          emit(state, turn, { type: 'receiverStopped', info: { ...inputOf(state, message.stream), message: message.message } });
           return state;
         }
         case 'allocate':
@@ -96,7 +100,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           return forget(state, message.upTo, turn);
         case 'ioHostDown':
           for (const [stream, { host }] of state.streams) {
-            if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { stream, host, records: -1 } });
+            if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, stream), host, records: -1 } });
           }
           return state;
         case 'stopReceivers':
@@ -199,4 +203,21 @@ function onReceiverEnded(state: State, turn: Turning): State {
 
 function emit(state: State, turn: Turning, event: ListenerEvent): void {
   turn.tell(places.listenerBus, { type: 'emit', program: state.program, event });
+}
+
+function inputOf(state: State, stream: StreamId): ReceiverOf {
+  return { stream, operator: state.streams.get(stream)?.operator ?? null };
+}
+
+function nameOf({ stream, operator }: ReceiverOf): string {
+  if (operator === null) return `stream ${stream}`;
+  return `stream ${stream}, ${operator.place === '' ? operator.name : `${operator.name} at ${operator.place}`}`;
+}
+
+/** A receiver knows its stream's number only: which operator that is, its error's details say from here on. */
+function withInput(error: WireError, operator: OperatorPlace | null): WireError {
+  if (operator === null || error.name !== 'MillraceError') return error;
+  const { details } = error.fields;
+  const given = typeof details === 'object' && details !== null ? details : {};
+  return { ...error, fields: { ...error.fields, details: { operator: operator.uid, name: operator.name, place: operator.place, ...given } } };
 }

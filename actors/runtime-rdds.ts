@@ -5,7 +5,7 @@
  * that belonged to the nodes dropped.
  */
 import type { RddContext } from '../lib/rdd/context.ts';
-import { callerPlace } from '../lib/dstream/uid.ts';
+import { callerPlace } from '../lib/base/caller-place.ts';
 import { decodeRecords, encodeRecords } from '../protocol/codec.ts';
 import { programScope, resultScope } from '../protocol/block.ts';
 import type { JobRequest, JobResult } from '../protocol/job.ts';

@@ -13,7 +13,7 @@
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { rddsMade } from '../lib/rdd/job-stage.ts';
 import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
+import { cancelJob, describeJob, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
@@ -335,6 +335,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return state;
         case 'cancelProgram':
           cancelJobs(state, message.error, ({ request }) => request.program === message.program, turn);
+          return state;
+        case 'whichJobs':
+          turn.reply(message.replyTo, [...state.jobs.values()].flatMap(({ request, plan }) => (request.program === message.program ? describeJob(plan) : [])));
           return state;
         default:
           return unreachable(message);

@@ -60,7 +60,7 @@ export function streamingTree(spec: StreamingSpec, { zeroTime, startTime }: Stre
   const { descriptor } = spec;
   const { program, batchIntervalMs: intervalMs } = descriptor;
   const at = programPlaces(program);
-  const trackerArgs: ReceiverTrackerArgs = { program, streams: spec.receivers.map(({ stream }) => stream) };
+  const trackerArgs: ReceiverTrackerArgs = { program, inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })) };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames };
   const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0 };
   const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, advanceTimeoutMs: spec.advanceTimeoutMs };

@@ -6,6 +6,7 @@
  * it back here, since nobody else has ever heard of it.
  */
 import { join } from 'node:path';
+import { freezeDeep } from '../lib/rdd/freeze.ts';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { StateStore } from '../lib/rdd/state/state-store.ts';
 import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
@@ -70,6 +71,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
       written.push(allocated.handle);
       return { view: allocated.view, done: () => allocated.handle };
     },
+    ...(options.freezeRecords ? { freeze: freezeDeep } : {}),
     textChunks: forEachTextChunk,
     alive(records) {
       control.progressed(records);

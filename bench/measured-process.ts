@@ -35,6 +35,8 @@ export interface MeasuredProcess {
   usage(): ProcessUsage | null;
   /** Resolves once `holds`; rejects where the process fails, or after `limitMs`. `what` says what was waited for. */
   until(what: string, holds: () => boolean, limitMs: number): Promise<void>;
+  /** Resolves with true once `holds`, with false after `limitMs`; rejects where the process fails. */
+  reached(holds: () => boolean, limitMs: number): Promise<boolean>;
   /** Ends it in an orderly way, or kills it after `limitMs`. */
   end(limitMs?: number): Promise<void>;
 }
@@ -96,6 +98,12 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
     failure ??= new Error(`${name} ended by itself (${signal ?? `exit code ${code}`}). Its last words:\n${lastErrors.join('\n')}`);
   });
 
+  const reached = async (holds: () => boolean, limitMs: number): Promise<boolean> => {
+    const done = await waitUntil(() => failure !== null || holds(), limitMs);
+    if (failure !== null && !holds()) throw failure;
+    return done;
+  };
+
   return {
     pid: child.pid ?? 0,
     spawnedMs,
@@ -116,10 +124,9 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
     },
     usage: () => usageOf(child.pid ?? 0),
     async until(what, holds, limitMs) {
-      const done = await waitUntil(() => failure !== null || holds(), limitMs);
-      if (failure !== null && !holds()) throw failure;
-      if (!done) throw new Error(`${name}: ${what} did not happen within ${limitMs} ms. Its last words:\n${lastErrors.join('\n')}`);
+      if (!(await reached(holds, limitMs))) throw new Error(`${name}: ${what} did not happen within ${limitMs} ms. Its last words:\n${lastErrors.join('\n')}`);
     },
+    reached,
     async end(limitMs = 30_000) {
       ending = true;
       child.stdin.end();

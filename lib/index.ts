@@ -3,7 +3,7 @@ export { StreamingContext } from './streaming-context.ts';
 export type { StreamClock, StreamingContextState, StreamingProgram } from './streaming-context.ts';
 export { SparkContext } from './spark-context.ts';
 export type { ThreadDeath } from './spark-context.ts';
-export type { SparkContextOptions, StopOptions, StreamingOptions } from './options.ts';
+export type { OptionsFor, SparkContextOptions, StopOptions, StreamingOptions } from './options.ts';
 export type { ListenerErrors } from './listeners.ts';
 export { DStream, MapWithStateDStream } from './dstream/dstream.ts';
 export type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './dstream/state.ts';

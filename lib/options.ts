@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { Logger } from './actor/logger.ts';
+import type { ArgsOf } from './program/exports.ts';
 import type { SparkContext } from './spark-context.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { ClusterOptions } from '../protocol/host.ts';
@@ -42,6 +43,11 @@ export interface SparkContextOptions {
   readonly storageCompression?: 'none' | 'deflate';
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
+  /**
+   * Arrays and plain objects among records are frozen before a function of the program gets them, so that one that changes them fails.
+   * For tests, where it is the default (`startTest`, `testOperation`): it costs time for each record. Default false.
+   */
+  readonly freezeRecords?: boolean;
   /** Seeds back-off's jitter. Default 1. */
   readonly seed?: number;
   /** Where ids come from. Default: nanoid. */
@@ -90,6 +96,9 @@ export interface StopOptions {
   readonly timeoutMs?: number;
 }
 
+/** What `create` takes with a program: `args` are required where the program's second argument is. */
+export type OptionsFor<Program> = StreamingOptions<ArgsOf<Program>> & (undefined extends ArgsOf<Program> ? unknown : { readonly args: ArgsOf<Program> });
+
 interface Rule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
@@ -123,6 +132,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   deadLettersPerTaskMax: whole(0, 65_536),
   storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
+  freezeRecords: flag,
   seed: whole(0),
   ids: callable,
   logger: object,
@@ -141,9 +151,14 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   checkpointDirectory: text,
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
   allowMultipleContexts: flag,
-  sparkContext: object,
+  sparkContext: { expected: 'a SparkContext', accepts: isSparkContext },
   print: callable,
 };
+
+/** Not by its class, whose file needs this one. */
+function isSparkContext(value: unknown): boolean {
+  return typeof (value as { readonly internals?: { readonly join?: unknown } } | null)?.internals?.join === 'function';
+}
 
 /** Milliseconds in which what normally takes milliseconds must have happened. */
 const tenMinutesMs = 600_000;
@@ -173,6 +188,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     storageCompression: given.storageCompression ?? 'none',
     inline,
     codegen: given.codegen ?? true,
+    freezeRecords: given.freezeRecords ?? false,
     seed: given.seed ?? 1,
   };
   if (options.recordBytesMax > slabBytes >> 1) refuse('recordBytesMax', `at most half of slabBytes (${slabBytes >> 1})`, options.recordBytesMax);

@@ -33,6 +33,7 @@ import type { Logger } from './actor/logger.ts';
 import { TaskControl } from './base/task-control.ts';
 import { SystemClock } from './base/clock.ts';
 import type { Clock } from './base/clock.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { clusterOptions } from './options.ts';
 import type { SparkContextOptions } from './options.ts';
 import { LocalFunctions } from './program/local-functions.ts';
@@ -158,6 +159,8 @@ export class ClusterInternals {
   readonly #members = new Map<ProgramId, ClusterMember>();
   readonly #launcher: HostLauncher;
   readonly #threads: ThreadLauncher | null;
+  /** Inline, where no thread holds the process. Null also in the simulator. */
+  readonly #alive: KeepAlive<ProgramId> | null;
   readonly #driver: LaunchedHost;
   #programs = 0;
   #closing = false;
@@ -177,6 +180,7 @@ export class ClusterInternals {
     const { system } = this.host;
     system.spawn('/app/log', appLog(logger), undefined, { cell: places.appLog.cell });
     system.spawn('/app/listeners', appListeners((program, event) => this.#emit(program, event)), undefined, { cell: places.appListeners.cell });
+    this.#alive = options.inline && runtime === null ? new KeepAlive<ProgramId>() : null;
     if (options.inline) {
       this.local = new LocalFunctions();
       this.#threads = null;
@@ -209,7 +213,13 @@ export class ClusterInternals {
     return program;
   }
 
+  /** The program runs from now on, until it leaves. */
+  activate(program: ProgramId): void {
+    this.#alive?.hold(program);
+  }
+
   leave(program: ProgramId): void {
+    this.#alive?.release(program);
     this.#members.delete(program);
     this.built.delete(program);
   }
@@ -220,6 +230,7 @@ export class ClusterInternals {
   }
 
   setRef(ref: boolean): void {
+    this.#alive?.setRef(ref);
     this.#threads?.setRef(ref);
   }
 

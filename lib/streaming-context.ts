@@ -8,9 +8,8 @@
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
-import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
-import type { SlicedRdds } from '../protocol/batch.ts';
-import { decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
+import type { SlicedRdds, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
+import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
 import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
@@ -24,7 +23,7 @@ import type { TimerHandle } from './base/clock.ts';
 import { RDD } from './rdd/rdd.ts';
 import { printedBatch } from './dstream/print-text.ts';
 import { buildProgram } from './program/build-program.ts';
-import type { ArgsOf, ExportsOf } from './program/exports.ts';
+import type { ExportsOf } from './program/exports.ts';
 import { loadProgram } from './program/load-program.ts';
 import { ProgramBuilder } from './program/program-builder.ts';
 import { wire } from './program/wiring.ts';
@@ -34,10 +33,12 @@ import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { OutputBodies, outputFailure } from './output-bodies.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
-import type { CheckedStreamingOptions, StopOptions, StreamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, OptionsFor, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
+import { programUrl } from './program-url.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
+import { advanceFailure } from './under-way.ts';
 
 /** Where a context is in its life: never back. */
 export type StreamingContextState = 'INITIALIZED' | 'ACTIVE' | 'STOPPED';
@@ -110,10 +111,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Loads a program and builds it here; `start` then builds it on every thread and runs it.
-   * `program`: the URL of a module whose default export is the program, or (inline only) the function itself.
-   * Throws ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
+   * `program`: the URL or absolute path of a module whose default export is the program, or (inline only) the function itself.
+   * Throws InvalidArgument, ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
    */
-  static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: StreamingOptions<ArgsOf<P>>): Promise<StreamingContext<ExportsOf<P>>> {
+  static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: OptionsFor<P>): Promise<StreamingContext<ExportsOf<P>>> {
     const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions);
     try {
       await ssc.#build(program, options.args);
@@ -177,7 +178,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       await this.#starting;
     } catch (thrown) {
       await this.#abandon();
-      throw thrown;
+      // A driver that dies meanwhile is what ended it, whatever was asked of it at that moment.
+      throw this.sparkContext.internals.failure ?? thrown;
     }
   }
 
@@ -231,9 +233,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (typeof program === 'function' && !inline) {
       throw new MillraceError('ProgramNotAModule', `Expected the URL of a program module, since master ${this.sparkContext.master} has threads of its own; got a function. Put it into a module and give new URL('./program.js', import.meta.url), or use master inline.`);
     }
-    if (typeof program !== 'function') this.#url = String(program);
+    if (typeof program !== 'function') this.#url = programUrl(program);
     if (!inline) checkArgs(args);
-    const build = typeof program === 'function' ? program : await loadProgram(program);
+    const build = typeof program === 'function' ? program : await loadProgram(this.#url as string);
     this.#exports = buildProgram(build, this, this, args) as Exports;
   }
 
@@ -248,6 +250,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.graph.validate();
     this.#state = 'ACTIVE';
     active.add(this);
+    internals.activate(this.program);
     await internals.ready;
     this.#checkNotStopping();
     const { system } = internals.host;
@@ -280,7 +283,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       receiverRestartDelayMs: rest.receiverRestartDelayMs,
       onBatchFailure: rest.onBatchFailure,
       outputNames: this.graph.outputs.map(({ operator }) => operator.name),
-      receivers: this.receiverInputs.map(({ stream, source }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0 })),
+      receivers: this.receiverInputs.map(({ stream, source, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, operator })),
     };
   }
 
@@ -466,9 +469,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { system } = this.sparkContext.internals.host;
     const time = await system
       .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
-      .catch((thrown: unknown) => {
-        if (!(thrown instanceof MillraceError) || thrown.code !== 'AskTimeout') throw thrown;
-        throw new MillraceError('AdvanceTimeout', `Expected ${batches} batches to be complete within ${advanceTimeoutMs} ms; they are not. Raise advanceTimeoutMs, or see which output still runs.`, { cause: thrown });
+      .catch(async (thrown: unknown) => {
+        throw await advanceFailure({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
       });
     await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;

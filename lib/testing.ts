@@ -7,7 +7,7 @@
 import type { ThreadDeath } from './spark-context.ts';
 import { StreamingContext } from './streaming-context.ts';
 import type { StreamingProgram } from './streaming-context.ts';
-import type { StreamingOptions } from './options.ts';
+import type { OptionsFor, StreamingOptions } from './options.ts';
 import { DStream } from './dstream/dstream.ts';
 import { PublishedStream } from './dstream/published-stream.ts';
 import type { PublishedBatch } from './dstream/published-stream.ts';
@@ -42,13 +42,14 @@ export interface StreamTest<Exports> {
 }
 
 /**
- * Starts a program for a test. Default: inline, a manual clock, batches of 1,000 ms, two partitions by default.
+ * Starts a program for a test. Default: inline, a manual clock, batches of 1,000 ms, two partitions by default; records are frozen, so
+ * that a function which changes what it was given fails.
  * With `master: 'local[n]'` the same on threads; the program must then be a module.
  */
 export async function startTest<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: TestOptions<ArgsOf<P>> = {}): Promise<StreamTest<ExportsOf<P>>> {
   let printed = '';
   const print = (text: string): void => void (printed += text);
-  const full = { master: 'inline', batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, print, ...options } as StreamingOptions<ArgsOf<P>>;
+  const full = { master: 'inline', batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, freezeRecords: true, print, ...options } as unknown as OptionsFor<P>;
   const ssc = await StreamingContext.create<P>(program, full);
   const collected = new Map<PublishedStream<never>, PublishedBatch<never>[]>();
   const batches: BatchInfo[] = [];

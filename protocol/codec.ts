@@ -149,7 +149,7 @@ function encode(
   try {
     segments = planSegments(count, plan, { registry, pack, columnBytesMax: segmentColumnBytesMax });
   } catch (error) {
-    throw error instanceof NotPlain ? notSerializable(error, recordsForError(), registry) : error;
+    throw notSerializable(error, recordsForError(), registry);
   }
   let bytes = 0;
   for (const segment of segments) bytes += segmentHeaderBytes + columnBytes(segment.column);
@@ -244,13 +244,16 @@ function allocateHeap(bytes: number): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-function notSerializable(error: NotPlain, records: readonly unknown[], registry: CodecRegistry): MillraceError {
-  const found = findUnserializable(records, registry) ?? { path: '', reason: error.reason, cause: error.cause };
+/** What is to be thrown for `error`, which came while these records were looked at: a getter or a proxy among them may throw anything. */
+function notSerializable(error: unknown, records: readonly unknown[], registry: CodecRegistry): unknown {
+  const isOurs = error instanceof NotPlain;
+  const found = findUnserializable(records, registry) ?? (isOurs ? { index: 0, path: '', reason: error.reason, cause: error.cause } : null);
+  if (found === null) return error;
   return new MillraceError(
     'RecordNotSerializable',
     `Expected records of plain data, but ${found.path === '' ? 'a value' : found.path} ${found.reason}. `
       + 'Use null, undefined, booleans, numbers, bigints, strings, dates, typed arrays, arrays, Maps, Sets and plain objects, '
       + 'or register a codec for the class.',
-    { details: { path: found.path, reason: found.reason }, ...(found.cause === undefined ? {} : { cause: found.cause }) },
+    { details: { path: found.path, reason: found.reason, record: previewOf(records[found.index]) }, ...(found.cause === undefined ? {} : { cause: found.cause }) },
   );
 }

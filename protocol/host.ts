@@ -7,6 +7,7 @@
 import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
 import type { WireError } from './errors.ts';
+import type { OperatorPlace } from './rdd.ts';
 
 export type HostRole = 'driver' | 'io' | 'worker';
 
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly scratchDirectory: string;
   readonly inline: boolean;
   readonly codegen: boolean;
+  /** Tests: records are unchangeable before a user's function gets them. */
+  readonly freezeRecords: boolean;
   readonly seed: number;
 }
 
@@ -122,4 +125,6 @@ export interface ReceiverSource {
   readonly kind: 'socketText' | 'rawSocket' | 'socketDecoder' | 'custom';
   readonly host: string;
   readonly port: number;
+  /** The input in the user's program: its uid, its method and the place of the call. */
+  readonly operator: OperatorPlace;
 }

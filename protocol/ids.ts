@@ -35,9 +35,13 @@ export const asStreamId = (value: number): StreamId => value as StreamId;
 export const asBlockId = (value: string): BlockId => value as BlockId;
 export const asActorPath = (value: string): ActorPath => value as ActorPath;
 
-/** The id of the shuffle that feeds parent number `parent` (0..15) of the RDD `rdd`. */
+/** Parents of one RDD that can be shuffled: the first so many. A shuffle's id has this much room for them. */
+export const shuffleParentsMax = 16;
+
+/** The id of the shuffle that feeds parent number `parent` (0 to shuffleParentsMax - 1) of the RDD `rdd`. */
 export function shuffleIdOf(rdd: RddId, parent: number): ShuffleId {
-  return (rdd * 16 + parent) as ShuffleId;
+  if (parent >= shuffleParentsMax) throw new Error(`A shuffle's id has room for ${shuffleParentsMax} parents; got parent ${parent}, whose id would be another RDD's.`);
+  return (rdd * shuffleParentsMax + parent) as ShuffleId;
 }
 
 /** The id of the `count`th RDD (from 0) that the thread `host` makes. */

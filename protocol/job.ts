@@ -52,8 +52,22 @@ export type ToJobScheduler =
   | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }
   /** A reader on the app's thread has taken a published batch. */
   | { readonly type: 'publishedTaken'; readonly output: number }
+  /** For the message of an advance that took too long. */
+  | { readonly type: 'whatIsUnderWay'; readonly replyTo: ReplyTo<WorkUnderWay> }
   /** Answered when every batch up to `time` is complete. */
   | { readonly type: 'awaitBatch'; readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> };
+
+/** What a job scheduler does at the moment. */
+export interface WorkUnderWay {
+  /** The batch that runs; null: none does. */
+  readonly batch: BatchTime | null;
+  /** The output of it that has begun and not ended. */
+  readonly output: number | null;
+  /** That output is done and waits for the reader of what it has published. */
+  readonly held: boolean;
+  /** Batches in the queue. */
+  readonly waiting: number;
+}
 
 /** A job: one action on one RDD. */
 export interface JobRequest {
@@ -93,6 +107,8 @@ export type ToTaskScheduler =
   | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
   /** The job whose results would go there has taken too long. */
   | { readonly type: 'cancelOutput'; readonly resultScope: Scope; readonly error: WireError }
+  /** For messages: the stages of the program's jobs that are not done, a line for each. */
+  | { readonly type: 'whichJobs'; readonly program: ProgramId; readonly replyTo: ReplyTo<readonly string[]> }
   /** All jobs of a program end with this error. */
   | { readonly type: 'cancelProgram'; readonly program: ProgramId; readonly error: WireError }
   | FromTaskWorker;

@@ -10,6 +10,12 @@ import type { OperatorPlace, RecordPolicy } from './rdd.ts';
 import type { ReplyTo } from './ref.ts';
 import type { WireError } from './errors.ts';
 
+/** The input that a receiver's news is of; `operator` is null for a stream that the program doesn't have. */
+export interface ReceiverOf {
+  readonly stream: StreamId;
+  readonly operator: OperatorPlace | null;
+}
+
 /** Times are wall-clock milliseconds, as Spark's BatchInfo. */
 export interface BatchInfo {
   readonly batchTime: BatchTime;
@@ -52,14 +58,14 @@ export interface ListenerEvents {
   readonly batchSubmitted: BatchInfo;
   readonly batchStarted: BatchInfo;
   readonly batchCompleted: BatchInfo;
-  readonly receiverStarted: { readonly stream: StreamId; readonly host: HostId };
-  readonly receiverError: { readonly stream: StreamId; readonly message: string; readonly error: WireError | null; readonly willRestart: boolean };
-  readonly receiverStopped: { readonly stream: StreamId; readonly message: string };
+  readonly receiverStarted: ReceiverOf & { readonly host: HostId };
+  readonly receiverError: ReceiverOf & { readonly message: string; readonly error: WireError | null; readonly willRestart: boolean };
+  readonly receiverStopped: ReceiverOf & { readonly message: string };
   /** A thread of the runtime has died and another is being started in its place. */
   readonly threadLost: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver'; readonly error: WireError };
   readonly threadStarted: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver' };
   /** Records that had been received but not handed over when a thread died. -1: nobody knows how many. */
-  readonly recordsLost: { readonly stream: StreamId; readonly host: HostId; readonly records: number };
+  readonly recordsLost: ReceiverOf & { readonly host: HostId; readonly records: number };
   /** Records went into the dead-letter stream: of one operator and partition. `error`: the first one's. */
   readonly deadLetters: { readonly operator: OperatorPlace | null; readonly batchTime: BatchTime | null; readonly partition: number; readonly records: number; readonly dropped: number; readonly error: WireError | null };
   /** The driver has given the program up: nothing of it runs any more. */

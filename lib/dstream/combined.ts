@@ -4,6 +4,7 @@
  * Invariant: every parent must give an RDD at a time at which these have one; where one does not, the batch fails with
  * NoRddFromParent. Parents are computed one after another in the order in which they were given.
  */
+import { callError } from '../base/caller-place.ts';
 import { RDD } from '../rdd/rdd.ts';
 import { parallelize } from '../rdd/make.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
@@ -104,15 +105,13 @@ export function cogroupSpec<K, V, W>(left: Pairs<K, V>, right: Pairs<K, W>, part
 /** Throws NoStreams, ContextMismatch or SlideMismatch where these streams can't go together. */
 function checkCombinable(kind: string, parents: readonly DStream<unknown>[]): void {
   const [first, ...others] = parents;
-  if (first === undefined) throw new MillraceError('NoStreams', `${kind} was given no streams. Give at least one.`);
+  if (first === undefined) throw callError('NoStreams', kind, `${kind} was given no streams. Give at least one.`);
   for (const other of others) {
     if (other.graph !== first.graph) {
-      throw new MillraceError('ContextMismatch', `${kind} was given streams of different contexts. Make all of them on the same StreamingContext.`);
+      throw callError('ContextMismatch', kind, `${kind} was given streams of different contexts. Make all of them on the same StreamingContext.`);
     }
     if (other.slideMs !== first.slideMs) {
-      throw new MillraceError('SlideMismatch', `${kind} was given streams with different slide durations: ${first.slideMs} ms (${first.kind}) and ${other.slideMs} ms (${other.kind}). Window them to the same slide first.`, {
-        details: { slidesMs: parents.map((parent) => parent.slideMs) },
-      });
+      throw callError('SlideMismatch', kind, `${kind} was given streams with different slide durations: ${first.slideMs} ms (${first.kind}) and ${other.slideMs} ms (${other.kind}). Window them to the same slide first.`, { slidesMs: parents.map((parent) => parent.slideMs) });
     }
   }
 }

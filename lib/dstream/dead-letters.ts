@@ -14,6 +14,7 @@ import type { WireError } from '../../protocol/errors.ts';
 import { decodeRecord } from '../../protocol/codec.ts';
 import { PublishedStream } from './published-stream.ts';
 
+/** A record that made a function throw and was left out (`onError: 'deadLetter'`): what it was, where and why. */
 export interface DeadLetter {
   /** What the function was given (mapValues: the whole pair). A text that shows its beginning, where `isPreview`. */
   readonly record: unknown;
@@ -29,6 +30,7 @@ export interface DeadLetter {
   readonly error: WireError;
 }
 
+/** How many dead letters may wait for their reader. */
 export interface DeadLetterOptions {
   /** How many elements may wait for the reader. Default 1,024. */
   readonly bound?: number;
@@ -36,6 +38,7 @@ export interface DeadLetterOptions {
 
 const boundDefault = 1_024;
 
+/** The program's dead letters, read by the app with `for await`; where nobody reads, the oldest are dropped and counted. */
 export class DeadLetterStream extends PublishedStream<DeadLetter> {
   #unreported = 0;
 

@@ -10,7 +10,8 @@ import type { RecordOptions } from '../rdd/record-options.ts';
 import { policyOf } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
-import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { checkCount, checkDuration, checkFunction } from './arguments.ts';
 import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
@@ -260,7 +261,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Writes the first `num` records of every batch to standard output, under its time. */
   print(num = 10): void {
-    if (!Number.isSafeInteger(num) || num < 0) throw new MillraceError('InvalidArgument', `print expects a number of records, 0 or more, and got ${previewOf(num)}.`);
+    if (!Number.isSafeInteger(num) || num < 0) throw callError('InvalidArgument', 'print', `print expects a number of records, 0 or more, and got ${previewOf(num)}.`);
     this.graph.addOutput(this, 'print', { kind: 'print', limit: num });
   }
 

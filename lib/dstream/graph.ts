@@ -12,6 +12,7 @@ import type { Fingerprint } from '../../protocol/host.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { callError, callerPlace } from '../base/caller-place.ts';
 import { checkDuration, checkText } from './arguments.ts';
 import { validateCheckpoints } from './checkpoint-rules.ts';
 import type { DStream } from './dstream.ts';
@@ -21,7 +22,6 @@ import { andThen, inOrder, isPromise } from './generated.ts';
 import type { Eventually } from './generated.ts';
 import { jobOf } from './output.ts';
 import type { GeneratedJob, OutputKind, OutputOperation } from './output.ts';
-import { callerPlace } from './uid.ts';
 
 export type GraphPhase = 'building' | 'sealed' | 'started' | 'stopped';
 
@@ -116,7 +116,7 @@ export class DStreamGraph {
     this.checkBuilding('uid');
     const owner = this.#uids.get(id);
     if (owner !== undefined && owner !== stream) {
-      throw new MillraceError('DuplicateUid', `Two operators have the uid ${JSON.stringify(id)}: ${nameOf(owner)} and ${nameOf(stream)}. Give each a uid of its own.`);
+      throw callError('DuplicateUid', 'uid', `Two operators have the uid ${JSON.stringify(id)}: ${nameOf(owner)} and ${nameOf(stream)}. Give each a uid of its own.`);
     }
     // A stream that is named anew gives its old name free.
     for (const [other, holder] of this.#uids) if (holder === stream) this.#uids.delete(other);
@@ -129,7 +129,7 @@ export class DStreamGraph {
     this.checkBuilding('remember');
     checkDuration('remember', 'the duration', durationMs);
     if (this.#rememberMs !== null) {
-      throw new MillraceError('RememberAlreadySet', `The remember duration is already set to ${this.#rememberMs} ms and can't be set again, to ${durationMs} ms. Call remember() once.`);
+      throw callError('RememberAlreadySet', 'remember', `The remember duration is already set to ${this.#rememberMs} ms and can't be set again, to ${durationMs} ms. Call remember() once.`);
     }
     this.#rememberMs = durationMs;
   }
@@ -271,9 +271,9 @@ export class DStreamGraph {
         return;
       case 'sealed':
       case 'started':
-        throw new MillraceError('ContextAlreadyStarted', `${what} can't be added after the program's function has returned: streams, operations and outputs are made while the graph is built.`);
+        throw callError('ContextAlreadyStarted', what, `${what} can't be added after the program's function has returned: streams, operations and outputs are made while the graph is built.`);
       case 'stopped':
-        throw new MillraceError('ContextStopped', `${what} can't be added: the context has been stopped. Make a new one.`);
+        throw callError('ContextStopped', what, `${what} can't be added: the context has been stopped. Make a new one.`);
     }
   }
 }

@@ -8,6 +8,7 @@ import type { RDD } from '../rdd/rdd.ts';
 import { blocksRdd } from '../rdd/make.ts';
 import type { StorageLevel } from '../rdd/storage-level.ts';
 import type { StreamId } from '../../protocol/ids.ts';
+import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { BatchEnvironment } from './environment.ts';
 import { DStream } from './dstream.ts';
@@ -50,6 +51,7 @@ export interface ReceiverInput {
   readonly source: ReceiverSource;
   /** Null for a custom receiver: it says so itself when it is made. */
   readonly storage: StorageLevel | null;
+  readonly operator: OperatorPlace;
 }
 
 /** Its RDD holds the blocks that the tracker allocated to the batch, one partition each; no records where there were none. */
@@ -67,7 +69,7 @@ export class ReceiverInputDStream<T> extends InputDStream<T> {
   }
 
   get receiverInput(): ReceiverInput {
-    return { stream: this.streamId, source: this.source, storage: this.receivedLevel };
+    return { stream: this.streamId, source: this.source, storage: this.receivedLevel, operator: this.operator };
   }
 
   protected override compute(time: BatchTime, env: BatchEnvironment): RDD<T> {

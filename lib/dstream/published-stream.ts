@@ -11,6 +11,7 @@
  * The object is made while the program is built, on every thread; only the app's is delivered to.
  */
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 
 /** How batches wait for the reader of a published stream. */
@@ -49,8 +50,8 @@ export class PublishedStream<T> implements AsyncIterable<PublishedBatch<T>> {
 
   constructor(output: number, options: PublishOptions = {}) {
     const { bound = boundDefault, mode = 'hold' } = options;
-    if (!Number.isSafeInteger(bound) || bound < 1) throw new MillraceError('InvalidArgument', `publish expects bound to be a whole number of 1 or more, and got ${previewOf(bound)}.`);
-    if (mode !== 'hold' && mode !== 'latest') throw new MillraceError('InvalidArgument', `publish expects mode to be 'hold' or 'latest', and got ${previewOf(mode)}.`);
+    if (!Number.isSafeInteger(bound) || bound < 1) throw callError('InvalidArgument', 'publish', `publish expects bound to be a whole number of 1 or more, and got ${previewOf(bound)}.`);
+    if (mode !== 'hold' && mode !== 'latest') throw callError('InvalidArgument', 'publish', `publish expects mode to be 'hold' or 'latest', and got ${previewOf(mode)}.`);
     this.output = output;
     this.bound = bound;
     this.mode = mode;

@@ -7,6 +7,7 @@
  *   app: push(records) --(records as bytes)--> driver: [ rdd | rdd | rdd ] --> compute of the stream
  *                                                oldest            newest
  */
+import { callError } from '../base/caller-place.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import { checkCount } from './arguments.ts';
@@ -34,7 +35,7 @@ export class RddQueue<T> {
 
   /** On the app: one RDD of these records, cut evenly into partitions (default parallelism). Settles when the driver has it. */
   push(records: readonly T[], partitions?: number): Promise<void> {
-    if (!Array.isArray(records)) return Promise.reject(new MillraceError('InvalidArgument', `push expects an array of records, and got ${previewOf(records)}.`));
+    if (!Array.isArray(records)) return Promise.reject(callError('InvalidArgument', 'push', `push expects an array of records, and got ${previewOf(records)}.`));
     return this.pushPartitions(cutEvenly(records, checkCount('push', 'partitions', partitions) ?? this.#defaultPartitions));
   }
 

@@ -8,9 +8,10 @@
  *              |       |        |       |
  *   state:    s1 ---> s2 ---> s3 ---> s4         s1 also of the initial state, where one is given
  */
-import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import type { FunctionRef, PartitionerSpec, StateUpdate } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { callError } from '../base/caller-place.ts';
 import { hashPartitioner } from '../rdd/partitioner.ts';
 import { RDD } from '../rdd/rdd.ts';
 import { emittedOf, laidOut, stateRdd } from '../rdd/state-rdd.ts';
@@ -70,7 +71,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
   const method = 'updateStateByKey';
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
-  if (!['plain', 'time', 'iterator'].includes(variant)) throw new MillraceError('InvalidArgument', `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
+  if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
   const start = checkInitial(method, initial);
   const partitioner = partitionerOf(parent, partitions);
   return {
@@ -98,7 +99,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
 /** The state itself: pairs [key, state]. What the function emits is the stream of `emittedSpec`. */
 export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<K, V, S, E>): OperatorSpec<[K, S]> {
   const method = 'mapWithState';
-  if (typeof spec !== 'object' || spec === null) throw new MillraceError('InvalidArgument', `${method} expects { fn, timeoutMs?, initial?, partitions? }, and got ${previewOf(spec)}.`);
+  if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions? }, and got ${previewOf(spec)}.`);
   const { fn, partitions, timeoutMs, initial } = spec;
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
@@ -185,5 +186,5 @@ export function partitionerOf<T>(parent: DStream<T>, partitions: number | undefi
 function checkInitial(method: string, initial: unknown): PairRdd | null {
   if (initial === undefined || initial === null) return null;
   if (initial instanceof RDD) return initial as PairRdd;
-  throw new MillraceError('InvalidArgument', `${method} expects initial to be an RDD of pairs, and got ${previewOf(initial)}. Make one while the program is built: ssc.sc.parallelize(pairs).`);
+  throw callError('InvalidArgument', method, `${method} expects initial to be an RDD of pairs, and got ${previewOf(initial)}. Make one while the program is built: ssc.sc.parallelize(pairs).`);
 }

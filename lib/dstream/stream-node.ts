@@ -8,6 +8,7 @@
  *            |        |         |         |            t - rememberMs or older
  *   RDDs:   none     rdd       rdd      (asked for next)
  */
+import { callError, callerPlace } from '../base/caller-place.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import type { StorageLevel } from '../rdd/storage-level.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
@@ -23,7 +24,7 @@ import type { Eventually } from './generated.ts';
 import type { DStreamGraph } from './graph.ts';
 import { operatorError } from './operator-error.ts';
 import type { Generated, OperatorSpec } from './operator-spec.ts';
-import { callerPlace, derivedUid } from './uid.ts';
+import { derivedUid } from './uid.ts';
 
 /** Spark's least default checkpoint interval. */
 const checkpointMsLeast = 10_000;
@@ -74,7 +75,7 @@ export class StreamNode<T> {
 
   /** Gives the operator a name of its own, which a checkpoint keeps it by. Throws DuplicateUid, InvalidArgument. */
   uid(id: string): this {
-    if (typeof id !== 'string' || id === '') throw new MillraceError('InvalidArgument', `uid expects a text that is not empty, and got ${previewOf(id)}.`);
+    if (typeof id !== 'string' || id === '') throw callError('InvalidArgument', 'uid', `uid expects a text that is not empty, and got ${previewOf(id)}.`);
     this.graph.claimUid(id, this as unknown as DStream<unknown>);
     this.#explicitUid = id;
     return this;
@@ -280,7 +281,7 @@ export class StreamNode<T> {
 
   #checkNotStarted(setting: string): void {
     if (this.graph.zeroTime !== null || this.graph.phase === 'stopped') {
-      throw new MillraceError('CannotChangeAfterStart', `The ${setting} of a stream can't change after the context has started: set it on ${this.kind} while the graph is built.`);
+      throw callError('CannotChangeAfterStart', this.kind, `The ${setting} of a stream can't change after the context has started: set it on ${this.kind} while the graph is built.`);
     }
   }
 }

@@ -14,7 +14,8 @@
 import type { RDD } from '../rdd/rdd.ts';
 import { unionRdds } from '../rdd/make.ts';
 import { StorageLevel } from '../rdd/storage-level.ts';
-import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import { isMultipleOf } from '../../protocol/time.ts';
 import { checkDuration } from './arguments.ts';
 import type { DStream } from './dstream.ts';
@@ -37,13 +38,14 @@ export interface WindowDurations {
  */
 export function windowDurations(method: string, parent: { readonly kind: string; readonly slideMs: number }, windowMs: number, slideMs: number = parent.slideMs): WindowDurations {
   if (!Number.isSafeInteger(windowMs) || windowMs < 0) {
-    throw new MillraceError('InvalidArgument', `${method} expects the window's length to be a whole number of milliseconds, 0 or more, and got ${previewOf(windowMs)}.`);
+    throw callError('InvalidArgument', method, `${method} expects the window's length to be a whole number of milliseconds, 0 or more, and got ${previewOf(windowMs)}.`);
   }
   checkDuration(method, 'the slide', slideMs);
   for (const [name, durationMs] of [['length', windowMs], ['slide', slideMs]] as const) {
     if (isMultipleOf(durationMs, parent.slideMs)) continue;
-    throw new MillraceError('WindowNotMultiple', `${method} was given a window whose ${name} (${durationMs} ms) is no multiple of the slide duration of its parent ${parent.kind} (${parent.slideMs} ms). Give a whole multiple of ${parent.slideMs} ms.`, {
-      details: { [name === 'length' ? 'windowMs' : 'slideMs']: durationMs, parentSlideMs: parent.slideMs },
+    throw callError('WindowNotMultiple', method, `${method} was given a window whose ${name} (${durationMs} ms) is no multiple of the slide duration of its parent ${parent.kind} (${parent.slideMs} ms). Give a whole multiple of ${parent.slideMs} ms.`, {
+      [name === 'length' ? 'windowMs' : 'slideMs']: durationMs,
+      parentSlideMs: parent.slideMs,
     });
   }
   return { windowMs, slideMs };

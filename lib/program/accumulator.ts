@@ -8,35 +8,46 @@
  *   worker: add, add, add --> scope --(with the task's report)--> driver --> app: ledger --> absorb / setAside --> value
  */
 import type { RunningFunction } from '../rdd/function-scope.ts';
+import { previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 
+const sum = (a: number, b: number): number => a + b;
+
+/** A value that tasks add to and the app reads: each piece of work counts once, however often it is done. */
 export class Accumulator<A> {
   /** Place among the program's accumulators. */
   readonly index: number;
   readonly name: string;
   readonly #merge: (a: A, b: A) => A;
   readonly #running: RunningFunction;
+  readonly #sums: boolean;
   #total: A;
   /** Of work that was not done to its end, by the work's key: replaced when it has been. */
   readonly #aside = new Map<string, A>();
 
-  constructor(index: number, name: string, initial: A, merge: (a: A, b: A) => A, running: RunningFunction = { scope: null }) {
+  /** Without `merge` numbers are added up, and `initial` is one. */
+  constructor(index: number, name: string, initial: A, merge?: (a: A, b: A) => A, running: RunningFunction = { scope: null }) {
     this.index = index;
     this.name = name;
     this.#total = initial;
-    this.#merge = merge;
+    this.#sums = merge === undefined;
+    this.#merge = merge ?? (sum as unknown as (a: A, b: A) => A);
     this.#running = running;
   }
 
-  /** In a function that runs in a task: counted once, when the task has succeeded. On the app: counted at once. */
+  /** In a function that runs in a task: counted once, when the task has succeeded. On the app: counted at once. Throws InvalidArgument where a number is wanted and none came. */
   add(value: A): void {
+    if (this.#sums && typeof value !== 'number') {
+      throw callError('InvalidArgument', 'add', `add expects a number, as ${this.name} adds numbers up, and got ${previewOf(value)}. Give accumulator a function that merges two values of another kind.`);
+    }
     const { scope } = this.#running;
     if (scope === null) {
       this.#total = this.#merge(this.#total, value);
       return;
     }
-    const sum = scope.sums[this.index];
-    if (sum === undefined) scope.sums[this.index] = { value };
-    else sum.value = this.#merge(sum.value as A, value);
+    const contribution = scope.sums[this.index];
+    if (contribution === undefined) scope.sums[this.index] = { value };
+    else contribution.value = this.#merge(contribution.value as A, value);
   }
 
   /** On the app: the total of all tasks that have succeeded so far. On a worker: the initial value. */

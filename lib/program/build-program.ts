@@ -5,6 +5,7 @@
  * cause as it was thrown. After it has returned, the graph and the function table are sealed.
  */
 import { MillraceError } from '../../protocol/errors.ts';
+import { placeOfError } from '../base/caller-place.ts';
 import { isPromise } from '../dstream/generated.ts';
 import { checkExports } from './exports.ts';
 import type { ProgramBuilder } from './program-builder.ts';
@@ -19,7 +20,7 @@ export function buildProgram(program: Function, ssc: object, builder: ProgramBui
     returned = (program as (ssc: object, args: unknown) => unknown)(ssc, args);
   } catch (thrown) {
     const said = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new MillraceError('ProgramThrew', `The program's function threw while the graph was built: ${said}`, { cause: thrown });
+    throw new MillraceError('ProgramThrew', `The program's function threw while the graph was built: ${said}`, { cause: thrown, details: placeOfError(thrown) });
   }
   if (isPromise(returned)) {
     // Whatever comes of the promise is not looked at; without this its failure would be an unhandled rejection.

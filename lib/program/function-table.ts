@@ -9,6 +9,7 @@
 import { MillraceError } from '../../protocol/errors.ts';
 import type { ProgramId } from '../../protocol/ids.ts';
 import type { FunctionRef } from '../../protocol/rdd.ts';
+import { callError } from '../base/caller-place.ts';
 import { hashFunction, hashText } from '../dstream/uid.ts';
 import type { LocalFunctions } from './local-functions.ts';
 import type { TransformScope } from './transform-scope.ts';
@@ -91,9 +92,9 @@ function refuseAsync(fn: Function, role: string, where: string): void {
 
 function tooLate(fn: Function, role: string): MillraceError {
   const name = fn.name === '' ? 'a function' : `the function ${fn.name}`;
-  return new MillraceError(
+  return callError(
     'FunctionMadeTooLate',
+    role,
     `${role} was given ${name} that was made after the graph was built, so the workers don't have it. Make it while the graph is built, outside of the foreachRDD body: const f = ssc.task(${fn.name === '' ? '(record) => …' : fn.name}); then give f to ${role}.`,
-    { details: { name: role } },
   );
 }

@@ -7,6 +7,7 @@
 import type { ProgramId } from '../../protocol/ids.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { callerPlace } from '../base/caller-place.ts';
 import { checkFunction, checkPort, checkText } from '../dstream/arguments.ts';
 import { BatchesInputDStream } from '../dstream/batches-input.ts';
 import { transformSpec, unionSpec } from '../dstream/combined.ts';
@@ -22,7 +23,7 @@ import type { ReceiverInput, StreamDecoder } from '../dstream/input.ts';
 import { QueueInputDStream } from '../dstream/queue-input.ts';
 import { RddQueue } from '../dstream/rdd-queue.ts';
 import type { Receiver } from '../dstream/receiver.ts';
-import { callerPlace, hashText, stableText } from '../dstream/uid.ts';
+import { hashText, stableText } from '../dstream/uid.ts';
 import type { Fingerprint } from '../../protocol/host.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import { StorageLevel } from '../rdd/storage-level.ts';
@@ -60,6 +61,7 @@ export class ProgramBuilder {
   readonly sc: ProgramSparkContext;
   /** @internal */
   readonly queues: RddQueue<unknown>[] = [];
+  /** @internal */
   readonly deadLetterStreams: DeadLetterStream[] = [];
 
   constructor(options: ProgramOptions) {

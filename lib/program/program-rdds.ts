@@ -22,7 +22,7 @@ import type { BatchTime } from '../../protocol/time.ts';
 import type { GraphHost } from '../dstream/environment.ts';
 import { guarded } from '../dstream/generated.ts';
 import type { Eventually } from '../dstream/generated.ts';
-import { callerPlace } from '../dstream/uid.ts';
+import { callerPlace } from '../base/caller-place.ts';
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import { settled } from '../rdd/state-rdd.ts';

@@ -4,7 +4,7 @@
  * Invariant: what is made while the graph is built is made alike on every thread. Records of `parallelize` stay where they
  * are until the driver first needs them.
  */
-import { MillraceError } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import { checkText } from '../dstream/arguments.ts';
 import type { RunningFunction } from '../rdd/function-scope.ts';
 import { emptyRdd, parallelize, textFileRdd, unionRdds } from '../rdd/make.ts';
@@ -71,11 +71,10 @@ export class ProgramSparkContext {
   accumulator<A>(initial: A, merge?: (a: A, b: A) => A, name?: string): Accumulator<A> {
     this.#checkBuilding('accumulator');
     if (merge === undefined && typeof initial !== 'number') {
-      throw new MillraceError('InvalidArgument', 'accumulator expects a function that merges two values, unless the initial value is a number.');
+      throw callError('InvalidArgument', 'accumulator', 'accumulator expects a function that merges two values, unless the initial value is a number.');
     }
     const index = this.accumulators.length;
-    const sum = (a: number, b: number): number => a + b;
-    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge ?? (sum as unknown as (a: A, b: A) => A), this.running);
+    const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge, this.running);
     this.accumulators.push(accumulator as unknown as Accumulator<unknown>);
     return accumulator;
   }

@@ -8,6 +8,7 @@ import type { Sink } from '../../protocol/rdd.ts';
 import type { TaskOutput } from '../../protocol/task.ts';
 import { decodeRecord, encodeRecord } from '../../protocol/codec.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import { compareKeys, partitionOf } from '../base/key.ts';
 import { reduceByKey, withValues } from './pair-combine.ts';
 import type { RDD } from './rdd.ts';
@@ -114,7 +115,7 @@ export function foreachPartition<T>(rdd: Rdd, f: (records: Iterable<T>, context:
 export function save(rdd: Rdd, kind: 'saveText' | 'saveObjects', directory: string, overwrite: boolean, method: string): Promise<void> {
   return act(rdd, method, async () => {
     if (typeof directory !== 'string' || directory === '') {
-      throw new MillraceError('InvalidArgument', `${method}: directory must be a path, got ${previewOf(directory)}.`, { details: { method, argument: 'directory' } });
+      throw callError('InvalidArgument', method, `${method}: directory must be a path, got ${previewOf(directory)}.`, { method, argument: 'directory' });
     }
     await rdd.context.claimDirectory?.(directory, overwrite);
     await rdd.context.runJob(rdd.id, null, { kind, directory });

@@ -10,6 +10,7 @@
  *   blocks:    RddId     -> [partition]     -> block
  */
 import type { BlockRef, BucketRef } from '../../protocol/rdd.ts';
+import { shuffleParentsMax } from '../../protocol/ids.ts';
 import type { RddId, ShuffleId } from '../../protocol/ids.ts';
 import { StateBook } from './state/state-book.ts';
 
@@ -194,9 +195,6 @@ export class KnownOutputs {
     return places;
   }
 }
-
-/** Parents of one RDD that can be shuffled: `shuffleIdOf` leaves this much room. */
-const shuffleParentsMax = 16;
 
 /** The RDD that reads the shuffle. */
 export function rddOfShuffle(shuffle: ShuffleId): RddId {

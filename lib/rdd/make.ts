@@ -4,7 +4,8 @@
  * Invariant: how records are cut into partitions depends on the arguments alone.
  */
 import type { BlockRef } from '../../protocol/rdd.ts';
-import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import type { RddContext } from './context.ts';
 import type { RecordHint } from './rdd.ts';
 import { RDD } from './rdd.ts';
@@ -14,7 +15,7 @@ import { defineNode, wholeNumber } from './rdd-base.ts';
 export function parallelize<T extends RecordHint>(context: RddContext, records: Iterable<T>, numPartitions: number = context.defaultParallelism): RDD<T> {
   const count = wholeNumber(numPartitions, 1, 'parallelize', 'numPartitions');
   if (records === null || records === undefined || typeof records[Symbol.iterator] !== 'function') {
-    throw new MillraceError('InvalidArgument', `parallelize: records must be an array or another iterable, got ${previewOf(records)}.`, { details: { argument: 'records' } });
+    throw callError('InvalidArgument', 'parallelize', `parallelize: records must be an array or another iterable, got ${previewOf(records)}.`, { argument: 'records' });
   }
   const all = Array.isArray(records) ? (records as readonly T[]) : [...records];
   const cut = (partition: number): number => Math.floor((partition * all.length) / count);

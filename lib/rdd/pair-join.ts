@@ -2,9 +2,10 @@
  * Pair operators with several parents: cogroup, and the joins made of it.
  *
  * Invariant: parent i is read directly (`shuffles[i]` null) where it is laid out by the result's partitioner already. Join
- * results keep that partitioner, since they keep the keys.
+ * results keep that partitioner, since they keep the keys. Parents beyond `shuffleParentsMax` must be read directly.
  */
-import { shuffleIdOf } from '../../protocol/ids.ts';
+import { shuffleIdOf, shuffleParentsMax } from '../../protocol/ids.ts';
+import { callError } from '../base/caller-place.ts';
 import { withValues } from './pair-combine.ts';
 import type { Partitioning } from './partitioner.ts';
 import { defaultPartitioner, hashPartitioner, samePartitioner } from './partitioner.ts';
@@ -20,9 +21,13 @@ export function cogroup<K>(first: Pairs<K, unknown>, others: readonly Pairs<K, u
   const spec = partitioning === undefined
     ? defaultPartitioner(first.context.defaultParallelism, parents.map((parent) => parent.node))
     : partitionerFor(partitioning, method);
+  const direct = parents.map((parent) => samePartitioner(parent.partitioner, spec));
+  if (direct.lastIndexOf(false) >= shuffleParentsMax) {
+    throw callError('InvalidArgument', method, `${method}: only the first ${shuffleParentsMax} RDDs can be shuffled, and number ${direct.lastIndexOf(false) + 1} of ${parents.length} would have to be. Lay the RDDs out alike before, by partitionBy, or cogroup them in steps.`, { rdds: parents.length, shuffleParentsMax });
+  }
   return first.derive(method, (id) => ({
     kind: 'coGrouped', parents: parents.map((parent) => parent.id), partitions: spec.partitions, partitioner: spec, spec,
-    shuffles: parents.map((parent, index) => (samePartitioner(parent.partitioner, spec) ? null : shuffleIdOf(id, index))),
+    shuffles: direct.map((isDirect, index) => (isDirect ? null : shuffleIdOf(id, index))),
   }));
 }
 

@@ -48,7 +48,7 @@ export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partit
     }
   };
   return pieceOf('array', (feed) => {
-    const input = new PartitionRecords(records());
+    const input = new PartitionRecords(run.frozen(records()));
     scope = run.nodeScope(node, partition, undefined);
     const result = guarded(() => (node.withIndex ? fn(partition, input, run.context) : fn(input, run.context)));
     if (Array.isArray(result)) {

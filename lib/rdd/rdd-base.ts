@@ -5,8 +5,9 @@
  */
 import type { FunctionRef, PartitionerSpec, RddNode } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
-import { MillraceError, previewOf } from '../../protocol/errors.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import { encodeRecord } from '../../protocol/codec.ts';
+import { callError } from '../base/caller-place.ts';
 import type { RddContext } from './context.ts';
 import type { Partitioning } from './partitioner.ts';
 import { hashPartitioner } from './partitioner.ts';
@@ -41,7 +42,7 @@ export function encodedValue(value: unknown): Uint8Array {
 /** Throws InvalidArgument unless `fn` is a function; gives its reference. */
 export function userFunction(context: RddContext, fn: unknown, method: string, argument = 'f'): FunctionRef {
   if (typeof fn !== 'function') {
-    throw new MillraceError('InvalidArgument', `${method}: ${argument} must be a function, got ${previewOf(fn)}.`, { details: { method, argument } });
+    throw callError('InvalidArgument', method, `${method}: ${argument} must be a function, got ${previewOf(fn)}.`, { method, argument });
   }
   return context.functionRef(fn as (...args: never[]) => unknown, method);
 }
@@ -49,14 +50,14 @@ export function userFunction(context: RddContext, fn: unknown, method: string, a
 /** Throws InvalidArgument unless `value` is a whole number of at least `least`. */
 export function wholeNumber(value: unknown, least: number, method: string, argument: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
-  throw new MillraceError('InvalidArgument', `${method}: ${argument} must be a whole number of ${least} or more, got ${previewOf(value)}.`, { details: { method, argument, value: previewOf(value) } });
+  throw callError('InvalidArgument', method, `${method}: ${argument} must be a whole number of ${least} or more, got ${previewOf(value)}.`, { method, argument, value: previewOf(value) });
 }
 
 /** The spec that a `Partitioning` argument means. A number is that many hash partitions, at least one. */
 export function partitionerFor(partitioning: Partitioning, method: string): PartitionerSpec {
   if (typeof partitioning === 'object' && partitioning !== null) {
     if (partitioning.kind === 'hash' || partitioning.kind === 'range') return partitioning;
-    throw new MillraceError('InvalidArgument', `${method}: a keyed operation needs a hash or range partitioner, got ${previewOf(partitioning)}.`, { details: { method } });
+    throw callError('InvalidArgument', method, `${method}: a keyed operation needs a hash or range partitioner, got ${previewOf(partitioning)}.`, { method });
   }
   return hashPartitioner(wholeNumber(partitioning, 1, method, 'numPartitions'));
 }
@@ -69,5 +70,5 @@ interface Placed {
 /** Throws ContextMismatch unless both live on the same context. */
 export function sameContext(a: Placed, b: Placed, method: string): void {
   if (a.context === b.context) return;
-  throw new MillraceError('ContextMismatch', `${method}: both RDDs must be made on the same context; RDD ${a.id} and RDD ${b.id} are of different ones.`);
+  throw callError('ContextMismatch', method, `${method}: both RDDs must be made on the same context; RDD ${a.id} and RDD ${b.id} are of different ones.`);
 }

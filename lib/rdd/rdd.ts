@@ -9,7 +9,7 @@
  */
 import type { PartitionerSpec, RddNode } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
-import { MillraceError } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import * as actions from './actions.ts';
 import type { RddContext } from './context.ts';
 import * as joins from './pair-join.ts';
@@ -265,7 +265,7 @@ export class RDD<T> {
   persist(level: StorageLevel = StorageLevel.MEMORY_ONLY): this {
     const current = this.node.storage;
     if (current !== null && !sameLevel(current, level)) {
-      throw new MillraceError('InvalidArgument', `persist: the storage level of an RDD can't change: it is ${levelName(current)}, got ${levelName(level)}. Call unpersist() first.`);
+      throw callError('InvalidArgument', 'persist', `persist: the storage level of an RDD can't change: it is ${levelName(current)}, got ${levelName(level)}. Call unpersist() first.`);
     }
     if (current === null && !sameLevel(level, StorageLevel.NONE)) this.context.setStorage(this.id, level);
     return this;

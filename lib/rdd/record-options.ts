@@ -9,6 +9,7 @@ import { MillraceError, previewOf } from '../../protocol/errors.ts';
 /** What becomes of a record whose function throws. */
 export type OnError = 'fail' | RecordPolicy;
 
+/** What an operator is told beside its function. */
 export interface RecordOptions {
   /**
    * `fail`: the task fails, and is tried again. `skip`: the record is left out, and counted in `BatchInfo.leftOut`.

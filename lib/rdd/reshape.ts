@@ -6,7 +6,7 @@
  */
 import type { FunctionRef, PartitionerSpec } from '../../protocol/rdd.ts';
 import { shuffleIdOf } from '../../protocol/ids.ts';
-import { MillraceError } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import { cogroup, subtractByKey } from './pair-join.ts';
 import { reduceByKey } from './pair-combine.ts';
 import type { Partitioning } from './partitioner.ts';
@@ -74,7 +74,7 @@ export function zip<T, U>(left: RDD<T>, right: RDD<U>): RDD<[T, U]> {
   const partitions = left.getNumPartitions();
   const others = right.getNumPartitions();
   if (partitions !== others) {
-    throw new MillraceError('InvalidArgument', `zip: both RDDs must have equally many partitions, got ${partitions} and ${others}. Use repartition, or zipWithIndex and join.`, { details: { partitions: [partitions, others] } });
+    throw callError('InvalidArgument', 'zip', `zip: both RDDs must have equally many partitions, got ${partitions} and ${others}. Use repartition, or zipWithIndex and join.`, { partitions: [partitions, others] });
   }
   return left.derive('zip', { kind: 'zip', parents: [left.id, right.id], partitions, partitioner: null });
 }

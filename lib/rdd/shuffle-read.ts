@@ -25,7 +25,7 @@ export function shuffledPieces(run: TaskRun, node: ShuffledNode, partition: numb
   const { aggregator, sort } = node;
   if (!node.narrow && node.spec.kind === 'roundRobin') {
     const input = run.shuffle(node.shuffle, partition);
-    return [pieceOf('array', (feed) => forEachBucket(run, input, decodeRecords, feed))];
+    return [pieceOf('array', (feed) => forEachBucket(run, input, decodeRecords, (records) => feed(run.frozen(records))))];
   }
   // A parent that needed no shuffle has not been combined either.
   const source = (): readonly Piece[] => (node.narrow ? parent() : bucketPieces(run, run.shuffle(node.shuffle, partition)));

@@ -62,7 +62,7 @@ function feedChunks(run: TaskRun, bytes: Uint8Array, feed: (feed: Feed) => boole
 
 function feedRecords(run: TaskRun, blocks: readonly BlockRef[], feed: (feed: Feed) => boolean): void {
   for (const block of blocks) {
-    if (block.place !== null && feed(decodeRecords(run.env.read(block.place)))) return;
+    if (block.place !== null && feed(run.frozen(decodeRecords(run.env.read(block.place))))) return;
   }
 }
 

@@ -45,6 +45,8 @@ export interface TaskEnvironment {
   readonly compress?: (bytes: Uint8Array) => Uint8Array;
   /** Undoes it, for blocks that say that they are compressed. */
   readonly decompress?: (bytes: Uint8Array) => Uint8Array;
+  /** Makes a record unchangeable before a user's function gets it. Without it records are frozen by contract alone. */
+  readonly freeze?: (record: unknown) => void;
   /** The longest line of a text file that is made a string, in bytes. Default: `recordBytesMaxDefault`. */
   readonly recordBytesMax?: number;
 }

@@ -13,6 +13,7 @@ import { MillraceError } from '../../protocol/errors.ts';
 import { asBlockId } from '../../protocol/ids.ts';
 import type { LetterBudget, RunningFunction, ScopeName } from './function-scope.ts';
 import { deadLettersPerTaskMaxDefault, FunctionScope, scopesThatCount } from './function-scope.ts';
+import { onFrozen, takesRecords } from './freeze.ts';
 import type { LoopCache, PairColumns, SinkForm, UserFunction } from './fuse.ts';
 import { sharedLoops } from './fuse.ts';
 import { LoopState } from './loop-state.ts';
@@ -90,6 +91,20 @@ export class TaskRun {
     return this.env.resolve(ref) as UserFunction;
   }
 
+  /** The function of an operator or a sink: where records are frozen, its last argument is one. */
+  resolveOnRecords(ref: FunctionRef): UserFunction {
+    const { freeze } = this.env;
+    const fn = this.resolve(ref);
+    return freeze === undefined ? fn : onFrozen(fn, freeze);
+  }
+
+  /** Freezes records that lie in an array, where they are to be frozen. The array itself is not: it is the task's own. */
+  frozen<R extends readonly unknown[]>(records: R): R {
+    const { freeze } = this.env;
+    if (freeze !== undefined) for (const record of records) freeze(record);
+    return records;
+  }
+
   /** Where the sink's function was given; else the last operator that a user has made. */
   sinkOperator(): OperatorPlace | null {
     const own = this.stage.sink.operator;
@@ -150,7 +165,7 @@ export class TaskRun {
       alive: (records) => this.env.alive(records),
       sink,
       sinkOperator: operator,
-      sinkFns: refs.map((ref) => this.resolve(ref)),
+      sinkFns: refs.map((ref) => (takesRecords(sink) ? this.resolveOnRecords(ref) : this.resolve(ref))),
       sinkScope: scope,
       running: this.#running,
     });
@@ -188,7 +203,8 @@ export class TaskRun {
       records = compute();
       this.#store(node, partition, records);
     }
-    this.#partitions.set(name, records);
+    // Others of this task read the same objects.
+    this.#partitions.set(name, this.frozen(records));
     return records;
   }
 

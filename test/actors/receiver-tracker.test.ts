@@ -5,13 +5,14 @@ import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../../protocol
 import type { ActorRef } from '../../protocol/ref.ts';
 import { asActorPath, asBlockId, asHostId, asProgramId, asStreamId } from '../../protocol/ids.ts';
 import { asBatchTime } from '../../protocol/time.ts';
+import { MillraceError, toWireError } from '../../protocol/errors.ts';
 import { handle } from '../helpers/stub-services.ts';
 import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const [first, second] = [asStreamId(0), asStreamId(1)];
 
 function tracker() {
-  return new Driven(receiverTracker(), { program: asProgramId(0), streams: [first, second] });
+  return new Driven(receiverTracker(), { program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
 }
 
 type Tracker = ReturnType<typeof tracker>;
@@ -94,7 +95,7 @@ t.test('the end of an io thread is told for the streams that it had, and for no 
   s.send(receiverOn(2), receiverOn(3, second));
   s.take();
   s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone') });
-  t.match(s.take('emit').map(({ event }) => event), [{ type: 'recordsLost', info: { stream: second, host: 3 } }]);
+  t.match(s.take('emit').map(({ event }) => event), [{ type: 'recordsLost', info: { stream: second, operator: { name: 'socketTextStream', place: 'two.js:1:1' }, host: 3 } }]);
   t.end();
 });
 
@@ -123,6 +124,24 @@ t.test('without receivers a graceful end is answered at once', (t) => {
   const s = tracker();
   s.send({ type: 'stopReceivers', timeoutMs: 500, replyTo: s.replyTo(1) });
   t.same(s.replies.get(1), { unallocated: 0 });
+  t.end();
+});
+
+/**
+ * Bug: a port that refused was told by the stream's number alone, in the event as in the log, so in a program with several
+ * inputs nobody knew which. Plan: a receiver reports an error of ours and one of the user's, and one with details of its own.
+ */
+t.test('news of a receiver says which input it is of: in the event, in its error and in the log', (t) => {
+  const s = tracker();
+  const error = toWireError(new MillraceError('ConnectionFailed', 'Nobody there.', { details: { port: 1 } }));
+  s.send({ type: 'receiverError', stream: second, message: 'Nobody there.', error, willRestart: true });
+  s.send({ type: 'receiverError', stream: second, message: 'Hm.', error: toWireError(new Error('Hm.')), willRestart: false });
+  const operator = { uid: 'socket-1', name: 'socketTextStream', place: 'two.js:1:1' };
+  const details = { operator: 'socket-1', name: 'socketTextStream', place: 'two.js:1:1', port: 1 };
+  const events = s.take('emit').map(({ event }) => event as { readonly info: object });
+  t.match(events[0]?.info, { stream: second, operator, error: { code: 'ConnectionFailed', fields: { details } } });
+  t.match(events[1]?.info, { stream: second, operator, error: { name: 'Error', fields: {} } });
+  t.equal(s.logs[0], 'warn Receiver of stream 1, socketTextStream at two.js:1:1: Nobody there. It starts again with back-off.');
   t.end();
 });
 

@@ -62,7 +62,7 @@ class Threads {
 
   async create(program: URL, options: Omit<StreamingOptions<object>, 'batchInterval'> & { readonly batchMs: number; readonly on?: SparkContext | undefined }): Promise<StreamingContext> {
     const { batchMs, on, ...rest } = options;
-    const ssc = await StreamingContext.create<(ssc: StreamingContext, args: object) => unknown>(program, {
+    const ssc = await StreamingContext.create<(ssc: StreamingContext, args?: object) => unknown>(program, {
       ...rest, batchInterval: batchMs, sparkContext: on ?? this.#running(), clock: 'manual', onBatchFailure: 'continue', advanceTimeoutMs,
     });
     this.#contexts.add(ssc);

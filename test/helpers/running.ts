@@ -5,7 +5,7 @@
  */
 import { StreamingContext } from '../../lib/streaming-context.ts';
 import type { StreamingProgram } from '../../lib/streaming-context.ts';
-import type { StreamingOptions } from '../../lib/options.ts';
+import type { OptionsFor, StreamingOptions } from '../../lib/options.ts';
 import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
 import type { ArgsOf, ExportsOf } from '../../lib/program/exports.ts';
 import type { ListenerErrors } from '../../lib/listeners.ts';
@@ -26,7 +26,7 @@ export function fixture(name: string): URL {
 /** A context on two worker threads with batches of 50 ms, not yet started. */
 export async function created<P extends StreamingProgram>(t: Test, program: string | URL, options: Partial<StreamingOptions<ArgsOf<P>>> = {}): Promise<StreamingContext<ExportsOf<P>>> {
   const url = typeof program === 'string' ? fixture(program) : program;
-  const full = { master: 'local[2]', batchInterval: 50, blockIntervalMs: 10, receiverRestartDelayMs: 100, logger: silent, print: () => {}, ...options } as StreamingOptions<ArgsOf<P>>;
+  const full = { master: 'local[2]', batchInterval: 50, blockIntervalMs: 10, receiverRestartDelayMs: 100, logger: silent, print: () => {}, ...options } as unknown as OptionsFor<P>;
   const ssc = await StreamingContext.create<P>(url, full);
   t.after(() => ssc.stop({ stopSparkContext: options.sparkContext === undefined }));
   return ssc;

@@ -50,7 +50,10 @@ const doors: Readonly<Record<string, Exceptions>> = {
   'node:net': {
     'lib/sources/node-net.ts': 'the one door to the network; sources are given it by argument',
   },
-  'node:worker_threads': { 'lib/actor/thread-pool.ts': 'makes the ports between threads' },
+  'node:worker_threads': {
+    'lib/actor/thread-pool.ts': 'makes the ports between threads',
+    'lib/keep-alive.ts': 'a port that nobody posts to: open work for Node',
+  },
   'node:crypto': { 'lib/dstream/uid.ts': 'hashes texts; nothing random' },
   'node:os': {
     'lib/options.ts': 'local[*] asks how many cores there are',

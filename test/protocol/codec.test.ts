@@ -212,6 +212,29 @@ t.test('a codec that throws is named as the cause, with the path', async (t) => 
   t.match(got, { code: 'RecordNotSerializable', path: '[0].a[0]', cause });
 });
 
+/**
+ * Bug: what a getter threw left the codec as it was, without a code, a path or the operator. Conditions: a record with a getter
+ * that throws, in a column of its own (objects with the same keys) or in a packed one, or a proxy. Plan: each of them is encoded.
+ */
+t.test('a record that throws when it is read is refused with the path, and what it threw as the cause', async (t) => {
+  const cause = new RangeError('not today');
+  const record = (): object => ({
+    a: 1,
+    get b(): number {
+      throw cause;
+    },
+  });
+  t.match(refusal(() => encodeRecords([{ a: 1, b: 2 }, record()])), { code: 'RecordNotSerializable', path: '[1].b', cause });
+  t.match(refusal(() => encodeRecords(['x', [record()]])), { code: 'RecordNotSerializable', path: '[1][0].b', cause });
+  t.match(refusal(() => encodePairs(['k'], [{ deep: record() }])), { code: 'RecordNotSerializable', path: '[0][1].deep.b', cause });
+  const proxy = new Proxy({}, {
+    ownKeys: () => {
+      throw cause;
+    },
+  });
+  t.match(refusal(() => encodeRecords([proxy])), { code: 'RecordNotSerializable', path: '[0]', cause });
+});
+
 t.test('damaged bytes and bytes of another version are refused', async (t) => {
   const bytes = encodeRecords([['a', 1], ['b', { c: 1 }]]);
   t.equal(refusal(() => decodeRecords(bytes.subarray(0, bytes.length - 1))).code, 'RecordsUnreadable');

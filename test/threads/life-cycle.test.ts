@@ -2,6 +2,7 @@
 import t from 'tap';
 import type countedBatches from '../fixtures/counted-batches.ts';
 import { SparkContext } from '../../lib/spark-context.ts';
+import { driverHost } from '../../protocol/ref.ts';
 import { StreamingContext } from '../../lib/streaming-context.ts';
 import { codeOf, created, fixture, nextEvent, silent, sorted, started, Totals } from '../helpers/running.ts';
 
@@ -89,6 +90,21 @@ t.test('awaitTermination with a timeout says false while the context runs, and t
   const waiting = ssc.awaitTermination();
   await ssc.stop();
   t.equal(await waiting, true);
+});
+
+/**
+ * Bug: start() was rejected with HostGone, which no page names for it, where the driver's thread died meanwhile. Plan: it is killed when the
+ * threads are up and the program has been sent to them.
+ */
+t.test('a driver that dies during start is ContextFailed, with what ended it as the cause', async (t) => {
+  const ssc = await created<typeof countedBatches>(t, 'counted-batches');
+  const starting = ssc.start();
+  await Promise.all([
+    t.rejects(starting, { code: 'ContextFailed', message: /driver's thread is gone/, cause: Error }),
+    ssc.sparkContext.killHost(driverHost),
+  ]);
+  t.equal(ssc.getState(), 'STOPPED');
+  await t.rejects(ssc.awaitTermination(), { code: 'ContextFailed' });
 });
 
 t.test('a stop within a listener ends the context, and no batch comes after it', async (t) => {

@@ -8,12 +8,14 @@ t.test('a port that refuses is an event with its code, and the stream begins whe
   const port = await freePort();
   const ssc = await created<typeof socketWords>(t, 'socket-words', { args: { port } });
   const totals = new Totals(ssc.exports.counts);
-  const refused: { readonly message: string; readonly error: Error | null; readonly willRestart: boolean }[] = [];
+  const refused: { readonly message: string; readonly error: Error | null; readonly willRestart: boolean; readonly operator: unknown }[] = [];
   ssc.on('receiverError', (info) => void refused.push(info));
   const second = nextEvent(ssc, 'receiverError', () => refused.length >= 2);
   await ssc.start();
   await second;
   t.match(refused[0], { message: new RegExp(`Expected a connection to 127.0.0.1:${port}; got connect ECONNREFUSED`), error: { code: 'ConnectionFailed', details: { host: '127.0.0.1', port } }, willRestart: true });
+  const input = { name: 'socketTextStream', place: /socket-words\.[jt]s:\d+:\d+$/ };
+  t.match(refused[0], { operator: { uid: /^socketTextStream-/, ...input }, error: { details: { operator: /^socketTextStream-/, ...input } } }, 'and says which input it is');
   const server = await textServer(t, port);
   await server.send('here now\n');
   await totals.reached(2);

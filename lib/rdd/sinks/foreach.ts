@@ -20,7 +20,7 @@ export function runForeach(run: TaskRun, sink: Extract<Sink, { kind: 'foreach' }
 
 export function runForeachPartition(run: TaskRun, sink: Extract<Sink, { kind: 'foreachPartition' }>, pieces: readonly Piece[]): TaskOutput | Promise<TaskOutput> {
   const fn = run.resolve(sink.fn);
-  const records = new PartitionRecords(run.collect(pieces));
+  const records = new PartitionRecords(run.frozen(run.collect(pieces)));
   const failed = (thrown: unknown): never => {
     throw taskFailure(thrown, run.sinkOperator(), noRecord, run.context);
   };

@@ -34,7 +34,12 @@ function textBytes(run: TaskRun, pieces: readonly Piece[]): Uint8Array {
   let text = '';
   const state = run.state('put', [], run.sinkOperator());
   state.put = (record) => {
-    text += `${textOf(record)}\n`;
+    try {
+      text += `${textOf(record)}\n`;
+    } catch (thrown) {
+      // A getter, or a toString of the user's own.
+      throw taskFailure(thrown, run.sinkOperator(), record, run.context);
+    }
     if (text.length < textCharactersMax) return;
     parts.push(encoder.encode(text));
     text = '';

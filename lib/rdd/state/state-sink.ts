@@ -39,6 +39,7 @@ export function runState(run: TaskRun): TaskOutput {
   const table = run.stateTable(base, node.table, partition);
   run.enter(run.nodeScope(node, partition, undefined));
   table.begin(node.versionsKept);
+  for (const values of [input.keys, input.values, initial.values, table.values]) run.frozen(values);
   try {
     initial.keys.forEach((key, index) => table.set(key, initial.values[index], node.time));
     const emitted = updateState(

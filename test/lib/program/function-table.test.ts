@@ -30,6 +30,7 @@ t.test('a function that is made too late is refused with the way to hoist it', a
     table.refOf(double, 'map');
   } catch (thrown) {
     t.match((thrown as MillraceError).message, 'const f = ssc.task(double)');
+    t.match(thrown, { message: /\(map at .*function-table\.test\.[jt]s:\d+:\d+\)$/, details: { name: 'map', place: /function-table\.test\.[jt]s:\d+:\d+$/ } }, 'and says where it was given');
   }
 });
 

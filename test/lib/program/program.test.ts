@@ -8,7 +8,7 @@ import { RDD } from '../../../lib/rdd/rdd.ts';
 import { Receiver } from '../../../lib/dstream/receiver.ts';
 import type { ReceiverPort } from '../../../lib/dstream/receiver.ts';
 import { printedBatch } from '../../../lib/dstream/print-text.ts';
-import { placeIn } from '../../../lib/dstream/uid.ts';
+import { placeIn } from '../../../lib/base/caller-place.ts';
 import { StorageLevel } from '../../../lib/rdd/storage-level.ts';
 import { buildProgram } from '../../../lib/program/build-program.ts';
 import { loadProgram } from '../../../lib/program/load-program.ts';
@@ -218,6 +218,9 @@ t.test('an accumulator counts what the tasks that succeeded have added', async (
   t.equal(longest.value, 'abc');
   t.equal(longest.name, 'longest');
   t.equal(await codeOf(() => ssc.sc.accumulator('' as never)), 'InvalidArgument');
+  // Bug: whatever was added to a sum was taken, and a function or a text made a text of it.
+  for (const value of ['1', () => 1, null, undefined, 1n]) t.equal(await codeOf(() => errors.add(value as never)), 'InvalidArgument');
+  t.equal(errors.value, 136);
 });
 
 t.test('print writes Spark\'s form', async (t) => {

@@ -75,6 +75,7 @@ t.test('a function made inside of foreachRDD is refused, and told how to be hois
   const error = await failureOf(await run(t, 'lateFunction'));
   t.equal(error.code, 'FunctionMadeTooLate');
   t.match(error.message, /ssc\.task/);
+  t.match(error.details, { name: 'map', place: /faulty\.[jt]s:\d+:\d+$/ });
 });
 
 t.test('a hoisted function works there', async (t) => {

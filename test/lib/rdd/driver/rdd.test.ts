@@ -2,6 +2,7 @@
  * What the fluent class itself does: checks of arguments, layouts, storage, and the jobs that actions start.
  */
 import t from 'tap';
+import type { RDD } from '../../../../lib/rdd/rdd.ts';
 import { hashPartitioner } from '../../../../lib/rdd/partitioner.ts';
 import { parallelize, splitBytesMax, textFileRdd, unionRdds } from '../../../../lib/rdd/make.ts';
 import { StorageLevel, levelName } from '../../../../lib/rdd/storage-level.ts';
@@ -78,6 +79,27 @@ t.test('the partitioner is kept where keys are, and only there', async (t) => {
   t.same(counts.join(counts).partitioner, layout);
   t.same(counts.mapPartitions((all) => all, true).partitioner, layout);
   for (const other of [counts.map((x) => x), counts.flatMap((x) => [x]), counts.mapPartitions((all) => all), counts.glom(), counts.coalesce(1), counts.repartition(2), counts.keys()]) t.equal(other.partitioner, null);
+});
+
+/**
+ * Bug: the id of a shuffle has room for 16 parents, which nobody checked: a cogroup of more read shuffles that were another RDD's, and
+ * said that its batch was over. Plan: 16 that are shuffled, 17, and 20 of which all are laid out alike already.
+ */
+t.test('a cogroup of more RDDs than can be shuffled is refused, unless those beyond are laid out alike', async (t) => {
+  const context = new LocalRunner();
+  const many = (count: number): RDD<readonly [string, number]>[] => Array.from({ length: count }, (_, index) => parallelize(context, [['k', index] as const], 2));
+  const cogroup = (rdds: readonly RDD<readonly [string, number]>[], layout?: ReturnType<typeof hashPartitioner>) => {
+    const [first, ...others] = rdds as unknown as readonly [RDD<readonly [string, number]>, ...never[]];
+    return (first.cogroup as (...args: unknown[]) => RDD<[string, number[][]]>).call(first, ...others, ...(layout === undefined ? [] : [layout]));
+  };
+  const groups = (count: number): unknown => [['k', Array.from({ length: count }, (_, index) => [index])]];
+  t.same(await cogroup(many(16)).collect(), groups(16));
+  t.throws(() => cogroup(many(17)), { ...invalid, message: /cogroup: only the first 16 RDDs can be shuffled, and number 17 of 17/, details: { name: 'cogroup', place: /rdd\.test\.[jt]s/ } });
+  const layout = hashPartitioner(3);
+  t.same(await cogroup(many(20).map((rdd) => rdd.partitionBy(layout)), layout).collect(), groups(20));
+  const [odd] = many(1);
+  const late = [...many(18).map((rdd) => rdd.partitionBy(layout)), odd as RDD<readonly [string, number]>];
+  t.throws(() => cogroup(late, layout), { ...invalid, message: /number 19 of 19/ });
 });
 
 t.test('levels of storage: given once, taken back by unpersist', async (t) => {
