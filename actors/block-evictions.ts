@@ -127,12 +127,12 @@ export class BlockEvictions {
   // What there is.
 
   /** Persisted partitions of a report that was accepted: those that are now known by these bytes may leave memory again. */
-  stored({ stored }: TaskReport, { program, scope }: Pick<JobRequest, 'program' | 'scope'>, nodeOf: (rdd: RddId) => RddNode): void {
+  stored({ stored }: TaskReport, { program, scope, nodes }: Pick<JobRequest, 'program' | 'scope' | 'nodes'>): void {
     for (const { rdd, partition, block } of stored) {
       if (block.place === null || !('slab' in block.place) || this.#known.block(rdd, partition) !== block) continue;
-      const node = nodeOf(rdd);
-      // What state functions have emitted can't be made again: it is never dropped.
-      const toDisk = node.kind === 'emitted' || node.storage?.useDisk === true;
+      const node = nodes.find(({ id }) => id === rdd);
+      // What state functions have emitted can't be made again, so it is never dropped. A job that asks for the state alone doesn't name it.
+      const toDisk = node === undefined || node.kind === 'emitted' || node.storage?.useDisk === true;
       this.#blocks.keepPartition(rdd, partition, block.place, program, scope, toDisk);
     }
   }

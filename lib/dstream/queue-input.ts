@@ -38,7 +38,7 @@ export class QueueInputDStream<T> extends InputDStream<T> {
     return [...super.held(), ...this.waiting.map((rdd) => rdd.id)];
   }
 
-  /** RDDs of a given array are the program's own, and nothing that was received. */
+  /** RDDs of a given array are the program's own, and nothing that was received. @internal */
   override get batchesWaiting(): number {
     if (Array.isArray(this.#queue)) return 0;
     return this.#oneAtATime ? this.#queue.length : Math.min(1, this.#queue.length);

@@ -249,7 +249,7 @@ export class StreamNode<T> {
     return this.remembered();
   }
 
-  /** How many more times an input must be computed until it has given all that was pushed into it. */
+  /** How many more times an input must be computed until it has given all that was pushed into it. @internal */
   get batchesWaiting(): number {
     return 0;
   }
