@@ -12,6 +12,6 @@ t.test('any program gives what the sequential model gives, batch by batch', asyn
   if (!seen.complete) return;
   t.ok(seen.programs >= 500, `${seen.programs} programs ran`);
   t.ok(seen.records > 5_000, `${seen.records} records were compared`);
-  t.ok(seen.failedBatches > 50, `${seen.failedBatches} batches failed as they had to`);
+  t.ok(seen.failedBatches > 20, `${seen.failedBatches} batches failed as they had to`);
   t.ok(seen.operations.size > 30, `${seen.operations.size} operations were seen`);
 });

@@ -26,6 +26,8 @@ interface Version {
   /** The version that it was made of. */
   readonly base: Version | null;
   readonly links: (StateLink | undefined)[];
+  /** Partitions that their worker did not have: tasks that read them bring the chain along. */
+  readonly missing: Set<number>;
   made: boolean;
   failed: Error | null;
   forgotten: boolean;
@@ -38,8 +40,6 @@ export class StateBook {
   readonly #tables = new Map<TableName, Version[]>();
   /** `table/partition` -> the worker that made its last version. */
   readonly #owners = new Map<string, HostId>();
-  /** Partitions that a worker did not have: their next task brings the chain along. `rdd/partition`. */
-  readonly #missing = new Set<string>();
 
   /** All partitions are made: the version can be read. */
   isMade(rdd: RddId): boolean {
@@ -86,7 +86,7 @@ export class StateBook {
   input(rdd: RddId, partition: number): StateInput {
     const version = this.#versions.get(rdd);
     if (version === undefined) throw new MillraceError('RddReleased', `The state of RDD ${rdd} is not held any more: its batch is over.`, { details: { rdd } });
-    const chained = this.ownerOf(rdd, partition) === null || this.#missing.delete(`${rdd}/${partition}`);
+    const chained = this.ownerOf(rdd, partition) === null || version.missing.has(partition);
     return { rdd, partition, table: version.number, time: version.time, versionsKept: version.versionsKept, chain: chained ? chainOf(version, partition) : null };
   }
 
@@ -106,9 +106,13 @@ export class StateBook {
     for (const [name, owner] of this.#owners) if (owner === host) this.#owners.delete(name);
   }
 
-  /** A worker did not have it. */
+  /**
+   * A worker did not have it: older than its table, or the table is gone. From now on all versions there are come with their chains, since
+   * the worker goes on with the newest alone, and a task may read several: one at a time they would never all be there.
+   */
   lose(rdd: RddId, partition: number): void {
-    this.#missing.add(`${rdd}/${partition}`);
+    const version = this.#versions.get(rdd);
+    for (const { missing } of version === undefined ? [] : this.#tables.get(version.table) ?? []) missing.add(partition);
   }
 
   /** Nobody reads these versions any more. Returns what no other needs. */
@@ -154,7 +158,7 @@ export class StateBook {
     const version: Version = {
       rdd: node.id, table, number: node.table, time: node.time, versionsKept: node.versionsKept,
       base: base === null ? null : this.#versions.get(base) ?? null,
-      links: [], made: false, failed: null, forgotten: false,
+      links: [], missing: new Set(), made: false, failed: null, forgotten: false,
     };
     this.#versions.set(node.id, version);
     const versions = this.#tables.get(table);
