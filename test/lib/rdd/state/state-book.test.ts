@@ -51,9 +51,10 @@ t.test('who has no table gets the steps from the last snapshot on; who has it ge
   t.equal(book.ownerOf(asRddId(3), 0), 9, 'the table is one for all versions');
   book.lose(asRddId(5), 0);
   t.same(times(book, 5), [4_000, 5_000], 'told once more, with the steps');
-  t.equal(book.input(asRddId(5), 0).chain, null);
+  made(book, 6);
+  t.equal(book.input(asRddId(6), 0).chain, null, 'a newer version is there');
   book.disown(asHostId(9));
-  t.same(times(book, 5), [4_000, 5_000]);
+  t.same(times(book, 6), [4_000, 5_000, 6_000]);
   t.end();
 });
 
