@@ -88,6 +88,32 @@ t.test('a worker has one task and the next one, and gets another when it has end
   t.end();
 });
 
+/**
+ * Bug: a task that waited behind one that hangs waited for as long as that hung, though another worker had nothing to do.
+ */
+t.test('a task that waits moves to a worker that has nothing to do, unless it has been started', (t) => {
+  const cluster = new Cluster();
+  cluster.runJob(1, 4);
+  const first = cluster.given();
+  const on = (host: number): Given[] => first.filter((given) => given.host === host);
+  const [hanging, waiting] = on(10) as [Given, Given];
+  for (const given of on(11)) cluster.succeed(given);
+  t.match(cluster.given(), [{ host: 11, task: { task: waiting.task.task } }], 'the same task, handed over again');
+  t.equal(cluster.services.controls.get(asHostId(10))?.begin(waiting.task.task), false, 'and the first worker won\'t start it');
+  cluster.runJob(2, 1);
+  t.match(cluster.given(), [{ host: 11 }], 'nothing new waits behind the task that hangs before it has ended');
+  cluster.succeed({ ...waiting, host: asHostId(11) });
+  cluster.succeed(hanging);
+  t.match(cluster.reply(1), { ok: true });
+  cluster.runJob(3, 4);
+  const third = cluster.given();
+  const started = third.filter(({ host, job }) => host === 10 && job === third[0]?.job).at(-1) as Given;
+  cluster.services.controls.get(asHostId(10))?.begin(started.task.task);
+  for (const given of third.filter(({ host }) => host === 11)) cluster.succeed(given);
+  t.same(cluster.given().filter(({ task }) => task.task === started.task.task), [], 'what runs stays');
+  t.end();
+});
+
 t.test('a job is answered once, with its outputs in the order of the partitions, whatever the order of their ends', (t) => {
   const cluster = new Cluster();
   cluster.runJob(1, 3);

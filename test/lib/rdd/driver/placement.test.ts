@@ -1,6 +1,6 @@
 /** Which worker gets a task. */
 import t from 'tap';
-import { chooseWorker, preferredWorker, tasksPerWorkerMax } from '../../../../lib/rdd/placement.ts';
+import { chooseWorker, preferredWorker, tasksPerWorkerMax, unevenLoad } from '../../../../lib/rdd/placement.ts';
 import { asHostId } from '../../../../protocol/ids.ts';
 
 const worker = (host: number, tasks = 0) => ({ host: asHostId(host), handed: Array.from({ length: tasks }), tookBack: false });
@@ -25,5 +25,15 @@ t.test('a task whose state lies on a worker waits for it as long as it lives, al
   t.equal(chooseWorker([worker(5, 1), worker(6)], owned, asHostId(5))?.host, 5);
   t.equal(chooseWorker([worker(5, full), worker(6)], owned, undefined), null);
   t.equal(chooseWorker([worker(6), worker(7)], owned, undefined)?.host, 7, 'its worker is gone: the partition\'s own');
+  t.end();
+});
+
+t.test('what waits at one worker can move to an idle one, unless it is bound to the first', (t) => {
+  const isBound = (): boolean => false;
+  t.same(unevenLoad([worker(5, 2), worker(6)], isBound), { idle: worker(6), busy: worker(5, 2) });
+  t.equal(unevenLoad([worker(5, 2), worker(6, 1)], isBound), null, 'nobody is idle');
+  t.equal(unevenLoad([worker(5, 1), worker(6)], isBound), null, 'nothing waits');
+  t.equal(unevenLoad([worker(5, 2), worker(6)], () => true), null);
+  t.equal(unevenLoad([worker(5, 2), { ...worker(6), tookBack: true }], isBound), null);
   t.end();
 });
