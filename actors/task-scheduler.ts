@@ -15,6 +15,7 @@ import { rddsMade } from '../lib/rdd/job-stage.ts';
 import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
 import { cancelJob, describeJob, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
+import { nodeOf } from '../lib/rdd/lineage.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
@@ -26,6 +27,7 @@ import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import type { WaitingPlace } from '../lib/base/task-control.ts';
 import { BlockEvictions } from './block-evictions.ts';
 import { giveBack, giveUp, readBlock, removeFiles } from './output-memory.ts';
 import { passOn } from './left-behind.ts';
@@ -47,9 +49,11 @@ interface Worker {
   readonly host: HostId;
   readonly ref: ActorRef<ToTaskWorker>;
   /** The first one runs, the others wait there. */
-  readonly handed: Ready[];
+  readonly handed: (Ready & { readonly waits: WaitingPlace | null })[];
   /** See WorkerLoad. */
   tookBack: boolean;
+  /** Where the last task was put that waited. */
+  nextPlace: number;
   /** `job/stage` of the stages it was told. */
   readonly stages: Set<string>;
   timedOut: WireError | null;
@@ -140,9 +144,10 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       state.jobs.get(next.job)?.hosts.add(worker.host);
       turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
     }
-    if (worker.handed.length > 0) services.controls.get(worker.host)?.putBehind(next.task.task);
-    turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task });
-    worker.handed.push(next);
+    const waits = worker.handed.length === 0 ? null : (worker.nextPlace ^= 1) as WaitingPlace;
+    if (waits !== null) services.controls.get(worker.host)?.putBehind(next.task.task, waits);
+    turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task, waits });
+    worker.handed.push({ ...next, waits });
     if (worker.handed.length === 1) watchHead(worker, turn);
   };
 
@@ -151,9 +156,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const isBound = ({ host, handed }: Worker): boolean => handed.at(-1)?.task.owner === host;
     for (let uneven = unevenLoad(workers, isBound); uneven !== null; uneven = unevenLoad(workers, isBound)) {
       const { idle, busy } = uneven;
-      const waiting = busy.handed.at(-1) as Ready;
+      const waiting = busy.handed.at(-1) as Worker['handed'][number];
       // It has been started this very moment: then it does not wait, and the worker is about to say so.
-      if (services.controls.get(busy.host)?.takeBack(waiting.task.task) !== true) return;
+      if (waiting.waits === null || services.controls.get(busy.host)?.takeBack(waiting.task.task, waiting.waits) !== true) return;
       busy.handed.pop();
       busy.tookBack = true;
       handTo(state, idle, waiting, turn);
@@ -288,7 +293,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'runJob':
           return onRunJob(state, message.request, message.replyTo, turn);
         case 'workerUp':
-          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, stages: new Set(), timedOut: null });
+          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), timedOut: null });
           return handOut(state, turn);
         case 'workerDown':
           return onWorkerDown(state, message.host, message.error, turn);
@@ -391,10 +396,4 @@ function releaseLeaving(state: State, turn: Turning): void {
     state.leaving.delete(program);
     turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }
-}
-
-function nodeOf(nodes: ReadonlyMap<RddId, RddNode>, rdd: RddId): RddNode {
-  const node = nodes.get(rdd);
-  if (node !== undefined) return node;
-  throw new MillraceError('RddReleased', `RDD ${rdd} is not known: its batch is over. Use an RDD only until the promise that foreachRDD's function returned has settled.`, { details: { rdd } });
 }

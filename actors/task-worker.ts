@@ -40,7 +40,7 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
     if (state.busy) return state;
     let given = state.waiting.shift();
     // Taken back meanwhile: another worker has it.
-    while (given !== undefined && !services.control.begin(given.task.task)) given = state.waiting.shift();
+    while (given !== undefined && !services.control.begin(given.task.task, given.waits)) given = state.waiting.shift();
     if (given === undefined) return state;
     const taken = given;
     const stage = state.stages.get(taken.job)?.get(taken.stage);

@@ -131,7 +131,8 @@ export interface TaskReport {
 export type ToTaskWorker =
   /** Once for each (worker, stage), before the first task of it. */
   | { readonly type: 'defineStage'; readonly stage: StageSpec }
-  | { readonly type: 'runTask'; readonly job: JobId; readonly stage: number; readonly task: TaskSpec }
+  /** `waits`: the place in shared memory from which it can be taken back while it waits behind another one; null: it is the worker's only one. */
+  | { readonly type: 'runTask'; readonly job: JobId; readonly stage: number; readonly task: TaskSpec; readonly waits: 0 | 1 | null }
   /** All tasks of these jobs have ended; the worker forgets their stages. */
   | { readonly type: 'forgetJobs'; readonly jobs: readonly JobId[] }
   /** The worker's own: what it had under way has ended. */

@@ -15,6 +15,7 @@
  */
 import type { BlockRef, PartitionerSpec, RddNode, Sink } from '../../protocol/rdd.ts';
 import type { RddId, ShuffleId } from '../../protocol/ids.ts';
+import { MillraceError } from '../../protocol/errors.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import { parentOfShuffle, rddOfShuffle } from './known-outputs.ts';
 import { sampleLimit } from './partitioner.ts';
@@ -350,4 +351,11 @@ class Walk {
     partitions.add(partition);
     return true;
   }
+}
+
+/** One of the nodes that a job was told. Throws RddReleased. */
+export function nodeOf(nodes: ReadonlyMap<RddId, RddNode>, rdd: RddId): RddNode {
+  const node = nodes.get(rdd);
+  if (node !== undefined) return node;
+  throw new MillraceError('RddReleased', `RDD ${rdd} is not known: its batch is over. Use an RDD only until the promise that foreachRDD's function returned has settled.`, { details: { rdd } });
 }

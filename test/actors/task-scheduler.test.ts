@@ -21,6 +21,7 @@ interface Given {
   readonly job: JobId;
   readonly stage: number;
   readonly task: TaskSpec;
+  readonly waits: 0 | 1 | null;
 }
 
 class Cluster {
@@ -54,7 +55,7 @@ class Cluster {
   given(): Given[] {
     const told = this.driven.told.filter(({ message }) => message.type === 'runTask');
     this.driven.take('runTask');
-    return told.map(({ to, message }) => ({ host: to.host, job: message['job'] as JobId, stage: message['stage'] as number, task: message['task'] as TaskSpec }));
+    return told.map(({ to, message }) => ({ host: to.host, job: message['job'] as JobId, stage: message['stage'] as number, task: message['task'] as TaskSpec, waits: message['waits'] as Given['waits'] }));
   }
 
   succeed({ host, job, stage, task }: Given, output: TaskOutput = { kind: 'count', count: 5 }): void {
@@ -99,7 +100,7 @@ t.test('a task that waits moves to a worker that has nothing to do, unless it ha
   const [hanging, waiting] = on(10) as [Given, Given];
   for (const given of on(11)) cluster.succeed(given);
   t.match(cluster.given(), [{ host: 11, task: { task: waiting.task.task } }], 'the same task, handed over again');
-  t.equal(cluster.services.controls.get(asHostId(10))?.begin(waiting.task.task), false, 'and the first worker won\'t start it');
+  t.equal(cluster.services.controls.get(asHostId(10))?.begin(waiting.task.task, waiting.waits), false, 'and the first worker won\'t start it');
   cluster.runJob(2, 1);
   t.match(cluster.given(), [{ host: 11 }], 'nothing new waits behind the task that hangs before it has ended');
   cluster.succeed({ ...waiting, host: asHostId(11) });
@@ -108,7 +109,7 @@ t.test('a task that waits moves to a worker that has nothing to do, unless it ha
   cluster.runJob(3, 4);
   const third = cluster.given();
   const started = third.filter(({ host, job }) => host === 10 && job === third[0]?.job).at(-1) as Given;
-  cluster.services.controls.get(asHostId(10))?.begin(started.task.task);
+  cluster.services.controls.get(asHostId(10))?.begin(started.task.task, started.waits);
   for (const given of third.filter(({ host }) => host === 11)) cluster.succeed(given);
   t.same(cluster.given().filter(({ task }) => task.task === started.task.task), [], 'what runs stays');
   t.end();

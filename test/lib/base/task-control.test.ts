@@ -26,12 +26,18 @@ t.test('only the very task that was cancelled is', (t) => {
 t.test('a task that waits is started or taken back, whichever comes first', (t) => {
   const { scheduler, worker } = sides();
   const [a, b] = [asTaskId(1), asTaskId(2)];
-  scheduler.putBehind(a);
-  t.equal(worker.begin(a), true);
-  t.equal(scheduler.takeBack(a), false, 'it runs');
-  scheduler.putBehind(b);
-  t.equal(scheduler.takeBack(b), true);
-  t.equal(worker.begin(b), false, 'another worker has it');
-  t.equal(worker.begin(asTaskId(3)), true, 'one that never waited');
+  scheduler.putBehind(a, 0);
+  t.equal(worker.begin(a, 0), true);
+  t.equal(scheduler.takeBack(a, 0), false, 'it runs');
+  scheduler.putBehind(b, 1);
+  t.equal(scheduler.takeBack(b, 1), true);
+  t.equal(worker.begin(b, 1), false, 'another worker has it');
+  t.equal(worker.begin(asTaskId(3), null), true, 'one that never waited');
+  // Taken back while it is still on its way, and the next one is put behind before it arrives.
+  scheduler.putBehind(a, 0);
+  t.equal(scheduler.takeBack(a, 0), true);
+  scheduler.putBehind(b, 1);
+  t.equal(worker.begin(a, 0), false, 'the other place keeps what became of it');
+  t.equal(worker.begin(b, 1), true);
   t.end();
 });
