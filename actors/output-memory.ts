@@ -12,7 +12,7 @@ import { decodeRecords } from '../protocol/codec.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BucketRef, SharedHandle } from '../protocol/rdd.ts';
-import type { TaskReport } from '../protocol/task.ts';
+import type { StageSpec, TaskReport } from '../protocol/task.ts';
 import { places } from './places.ts';
 
 type Turning = Turn<ToTaskScheduler>;
@@ -37,6 +37,15 @@ export function giveBack(report: TaskReport, turn: Turning): void {
   if (handles.length === 0) return;
   turn.tell(places.blockManagerMaster, { type: 'hold', scope: 'late', handles });
   turn.tell(places.blockManagerMaster, { type: 'release', scope: 'late', handles });
+}
+
+/** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */
+export function releaseLeaving(leaving: Set<ProgramId>, handed: readonly { readonly stage: StageSpec }[], turn: Turning): void {
+  for (const program of leaving) {
+    if (handed.some(({ stage }) => stage.program === program)) continue;
+    leaving.delete(program);
+    turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
+  }
 }
 
 /** The records of an inner stage's result; `read`: what is to be given back now. */

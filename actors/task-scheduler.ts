@@ -29,7 +29,7 @@ import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import type { WaitingPlace } from '../lib/base/task-control.ts';
 import { BlockEvictions } from './block-evictions.ts';
-import { giveBack, giveUp, readBlock, removeFiles } from './output-memory.ts';
+import { giveBack, giveUp, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
 import { passOn } from './left-behind.ts';
 import { noteState, settleStates } from './state-news.ts';
 import { places } from './places.ts';
@@ -82,6 +82,9 @@ interface State {
 }
 
 type Turning = Turn<ToTaskScheduler>;
+
+/** How long a task whose output has passed its time may take to end. */
+const cancelGraceMs = 1_000;
 
 export function taskScheduler(services: HostServices): Behavior<State, ToTaskScheduler> {
   const { taskFailuresMax, taskTimeoutMs } = services.options;
@@ -187,7 +190,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     worker.tookBack = false;
     state.evictions.taskEnded(task, turn);
     if (at === 0) watchHead(worker, turn);
-    releaseLeaving(state, turn);
+    releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
     return handed ?? null;
   };
 
@@ -233,7 +236,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       const events = taskFailed(job.plan, handed.stage.stage, handed.task.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
       follow(state, handed.job, job, events, turn);
     });
-    releaseLeaving(state, turn);
+    releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
     return handOut(state, turn);
   };
 
@@ -247,10 +250,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
 
-  const follow = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): State => {
-    carryOut(state, id, job, events, turn);
-    return handOut(state, turn);
-  };
+  const follow = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): State => (carryOut(state, id, job, events, turn), handOut(state, turn));
 
   const carryOut = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): void => {
     const { scope, resultScope } = job.request;
@@ -263,6 +263,14 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     if (events.ended === null) return goOn(state, id, job, turn);
     if (!events.ended.ok) settleStates(job.plan, turn);
     endJob(state, id, job, events.ended, turn);
+  };
+
+  /** Tasks that hang past their output's time would hold up all that comes: those that don't end by themselves are ended with their threads. */
+  const endSoon = (state: State, concerned: (job: Job) => boolean, turn: Turning): void => {
+    for (const { host, handed: [head] } of state.workers.values()) {
+      const job = head === undefined ? undefined : state.jobs.get(head.job);
+      if (head !== undefined && job !== undefined && concerned(job)) turn.startTimer(`cancelled-${host}`, cancelGraceMs, { type: 'taskTimedOut', host, task: head.task.task });
+    }
   };
 
   const cancelJobs = (state: State, wire: WireError, concerned: (job: Job) => boolean, turn: Turning): void => {
@@ -317,7 +325,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
-          releaseLeaving(state, turn);
+          releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
           return state;
         case 'blockSpilled':
           state.evictions.blockSpilled(message, turn);
@@ -331,11 +339,12 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'taskTimedOut': {
           const worker = state.workers.get(message.host);
           if (worker === undefined || worker.handed[0]?.task.task !== message.task) return state;
-          worker.timedOut = toWireError(new MillraceError('TaskTimeout', `Expected task ${message.task} to end within taskTimeoutMs (${taskTimeoutMs} ms); it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
+          worker.timedOut = toWireError(new MillraceError('TaskTimeout', `Expected task ${message.task} to end within taskTimeoutMs (${taskTimeoutMs} ms), or its output's time; it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
           turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
           return state;
         }
         case 'cancelOutput':
+          endSoon(state, ({ request }) => request.resultScope === message.resultScope, turn);
           cancelJobs(state, message.error, ({ request }) => request.resultScope === message.resultScope, turn);
           return state;
         case 'cancelProgram':
@@ -387,13 +396,4 @@ function rddsOf(state: State, job: Job): Set<RddId> {
   let rdds = state.rdds.get(job.request.program);
   if (rdds === undefined) state.rdds.set(job.request.program, (rdds = new Set()));
   return rdds;
-}
-
-/** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */
-function releaseLeaving(state: State, turn: Turning): void {
-  for (const program of state.leaving) {
-    if ([...state.workers.values()].some(({ handed }) => handed.some(({ stage }) => stage.program === program))) continue;
-    state.leaving.delete(program);
-    turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
-  }
 }

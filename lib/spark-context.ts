@@ -196,7 +196,7 @@ export class ClusterInternals {
     void this.#driver.exited.then((error) => {
       if (this.#closing) return;
       const cause = error === null ? undefined : fromWireError(error);
-      const failure = new MillraceError('ContextFailed', `The driver's thread is gone, and the cluster with it: ${error?.message ?? 'its tree has ended'}. Make a new context.`, cause === undefined ? {} : { cause });
+      const failure = new MillraceError('ContextFailed', `The driver's thread is gone, and the cluster with it: ${error === null ? 'its tree has ended.' : firstReason(error)} Make a new context.`, cause === undefined ? {} : { cause });
       this.#onFailed(failure, error ?? { name: 'Error', message: failure.message, stack: '', code: null, cause: null, fields: {} });
     });
   }
@@ -260,4 +260,11 @@ export class ClusterInternals {
     for (const member of [...this.#members.values()]) member.onClusterFailed(failure);
     void this.close();
   }
+}
+
+/** Supervisors that give up say so one above the other: what the lowest of them says is the reason. */
+function firstReason(error: WireError): string {
+  let { message, cause } = error;
+  for (; cause !== null && cause.code === 'RestartIntensityReached'; cause = cause.cause) message = cause.message;
+  return /[.!?]$/.test(message) ? message : `${message}.`;
 }
