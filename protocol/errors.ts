@@ -202,12 +202,15 @@ export function previewOf(value: unknown, charactersMax = 200): string {
 
 function previewText(value: unknown, charactersMax: number): string {
   if (value === undefined) return 'undefined';
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`;
   if (typeof value === 'string') return JSON.stringify(value.slice(0, charactersMax));
   if (typeof value === 'function') return `[function ${value.name}]`;
   let budget = 200;
   const text = JSON.stringify(value, (_key, inner: unknown) => {
     if ((budget -= 1) < 0) return '…';
     if (typeof inner === 'bigint') return `${inner}n`;
+    // JSON has no word for NaN and Infinity, and would say null.
+    if (typeof inner === 'number' && !Number.isFinite(inner)) return `${inner}`;
     if (typeof inner === 'string' && inner.length > 100) return `${inner.slice(0, 100)}…`;
     if (inner instanceof Map) return { Map: firstOf(inner) };
     if (inner instanceof Set) return { Set: firstOf(inner) };

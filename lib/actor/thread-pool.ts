@@ -108,17 +108,27 @@ export class ThreadPool {
   }
 }
 
-/** A debugger, a profiler or an --eval of the parent is not for its threads. */
-function inheritedArguments(execArgv: readonly string[]): string[] {
+/** Options of Node that a thread may have, and needs to load what the app's thread can load; with and without a value of their own. */
+const withValue = /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions|--unhandled-rejections|--dns-result-order)(?=$|=)/;
+const alone = /^--(?:no-)?(enable-source-maps|warnings|trace-warnings|trace-deprecation|trace-uncaught|deprecation|throw-deprecation|pending-deprecation|preserve-symlinks|preserve-symlinks-main|experimental-[a-z-]+)$/;
+
+/**
+ * What a thread is given of its parent's command line: what decides how modules are loaded and warnings shown. A thread can't be started
+ * with V8's flags (`--max-old-space-size`, `--expose-gc`) nor with those of the whole process, which hold for it anyway; a debugger, a
+ * profiler or an --eval of the parent is not for it.
+ */
+export function inheritedArguments(execArgv: readonly string[]): string[] {
   const kept: string[] = [];
   for (let index = 0; index < execArgv.length; index += 1) {
     const argument = execArgv[index] as string;
-    if (/^(-e|--eval|-p|--print|-pe|-i|--interactive)$/.test(argument)) {
-      index += 1;
-      continue;
-    }
-    if (/^--(inspect|debug|cpu-prof|heap-prof|prof|eval|print|input-type|test|watch)/.test(argument)) continue;
+    if (alone.test(argument)) kept.push(argument);
+    const found = withValue.exec(argument);
+    if (found === null) continue;
     kept.push(argument);
+    const value = execArgv[index + 1];
+    if (found[0] !== argument || value === undefined) continue;
+    kept.push(value);
+    index += 1;
   }
   return kept;
 }

@@ -13,7 +13,7 @@ import type { TaskContext } from '../rdd/task-context.ts';
 import { callError } from '../base/caller-place.ts';
 import { previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { checkCount, checkDuration, checkFunction } from './arguments.ts';
+import { checkCount, checkDuration, checkFunction, checkLevel, checkObject } from './arguments.ts';
 import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
 import type { Eventually } from './generated.ts';
 import { combineByKeySpec, flatMapValuesSpec, groupByKeySpec, mapValuesSpec, reduceByKeySpec } from './keyed.ts';
@@ -180,6 +180,7 @@ export class DStream<T> extends StreamNode<T> {
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
   updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
+    checkObject('updateStateByKey', 'options', options);
     const stream = this.derive(updateStateSpec<K, V, S>(this, fn, options));
     stream.persistByItself(StorageLevel.MEMORY_ONLY_SER);
     return stream;
@@ -308,6 +309,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Keeps each RDD's records once they are computed, as long as the stream remembers the RDD. Throws CannotChangeAfterStart. */
   persist(level: StorageLevel = StorageLevel.MEMORY_ONLY_SER): this {
+    checkLevel('persist', level);
     this.setStorageLevel(sameLevel(level, StorageLevel.NONE) ? null : level);
     return this;
   }

@@ -9,6 +9,7 @@
  */
 import type { PartitionerSpec, RddNode } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import { callError } from '../base/caller-place.ts';
 import * as actions from './actions.ts';
 import type { RddContext } from './context.ts';
@@ -21,7 +22,7 @@ import { defineNode, userFunction } from './rdd-base.ts';
 import * as reshape from './reshape.ts';
 import type { RecordOptions } from './record-options.ts';
 import { policyOf } from './record-options.ts';
-import { StorageLevel, levelName, sameLevel } from './storage-level.ts';
+import { StorageLevel, isLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
 
 /**
@@ -263,6 +264,7 @@ export class RDD<T> {
 
   /** Keeps what is computed of it from now on. A level once given can only be taken back by `unpersist`. */
   persist(level: StorageLevel = StorageLevel.MEMORY_ONLY): this {
+    if (!isLevel(level)) throw callError('InvalidArgument', 'persist', `persist expects a storage level, such as StorageLevel.MEMORY_AND_DISK, and got ${previewOf(level)}.`);
     const current = this.node.storage;
     if (current !== null && !sameLevel(current, level)) {
       throw callError('InvalidArgument', 'persist', `persist: the storage level of an RDD can't change: it is ${levelName(current)}, got ${levelName(level)}. Call unpersist() first.`);

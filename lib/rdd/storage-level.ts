@@ -27,6 +27,13 @@ export const StorageLevel = Object.freeze({
   OFF_HEAP: level(true, true, true, false),
 });
 
+/** True for what has the flags of a level: one of the named ones, or one of the user's own making. */
+export function isLevel(value: unknown): value is Level {
+  if (typeof value !== 'object' || value === null) return false;
+  const { useMemory, useDisk, useOffHeap, deserialized, replication } = value as Partial<Level>;
+  return [useMemory, useDisk, useOffHeap, deserialized].every((flag) => typeof flag === 'boolean') && typeof replication === 'number';
+}
+
 export function sameLevel(a: Level | null, b: Level | null): boolean {
   if (a === null || b === null) return a === b;
   return a.useMemory === b.useMemory && a.useDisk === b.useDisk && a.useOffHeap === b.useOffHeap
