@@ -7,6 +7,7 @@
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import type { FunctionRef, OperatorPlace, BlockRef } from '../../protocol/rdd.ts';
+import type { InputTaken } from '../../protocol/recovery.ts';
 import type { ProgramId, RddId, StreamId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { Eventually } from './generated.ts';
@@ -38,6 +39,8 @@ export interface FileEntry {
 export interface BatchEnvironment {
   /** The blocks that the tracker allocated to the stream at this batch time, in order. Empty where there are none. */
   allocatedBlocks(stream: StreamId, time: BatchTime): readonly BlockRef[];
+  /** What the input of this uid took for this time, where that was written down before a restart; null: it takes now. */
+  recorded(uid: string, time: BatchTime): InputTaken | null;
   /** The plain files directly in a directory; none where it does not exist. */
   listFiles(directory: string): Eventually<readonly FileEntry[]>;
   /** Something went on that the user should know and that fails nothing. */

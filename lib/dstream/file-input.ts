@@ -16,9 +16,12 @@ import type { RDD } from '../rdd/rdd.ts';
 import { emptyRdd, textFileRdd } from '../rdd/make.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { BatchEnvironment, FileEntry } from './environment.ts';
+import type { InputTaken } from '../../protocol/recovery.ts';
 import { andThen } from './generated.ts';
+import type { Eventually } from './generated.ts';
 import type { DStreamGraph } from './graph.ts';
 import { InputDStream } from './input.ts';
+import type { TakenAt } from './stream-node.ts';
 import type { Generated } from './operator-spec.ts';
 
 export interface FileStreamOptions {
@@ -43,6 +46,7 @@ export class FileInputDStream extends InputDStream<string> {
   /** Paths by the batch that took them; and the same paths, to look up. */
   readonly #taken = new Map<BatchTime, readonly string[]>();
   readonly #seen = new Set<string>();
+  #news: TakenAt[] = [];
 
   constructor(graph: DStreamGraph, directory: string, options: FileStreamOptions = {}) {
     const { newFilesOnly = true, settleMs = 0, rememberFilesMs = rememberFilesMsDefault } = options;
@@ -72,13 +76,32 @@ export class FileInputDStream extends InputDStream<string> {
     return super.forget(time);
   }
 
+  override takenSince(): readonly TakenAt[] {
+    return this.#news.splice(0);
+  }
+
+  override restoreTaken(time: BatchTime, taken: InputTaken): void {
+    if (taken.kind === 'files') this.#take(time, taken.files);
+  }
+
   protected override compute(time: BatchTime, env: BatchEnvironment): Generated<string> {
+    const recorded = env.recorded(this.operatorUid, time);
+    if (recorded?.kind === 'files') return this.#rddOf(recorded.files);
     return andThen(env.listFiles(this.directory), (listed) => {
-      const files = listed.filter((file) => this.#isNew(file, time)).sort(byTimeThenName);
-      this.#taken.set(time, files.map((file) => file.path));
-      for (const file of files) this.#seen.add(file.path);
-      return this.making(() => (files.length === 0 ? emptyRdd<string>(this.host.rdds) : textFileRdd(this.host.rdds, files.map(({ path, bytes }) => ({ file: path, bytes })), 1)));
+      const files = listed.filter((file) => this.#isNew(file, time)).sort(byTimeThenName).map(({ path, bytes }) => ({ path, bytes }));
+      this.#take(time, files);
+      this.#news.push({ time, taken: { kind: 'files', files } });
+      return this.#rddOf(files);
     });
+  }
+
+  #take(time: BatchTime, files: readonly { readonly path: string }[]): void {
+    this.#taken.set(time, files.map(({ path }) => path));
+    for (const { path } of files) this.#seen.add(path);
+  }
+
+  #rddOf(files: readonly { readonly path: string; readonly bytes: number }[]): Eventually<RDD<string>> {
+    return this.making(() => (files.length === 0 ? emptyRdd<string>(this.host.rdds) : textFileRdd(this.host.rdds, files.map(({ path, bytes }) => ({ file: path, bytes })), 1)));
   }
 
   #isNew(file: FileEntry, time: BatchTime): boolean {

@@ -9,6 +9,7 @@
 import type { RDD } from '../rdd/rdd.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { Fingerprint } from '../../protocol/host.ts';
+import type { InputRecord } from '../../protocol/recovery.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
@@ -188,6 +189,17 @@ export class DStreamGraph {
         (jobs) => jobs.filter((job) => job !== null),
       ),
     );
+  }
+
+  /** What the inputs have taken since the last call. */
+  takenSince(): readonly InputRecord[] {
+    return this.inputs.flatMap((input) => input.takenSince().map((one) => ({ uid: input.operatorUid, ...one })));
+  }
+
+  /** The streams of keyed state that an output depends on. */
+  get states(): readonly DStream<unknown>[] {
+    const needed = this.#needed();
+    return this.operators.filter((stream) => stream.spec.keepsNewest === true && needed.has(stream));
   }
 
   /** Forgets RDDs that are older than their streams remember. Returns the ids that nobody remembers any more. */

@@ -29,8 +29,7 @@ export abstract class InputDStream<T> extends DStream<T> {
     });
   }
 
-  protected abstract override compute(time: BatchTime, env: BatchEnvironment): Generated<T>;
-}
+  protected abstract override compute(time: BatchTime, env: BatchEnvironment): Generated<T>;}
 
 /** Makes records of a socket's bytes. One is made for each connection, on the io thread. */
 export interface StreamDecoder<T> {

@@ -12,15 +12,22 @@
 import type { RDD } from '../rdd/rdd.ts';
 import { emptyRdd, parallelize } from '../rdd/make.ts';
 import type { RddId } from '../../protocol/ids.ts';
+import type { InputTaken } from '../../protocol/recovery.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import type { BatchEnvironment } from './environment.ts';
 import type { DStreamGraph } from './graph.ts';
 import { InputDStream } from './input.ts';
+import type { TakenAt } from './stream-node.ts';
 import type { RddQueue } from './rdd-queue.ts';
 
 export class QueueInputDStream<T> extends InputDStream<T> {
   readonly #queue: RddQueue<T> | RDD<T>[];
   readonly #oneAtATime: boolean;
   readonly #default: RDD<T> | null;
+  /** Of an array: how many were taken; and those taken before a restart. */
+  #first = 0;
+  readonly #restored = new Map<number, RDD<T>>();
+  #news: TakenAt[] = [];
 
   constructor(graph: DStreamGraph, queue: RddQueue<T> | RDD<T>[], oneAtATime: boolean, defaultRdd: RDD<T> | null | undefined) {
     super(graph, 'queueStream', { queue: Array.isArray(queue) ? null : queue.index, oneAtATime, default: defaultRdd === undefined ? 'empty' : defaultRdd === null ? 'none' : 'rdd' });
@@ -44,12 +51,40 @@ export class QueueInputDStream<T> extends InputDStream<T> {
     return this.#oneAtATime ? this.#queue.length : Math.min(1, this.#queue.length);
   }
 
-  protected override compute(_time: BatchTime): RDD<T> {
-    const limit = this.#oneAtATime ? 1 : Number.MAX_SAFE_INTEGER;
-    const [first, ...others] = Array.isArray(this.#queue) ? this.#queue.splice(0, limit) : this.#queue.take(limit);
+  override takenSince(): readonly TakenAt[] {
+    return this.#news.splice(0);
+  }
+
+  /** Of an array, which the program has made again from its beginning: passes over what was taken. @internal */
+  override restoreTaken(_time: BatchTime, taken: InputTaken): void {
+    if (!Array.isArray(this.#queue) || taken.kind !== 'queue') return;
+    for (const item of taken.items) this.passOver(item + 1);
+  }
+
+  /** The array's items before this number have been taken. @internal */
+  passOver(number: number): void {
+    if (!Array.isArray(this.#queue)) return;
+    for (const rdd of this.#queue.splice(0, Math.max(0, number - this.#first))) this.#restored.set(this.#first++, rdd);
+  }
+
+  protected override compute(time: BatchTime, env: BatchEnvironment): RDD<T> {
+    const recorded = env.recorded(this.operatorUid, time);
+    const [first, ...others] = recorded?.kind === 'queue' ? recorded.items.flatMap((item) => this.#takenBefore(item) ?? []) : this.#takeNow(time);
     return this.making(() => {
       if (first === undefined) return this.#default ?? emptyRdd<T>(this.host.rdds);
       return others.length === 0 ? first : first.union(...others);
     }) as RDD<T>;
+  }
+
+  #takenBefore(item: number): RDD<T> | undefined {
+    return Array.isArray(this.#queue) ? this.#restored.get(item) : this.#queue.restored(item);
+  }
+
+  #takeNow(time: BatchTime): RDD<T>[] {
+    const limit = this.#oneAtATime ? 1 : Number.MAX_SAFE_INTEGER;
+    const { first, rdds } = Array.isArray(this.#queue) ? { first: this.#first, rdds: this.#queue.splice(0, limit) } : this.#queue.take(limit);
+    if (Array.isArray(this.#queue)) this.#first += rdds.length;
+    this.#news.push({ time, taken: { kind: 'queue', queue: Array.isArray(this.#queue) ? null : this.#queue.index, items: rdds.map((_rdd, index) => first + index) } });
+    return rdds;
   }
 }

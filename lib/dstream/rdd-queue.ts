@@ -26,6 +26,10 @@ export class RddQueue<T> {
   readonly #defaultPartitions: number;
   #send: QueueSender | null = null;
   #rdds: RDD<T>[] = [];
+  /** The number of the oldest of them: how many were taken before. */
+  #first = 0;
+  /** Taken before a restart, by batches that are remembered. */
+  readonly #restored = new Map<number, RDD<T>>();
 
   constructor(index: number, defaultPartitions: number, options: { readonly bound?: number } = {}) {
     this.index = index;
@@ -55,9 +59,36 @@ export class RddQueue<T> {
     this.#rdds.push(rdd);
   }
 
-  /** On the driver: the oldest, or all of them. @internal */
-  take(limit: number): RDD<T>[] {
-    return this.#rdds.splice(0, limit);
+  /** On the driver: the oldest, or all of them. `first`: the number of the first of them, in the order of their pushes. @internal */
+  take(limit: number): { readonly first: number; readonly rdds: RDD<T>[] } {
+    const first = this.#first;
+    const rdds = this.#rdds.splice(0, limit);
+    this.#first += rdds.length;
+    return { first, rdds };
+  }
+
+  /** The number that the next push gets. @internal */
+  get next(): number {
+    return this.#first + this.#rdds.length;
+  }
+
+  /** After a restart: what remembered batches had taken, and what waits, from `next` backwards. @internal */
+  restore(items: ReadonlyMap<number, RDD<T>>, taken: ReadonlySet<number>, next: number): void {
+    this.#rdds = [];
+    this.#first = next;
+    for (const [number, rdd] of [...items].sort(([a], [b]) => a - b)) {
+      if (taken.has(number)) {
+        this.#restored.set(number, rdd);
+        continue;
+      }
+      this.#first = Math.min(this.#first, number);
+      this.#rdds.push(rdd);
+    }
+  }
+
+  /** @internal */
+  restored(number: number): RDD<T> | undefined {
+    return this.#restored.get(number);
   }
 
   /** How many RDDs lie in the queue, on the driver. @internal */

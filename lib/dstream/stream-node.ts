@@ -15,6 +15,7 @@ import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import { asStreamId } from '../../protocol/ids.ts';
 import type { RddId, StreamId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
+import type { InputTaken } from '../../protocol/recovery.ts';
 import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
 import type { BatchTime, DurationMs } from '../../protocol/time.ts';
 import type { DStream } from './dstream.ts';
@@ -25,6 +26,12 @@ import type { DStreamGraph } from './graph.ts';
 import { operatorError } from './operator-error.ts';
 import type { Generated, OperatorSpec } from './operator-spec.ts';
 import { derivedUid } from './uid.ts';
+
+/** What an input took for one time. */
+export interface TakenAt {
+  readonly time: BatchTime;
+  readonly taken: InputTaken;
+}
 
 /** Spark's least default checkpoint interval. */
 const checkpointMsLeast = 10_000;
@@ -59,6 +66,8 @@ export class StreamNode<T> {
   /** The time for which `compute` runs. */
   #computing: BatchTime | null = null;
   #generated = new Map<BatchTime, RDD<T> | Promise<RDD<T> | null>>();
+  /** After a restart: what is not known of this time and before will never be. Null: all can be made. */
+  #restoredUpTo: BatchTime | null = null;
 
   constructor(graph: DStreamGraph, spec: OperatorSpec<T>) {
     this.graph = graph;
@@ -158,7 +167,7 @@ export class StreamNode<T> {
   getOrCompute(time: BatchTime, env: BatchEnvironment): Generated<T> {
     const known = this.#generated.get(time);
     if (known !== undefined) return known;
-    if (!this.isTimeValid(time)) return null;
+    if (!this.isTimeValid(time) || (this.#restoredUpTo !== null && time <= this.#restoredUpTo)) return null;
     // A state or a window may ask this very stream for an earlier time meanwhile.
     const before = this.#computing;
     this.#computing = time;
@@ -180,6 +189,18 @@ export class StreamNode<T> {
     );
     this.#generated.set(time, kept);
     return kept;
+  }
+
+  /** After a restart, where its RDDs are made of earlier ones: those that are known, and up to when that is all there is. @internal */
+  restore(known: readonly (readonly [BatchTime, RDD<T>])[], upTo: BatchTime): void {
+    for (const [time, rdd] of known) this.#generated.set(time, rdd);
+    this.#restoredUpTo = upTo;
+  }
+
+  /** The RDD that is remembered for the time, if there is one. @internal */
+  rddAt(time: BatchTime): RDD<T> | null {
+    const rdd = this.#generated.get(time);
+    return rdd === undefined || isPromise(rdd) ? null : rdd;
   }
 
   /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. @internal */
@@ -253,6 +274,14 @@ export class StreamNode<T> {
   get batchesWaiting(): number {
     return 0;
   }
+
+  /** What an input has taken since the last call, by the time that it was taken for: to be written down before the batch runs. @internal */
+  takenSince(): readonly TakenAt[] {
+    return [];
+  }
+
+  /** Before the first batch after a restart: what a batch that is remembered had taken. @internal */
+  restoreTaken(_time: BatchTime, _taken: InputTaken): void {}
 
   #path(): string {
     // An explicit uid upstream changes the path: what was derived before it is derived again.

@@ -1,0 +1,150 @@
+/**
+ * What a program would go on from, if it died now: the fold of all events of its log.
+ *
+ * Invariant: a book depends on the events alone, so the same log gives the same book; a checkpoint is a book written down.
+ * It holds what is still of use and no more: batches that are remembered, blocks that a batch of these has or that none has
+ * yet, the steps of keyed state from the last snapshot on, the newest values.
+ *
+ *   blocks:   b1 b2 b3 | b4 b5 |  b6            batches:  t1 { b1 b2 b3 } completed
+ *             `- t1 --'  `-t2-'   waiting                 t2 { b4 b5 }    generated: runs again
+ */
+import type { FilePlace, InputRecord, ProgramIdentity, RecoveryEvent, StateCommit } from '../../protocol/recovery.ts';
+import type { EncodedPartition } from '../../protocol/batch.ts';
+import type { BlockCodec, StateLink } from '../../protocol/rdd.ts';
+import type { BlockId } from '../../protocol/ids.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+
+export interface LoggedBlock {
+  readonly uid: string;
+  readonly codec: BlockCodec;
+  readonly records: number;
+  readonly place: FilePlace;
+}
+
+export interface LoggedBatch {
+  readonly inputs: readonly InputRecord[];
+  readonly broadcasts: readonly number[];
+}
+
+/** One operator's keyed state: the steps of each partition, oldest first, from a snapshot on. */
+export interface LoggedState {
+  /** Of the newest version. */
+  readonly time: BatchTime;
+  readonly oldest: BatchTime;
+  readonly partitions: readonly (readonly StateLink[])[];
+}
+
+/** Plain data, but for maps, which are changed in place by `applyEvent` alone. */
+export interface RecoveryBook {
+  /** Of the last event in it; 0: none. */
+  sequence: number;
+  identity: ProgramIdentity | null;
+  /** In the order in which they came. */
+  readonly blocks: Map<BlockId, LoggedBlock>;
+  readonly batches: Map<BatchTime, LoggedBatch>;
+  /** The last batch that was generated, and the last that is complete; null: none. */
+  generated: BatchTime | null;
+  completed: BatchTime | null;
+  forgotten: BatchTime | null;
+  /** Values by variable, then by version: those that a remembered batch sees, and the newest. */
+  readonly broadcasts: Map<number, Map<number, Uint8Array>>;
+  readonly queues: Map<number, { next: number; readonly items: Map<number, readonly EncodedPartition[]> }>;
+  accumulators: readonly Uint8Array[] | null;
+  readonly states: Map<string, LoggedState>;
+}
+
+export function emptyBook(): RecoveryBook {
+  return {
+    sequence: 0, identity: null, blocks: new Map(), batches: new Map(), generated: null, completed: null, forgotten: null,
+    broadcasts: new Map(), queues: new Map(), accumulators: null, states: new Map(),
+  };
+}
+
+/** Changes the book by the event at `sequence`. `place`: where the event's own bytes lie, for those that have any. */
+export function applyEvent(book: RecoveryBook, sequence: number, event: RecoveryEvent, place: FilePlace | null): void {
+  if (sequence <= book.sequence) return;
+  book.sequence = sequence;
+  switch (event.type) {
+    case 'programStarted':
+      book.identity = event.identity;
+      return;
+    case 'blockAdded':
+      if (place !== null) book.blocks.set(event.block, { uid: event.uid, codec: event.codec, records: event.records, place });
+      return;
+    case 'batchGenerated':
+      book.batches.set(event.time, { inputs: event.inputs, broadcasts: event.broadcasts });
+      book.generated = later(book.generated, event.time);
+      return;
+    case 'batchCompleted':
+      book.completed = later(book.completed, event.time);
+      if (event.accumulators !== null) book.accumulators = event.accumulators;
+      for (const commit of event.states) commitState(book, commit);
+      return;
+    case 'broadcastSet': {
+      const versions = book.broadcasts.get(event.broadcast) ?? new Map<number, Uint8Array>();
+      book.broadcasts.set(event.broadcast, versions.set(event.version, event.value));
+      return;
+    }
+    case 'queuePushed': {
+      const queue = book.queues.get(event.queue) ?? { next: 0, items: new Map<number, readonly EncodedPartition[]>() };
+      queue.items.set(event.item, event.partitions);
+      queue.next = Math.max(queue.next, event.item + 1);
+      book.queues.set(event.queue, queue);
+      return;
+    }
+    case 'batchesForgotten':
+      forget(book, event.upTo);
+      return;
+  }
+}
+
+/** The blocks that no batch has yet, in the order in which they came, by the input's uid. */
+export function waitingBlocks(book: RecoveryBook): Map<string, BlockId[]> {
+  const taken = new Set([...book.batches.values()].flatMap(({ inputs }) => inputs.flatMap((input) => (input.taken.kind === 'blocks' ? input.taken.blocks : []))));
+  const waiting = new Map<string, BlockId[]>();
+  for (const [id, { uid }] of book.blocks) {
+    if (taken.has(id)) continue;
+    const ids = waiting.get(uid);
+    if (ids === undefined) waiting.set(uid, [id]);
+    else ids.push(id);
+  }
+  return waiting;
+}
+
+/** Batches that were generated and are not complete, oldest first: they run again. */
+export function unfinishedBatches(book: RecoveryBook): BatchTime[] {
+  return [...book.batches.keys()].filter((time) => book.completed === null || time > book.completed).sort((a, b) => a - b);
+}
+
+function commitState(book: RecoveryBook, { uid, time, oldest, links }: StateCommit): void {
+  const before = book.states.get(uid);
+  if (before !== undefined && time <= before.time) return;
+  book.states.set(uid, { time, oldest, partitions: links.map((link, partition) => chainSince(oldest, [...(before?.partitions[partition] ?? []), link])) });
+}
+
+/** Drops what lies before the last snapshot that the oldest version still needs. */
+function chainSince(oldest: BatchTime, chain: readonly StateLink[]): readonly StateLink[] {
+  const start = chain.findLastIndex((link) => link.snapshot && link.time <= oldest);
+  return start <= 0 ? chain : chain.slice(start);
+}
+
+function forget(book: RecoveryBook, upTo: BatchTime): void {
+  book.forgotten = later(book.forgotten, upTo);
+  for (const [time, { inputs }] of book.batches) {
+    if (time > upTo) continue;
+    for (const { taken } of inputs) {
+      if (taken.kind === 'blocks') for (const block of taken.blocks) book.blocks.delete(block);
+      if (taken.kind === 'queue' && taken.queue !== null) for (const item of taken.items) book.queues.get(taken.queue)?.items.delete(item);
+    }
+    book.batches.delete(time);
+  }
+  const seen = [...book.batches.values()].map(({ broadcasts }) => broadcasts);
+  for (const [broadcast, versions] of book.broadcasts) {
+    const newest = Math.max(...versions.keys());
+    for (const version of versions.keys()) if (version !== newest && !seen.some((at) => at[broadcast] === version)) versions.delete(version);
+  }
+}
+
+function later(a: BatchTime | null, b: BatchTime): BatchTime {
+  return a === null || b > a ? b : a;
+}

@@ -1,0 +1,96 @@
+/**
+ * What is written down so that a program can go on after its process has died: the events of its log, and who writes them.
+ *
+ * Invariant: an event says all that is needed to carry it out again, by names that outlive a process (operators' uids, never
+ * indices of streams). Carrying one out twice changes nothing. Events have their place in one sequence, that of the log.
+ *
+ *   programStarted | blockAdded ... | batchGenerated t1 | batchCompleted t1 | blockAdded ... | batchGenerated t2 | (killed)
+ *                                                                             `-- goes into t3 -'       `-- run again at t2
+ */
+import type { Fingerprint } from './host.ts';
+import type { BlockCodec, BlockRef, StateLink } from './rdd.ts';
+import type { EncodedPartition } from './batch.ts';
+import type { BlockId, StreamId } from './ids.ts';
+import type { ReplyTo } from './ref.ts';
+import type { BatchTime } from './time.ts';
+import type { WireError } from './errors.ts';
+
+/** Bytes in a file of the checkpoint directory. */
+export interface FilePlace {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** What an input took for one time, by the input's uid. */
+export interface InputRecord {
+  readonly uid: string;
+  /** Of the input's own RDD: earlier than the batch's where a window reads several at once. */
+  readonly time: BatchTime;
+  readonly taken: InputTaken;
+}
+
+export type InputTaken =
+  | { readonly kind: 'blocks'; readonly blocks: readonly BlockId[] }
+  | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly bytes: number }[] }
+  /** Numbers of the queue's items, in the order of their pushes, from 0. `queue` null: those of an array that the program gave. */
+  | { readonly kind: 'queue'; readonly queue: number | null; readonly items: readonly number[] };
+
+/** A made version of keyed state: one step for each partition. */
+export interface StateCommit {
+  readonly uid: string;
+  readonly time: BatchTime;
+  /** The oldest version that somebody may still read. */
+  readonly oldest: BatchTime;
+  readonly links: readonly StateLink[];
+}
+
+/** What a program is started with, and must be started with again. */
+export interface ProgramIdentity {
+  readonly url: string | null;
+  readonly args: unknown;
+  readonly appName: string;
+  readonly batchIntervalMs: number;
+  readonly zeroTime: number;
+  readonly startTime: number;
+  readonly fingerprint: Fingerprint;
+}
+
+export type RecoveryEvent =
+  | { readonly type: 'programStarted'; readonly identity: ProgramIdentity }
+  /** Its bytes lie behind it, in the same frame. */
+  | { readonly type: 'blockAdded'; readonly uid: string; readonly block: BlockId; readonly codec: BlockCodec; readonly records: number }
+  /** Before its jobs run: what they run on. */
+  | { readonly type: 'batchGenerated'; readonly time: BatchTime; readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] }
+  /** Its outputs are done, one way or the other. `accumulators`: the totals as they are then; null: none has changed. */
+  | { readonly type: 'batchCompleted'; readonly time: BatchTime; readonly states: readonly StateCommit[]; readonly accumulators: readonly Uint8Array[] | null }
+  | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly version: number; readonly value: Uint8Array }
+  | { readonly type: 'queuePushed'; readonly queue: number; readonly item: number; readonly partitions: readonly EncodedPartition[] }
+  /** Nobody reads these batches' inputs any more. */
+  | { readonly type: 'batchesForgotten'; readonly upTo: BatchTime };
+
+/** To the program's write-ahead log, on the driver. Each is answered when it is durable. Lost with the driver: then nobody acts on it either. */
+export type ToWriteAheadLog =
+  | { readonly type: 'logEvent'; readonly event: Exclude<RecoveryEvent, { type: 'blockAdded' | 'batchCompleted' }>; readonly replyTo: ReplyTo<null> | null }
+  /** From a block manager: the block and its bytes. */
+  | { readonly type: 'logBlock'; readonly stream: StreamId; readonly block: BlockRef; readonly replyTo: ReplyTo<null> }
+  /** The links' bytes lie in memory (or in scratch files), and stay there until this is answered. */
+  | { readonly type: 'logCompleted'; readonly time: BatchTime; readonly states: readonly StateCommit[]; readonly accumulators: readonly Uint8Array[] | null; readonly replyTo: ReplyTo<null> }
+  /** The last checkpoint is written, the files are closed. */
+  | { readonly type: 'closeLog'; readonly replyTo: ReplyTo<null> }
+  /** Own: the files are open, or can't be. */
+  | { readonly type: 'logOpened'; readonly error: WireError | null }
+  /** Own: an append has ended. `number`: which, from 0. */
+  | { readonly type: 'logged'; readonly number: number; readonly sequence: number; readonly event: RecoveryEvent; readonly place: FilePlace | null; readonly error: WireError | null }
+  /** Own: a state's steps are in their file; now its batch can be said to be complete. */
+  | { readonly type: 'statesWritten'; readonly given: Extract<ToWriteAheadLog, { type: 'logCompleted' }>; readonly states: readonly StateCommit[] | null; readonly error: WireError | null }
+  /** Own: a checkpoint is written, and what is older than the kept ones is removed. */
+  | { readonly type: 'checkpointWritten'; readonly sequence: number; readonly needed: LogNeeds; readonly error: WireError | null }
+  | { readonly type: 'logClosed' };
+
+/** What must not be cleaned away: everything from these sequence numbers on. */
+export interface LogNeeds {
+  readonly log: number;
+  /** In the state's own log. */
+  readonly state: number;
+}
