@@ -8,19 +8,13 @@
  *                                                                             `-- goes into t3 -'       `-- run again at t2
  */
 import type { Fingerprint } from './host.ts';
-import type { BlockCodec, BlockRef, StateLink } from './rdd.ts';
+import type { BlockCodec, BlockRef, FilePlace } from './rdd.ts';
+import type { StateVersion } from './state.ts';
 import type { EncodedPartition } from './batch.ts';
 import type { BlockId, StreamId } from './ids.ts';
 import type { ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { WireError } from './errors.ts';
-
-/** Bytes in a file of the checkpoint directory. */
-export interface FilePlace {
-  readonly file: string;
-  readonly offset: number;
-  readonly bytes: number;
-}
 
 /** What an input took for one time, by the input's uid. */
 export interface InputRecord {
@@ -36,13 +30,13 @@ export type InputTaken =
   /** Numbers of the queue's items, in the order of their pushes, from 0. `queue` null: those of an array that the program gave. */
   | { readonly kind: 'queue'; readonly queue: number | null; readonly items: readonly number[] };
 
-/** A made version of keyed state: one step for each partition. */
+/** A version of an operator's keyed state that is made. */
 export interface StateCommit {
+  /** The operator's. */
   readonly uid: string;
-  readonly time: BatchTime;
   /** The oldest version that somebody may still read. */
   readonly oldest: BatchTime;
-  readonly links: readonly StateLink[];
+  readonly version: StateVersion;
 }
 
 /** What a program is started with, and must be started with again. */

@@ -8,9 +8,10 @@
  *   blocks:   b1 b2 b3 | b4 b5 |  b6            batches:  t1 { b1 b2 b3 } completed
  *             `- t1 --'  `-t2-'   waiting                 t2 { b4 b5 }    generated: runs again
  */
-import type { FilePlace, InputRecord, ProgramIdentity, RecoveryEvent, StateCommit } from '../../protocol/recovery.ts';
+import type { InputRecord, ProgramIdentity, RecoveryEvent, StateCommit } from '../../protocol/recovery.ts';
 import type { EncodedPartition } from '../../protocol/batch.ts';
-import type { BlockCodec, StateLink } from '../../protocol/rdd.ts';
+import type { BlockCodec, FilePlace } from '../../protocol/rdd.ts';
+import type { StateVersion } from '../../protocol/state.ts';
 import type { BlockId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 
@@ -26,12 +27,10 @@ export interface LoggedBatch {
   readonly broadcasts: readonly number[];
 }
 
-/** One operator's keyed state: the steps of each partition, oldest first, from a snapshot on. */
+/** One operator's keyed state: its versions, oldest first, back to the snapshots that the oldest readable one is made of. */
 export interface LoggedState {
-  /** Of the newest version. */
-  readonly time: BatchTime;
   readonly oldest: BatchTime;
-  readonly partitions: readonly (readonly StateLink[])[];
+  readonly versions: readonly StateVersion[];
 }
 
 /** Plain data, but for maps, which are changed in place by `applyEvent` alone. */
@@ -50,13 +49,15 @@ export interface RecoveryBook {
   readonly broadcasts: Map<number, Map<number, Uint8Array>>;
   readonly queues: Map<number, { next: number; readonly items: Map<number, readonly EncodedPartition[]> }>;
   accumulators: readonly Uint8Array[] | null;
+  /** How many items were taken of queues that are arrays of the program, by the input's uid. */
+  readonly arrays: Map<string, number>;
   readonly states: Map<string, LoggedState>;
 }
 
 export function emptyBook(): RecoveryBook {
   return {
     sequence: 0, identity: null, blocks: new Map(), batches: new Map(), generated: null, completed: null, forgotten: null,
-    broadcasts: new Map(), queues: new Map(), accumulators: null, states: new Map(),
+    broadcasts: new Map(), queues: new Map(), accumulators: null, arrays: new Map(), states: new Map(),
   };
 }
 
@@ -74,6 +75,9 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
     case 'batchGenerated':
       book.batches.set(event.time, { inputs: event.inputs, broadcasts: event.broadcasts });
       book.generated = later(book.generated, event.time);
+      for (const { uid, taken } of event.inputs) {
+        if (taken.kind === 'queue' && taken.queue === null) book.arrays.set(uid, Math.max(book.arrays.get(uid) ?? 0, ...taken.items.map((item) => item + 1)));
+      }
       return;
     case 'batchCompleted':
       book.completed = later(book.completed, event.time);
@@ -116,16 +120,22 @@ export function unfinishedBatches(book: RecoveryBook): BatchTime[] {
   return [...book.batches.keys()].filter((time) => book.completed === null || time > book.completed).sort((a, b) => a - b);
 }
 
-function commitState(book: RecoveryBook, { uid, time, oldest, links }: StateCommit): void {
-  const before = book.states.get(uid);
-  if (before !== undefined && time <= before.time) return;
-  book.states.set(uid, { time, oldest, partitions: links.map((link, partition) => chainSince(oldest, [...(before?.partitions[partition] ?? []), link])) });
+function commitState(book: RecoveryBook, { uid, oldest, version }: StateCommit): void {
+  const before = book.states.get(uid)?.versions ?? [];
+  // Made again after a restart, of the same batches: the same.
+  if (version.time <= (before.at(-1)?.time ?? -Infinity)) return;
+  book.states.set(uid, { oldest, versions: sinceSnapshots([...before, version], oldest) });
 }
 
-/** Drops what lies before the last snapshot that the oldest version still needs. */
-function chainSince(oldest: BatchTime, chain: readonly StateLink[]): readonly StateLink[] {
-  const start = chain.findLastIndex((link) => link.snapshot && link.time <= oldest);
-  return start <= 0 ? chain : chain.slice(start);
+/** Drops versions before the last snapshots, partition by partition, that the oldest readable version is made of. */
+function sinceSnapshots(versions: readonly StateVersion[], oldest: BatchTime): readonly StateVersion[] {
+  const newest = versions.at(-1);
+  let first = versions.length - 1;
+  for (let partition = 0; partition < (newest?.links.length ?? 0); partition += 1) {
+    const snapshot = versions.findLastIndex(({ time, links }) => time <= oldest && links[partition]?.snapshot === true);
+    first = Math.min(first, Math.max(0, snapshot));
+  }
+  return first <= 0 ? versions : versions.slice(first);
 }
 
 function forget(book: RecoveryBook, upTo: BatchTime): void {
