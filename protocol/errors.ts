@@ -54,6 +54,7 @@ export const errorTable = {
   NoRddFromParent: entry('A stream has no RDD for a time at which an operation needs one.', 'Let the input give an RDD without records instead of none.'),
   TransformReturnedNull: entry('A transform function returned no RDD.', 'Return an RDD; ssc.sc.emptyRDD() where there are no records.'),
   InvalidStateCall: entry('A function of mapWithState asked of a key\'s state what it can\'t have at that moment.', 'Ask exists() and isTimingOut() first; the message says which call it was.'),
+  StateNotMigrated: entry('Restored state is of another version than the operator\'s, and nothing says how it becomes one of this.', 'Give the operator a `migrate` function, or the `stateVersion` that the state was written with.'),
   StateFailed: entry('The state of a batch could not be made, and was left as it was before.', 'The cause is the failure of the function or of what it was given.'),
   InverseWindowInconsistent: entry('An incremental window met a key that is leaving it and has no result from the window before.', 'Let the filter keep every key that is still in the window: look at values, not at keys.'),
   InvalidArgument: entry('A method was called with an argument that it can\'t work with.', 'The message names the argument, what was expected and what came.'),

@@ -9,6 +9,7 @@ import type { HostId, JobId, ProgramId, RddId } from './ids.ts';
 import type { BlockRef, BroadcastVersion, RddNode, ReplayRecord, SharedHandle, Sink } from './rdd.ts';
 import type { AccumulatorUpdate, FromTaskWorker, LeftOutRecords, TaskOutput, ToTaskWorker } from './task.ts';
 import type { Scope } from './block.ts';
+import type { RestoredState, StateVersionLinks } from './state.ts';
 import type { WireError } from './errors.ts';
 
 /** What an output operation does with its batch's RDD. */
@@ -98,6 +99,15 @@ export type ToTaskScheduler =
   | { readonly type: 'forgetStored'; readonly program: ProgramId; readonly rdd: RddId }
   /** The program has ended: all its jobs end, and what is known of it is forgotten. */
   | { readonly type: 'forgetProgram'; readonly program: ProgramId }
+  /**
+   * Answered with what these versions of keyed state consist of; RDDs that no job has begun to make are left out. What is named stays where
+   * it is, whoever forgets it, until `stateLinksRead`.
+   */
+  | { readonly type: 'stateLinks'; readonly program: ProgramId; readonly rdds: readonly RddId[]; readonly replyTo: ReplyTo<readonly StateVersionLinks[]> }
+  /** Once for each `stateLinks` with the same RDDs. */
+  | { readonly type: 'stateLinksRead'; readonly program: ProgramId; readonly rdds: readonly RddId[] }
+  /** Before the first job of a program that goes on: tables as they were. Answered when they can be read; StateNotMigrated. */
+  | { readonly type: 'restoreState'; readonly program: ProgramId; readonly tables: readonly RestoredState[]; readonly replyTo: ReplyTo<null> }
   /** Own: a block that makes room for others lies in a file now; null: it could not be written. */
   | { readonly type: 'blockSpilled'; readonly from: SharedHandle; readonly to: { readonly file: string; readonly offset: number; readonly bytes: number } | null }
   /** Own: the memory of the blocks that made room has been given back. */

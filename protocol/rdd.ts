@@ -32,6 +32,15 @@ export interface SharedHandle {
   readonly generation: number;
 }
 
+/** A range of a file. */
+export interface FilePlace {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  /** In a file of the log, which holds other things, too: its writer alone removes it, whoever else forgets the place. */
+  readonly durable?: true;
+}
+
 /** How a block's bytes are read. `text`: utf8 lines, each ended by \n; `records`: the record codec's segments. */
 export type BlockCodec = 'text' | 'records';
 
@@ -39,7 +48,7 @@ export type BlockCodec = 'text' | 'records';
 export interface BlockRef {
   readonly id: BlockId;
   readonly codec: BlockCodec;
-  readonly place: SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
+  readonly place: SharedHandle | FilePlace | null;
   readonly records: number;
   /** How the bytes were made smaller; left out: they lie as the codec has made them. Only of persisted partitions. */
   readonly compression?: 'deflate';
@@ -151,6 +160,10 @@ export type RddNode =
       readonly emits: RddId | null;
       /** How many older versions can be read without being put together from bytes again. */
       readonly versionsKept: number;
+      /** Of the type of the values. Left out: 1. */
+      readonly stateVersion?: number;
+      /** fn(value, fromVersion): a restored value of another version, as one of this. */
+      readonly migrate?: FunctionRef;
     })
   /** What the functions of a `track` state returned in the batch, in the order of their calls. The parent is the state. */
   | (NodeBase & { readonly kind: 'emitted' });
@@ -179,7 +192,7 @@ export interface StateLink {
 }
 
 /** One reducer's share of one map task's output. Null: no records. */
-export type BucketRef = SharedHandle | { readonly file: string; readonly offset: number; readonly bytes: number } | null;
+export type BucketRef = SharedHandle | FilePlace | null;
 
 /**
  * What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the

@@ -6,7 +6,7 @@
  */
 import type { BatchTime } from './time.ts';
 import type { HostId, JobId, ProgramId, RddId, ShuffleId, TaskId } from './ids.ts';
-import type { BlockRef, BroadcastVersion, BucketRef, OperatorPlace, RddNode, RecordPolicy, ReplayRecord, Sink, StateLink } from './rdd.ts';
+import type { BlockRef, BroadcastVersion, BucketRef, FunctionRef, OperatorPlace, RddNode, RecordPolicy, ReplayRecord, Sink, StateLink } from './rdd.ts';
 import type { WireError } from './errors.ts';
 
 /** What all tasks of one stage share. `shape` is equal for stages that run the same loops (ids and blocks left out). */
@@ -46,6 +46,15 @@ export interface StateInput {
   readonly versionsKept: number;
   /** Oldest first, from a snapshot on. Null: the worker has it. */
   readonly chain: readonly StateLink[] | null;
+  /** Only of a restored version that was written otherwise. What is made of it must be a snapshot, since nothing can build on its bytes. */
+  readonly origin?: StateOrigin;
+}
+
+/** How a partition of keyed state comes of what was written by another layout, or by an older or newer program. */
+export interface StateOrigin {
+  /** The partitions that hold keys of this one, each from a snapshot on; in their order, the keys are put in. Null: the layout is the same. */
+  readonly resplit: { readonly partitions: number; readonly chains: readonly (readonly StateLink[])[] } | null;
+  readonly migrate: { readonly fn: FunctionRef; readonly fromVersion: number } | null;
 }
 
 export interface TaskSpec {
