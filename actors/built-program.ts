@@ -12,13 +12,18 @@ import type { BatchEnvironment } from '../lib/dstream/environment.ts';
 import { LineageEnds } from '../lib/program/lineage-ends.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
+import { ProgramRecovery } from '../lib/program/program-recovery.ts';
+import type { DueState, RestoreOrders } from '../lib/program/program-recovery.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
+import { unfinishedBatches } from '../lib/recovery/book.ts';
+import type { RecoveryBook } from '../lib/recovery/book.ts';
 import type { AppJob, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
+import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
@@ -36,6 +41,9 @@ export class BuiltProgram implements HostProgram {
   readonly #local: LocalFunctions | null;
   readonly #replays: ReplayCache;
   readonly #lineageEnds: LineageEnds;
+  readonly #recovery: ProgramRecovery;
+  /** Of batches that were generated before a restart and run again. */
+  readonly #broadcastsThen = new Map<BatchTime, readonly (readonly [BroadcastVersion, Uint8Array | null])[]>();
   /** Driver only. */
   readonly #rdds: RuntimeRdds | null;
   readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
@@ -53,6 +61,7 @@ export class BuiltProgram implements HostProgram {
     this.#local = local;
     this.#replays = new ReplayCache(builder.graph, builder.rdds);
     this.#lineageEnds = new LineageEnds(builder.graph, builder.rdds);
+    this.#recovery = new ProgramRecovery(builder);
     this.#rdds = services.role === 'driver' ? new RuntimeRdds(services, builder.program, (request) => this.#runJob(request)) : null;
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
@@ -63,18 +72,47 @@ export class BuiltProgram implements HostProgram {
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {
     this.#blocks.set(time, new Map(blocks.map(({ stream, blocks: own }) => [stream, own])));
-    for (const [index, value] of this.#newValues) this.builder.sc.broadcasts[index]?.install(this.#broadcasts[index]?.version ?? 0, value);
-    this.#newValues.clear();
-    const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
+    const seen = this.#installBroadcasts(time);
+    const broadcasts = seen.filter(({ version }) => version > 0);
     this.#broadcastsAt.push({ time, versions: broadcasts });
     // In order: each may be part of the next one's lineage.
     return this.#holding(() => {
       const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.#computeInFull(rdd));
       return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
         const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
-        return { jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })), nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts };
+        return {
+          jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })),
+          nodes,
+          replays: this.builder.rdds.replaysFor(nodes),
+          broadcasts,
+          inputs: this.#recovery.inputsOf(time, blocks),
+          versions: seen.map(({ version }) => version),
+        };
       });
     });
+  }
+
+  restore(book: RecoveryBook): RestoreOrders {
+    this.#restoreBroadcasts(book);
+    return this.#recovery.restore(book, ({ bytes, records }) => (records === 0 ? [] : [this.#runtime.storeEncoded(bytes, records)]));
+  }
+
+  blocksOf(time: BatchTime): readonly StreamBlocks[] {
+    return this.#recovery.blocksOf(time);
+  }
+
+  makeStates(time: BatchTime): Eventually<readonly DueState[]> {
+    const due = this.#recovery.statesAt(time);
+    const open = due.filter(({ rdd }) => !this.#recovery.isMade(rdd));
+    return andThen(inOrder(open, ({ rdd }) => this.#computeInFull(rdd)), () => due);
+  }
+
+  accumulate(updates: readonly AccumulatorUpdate[]): void {
+    this.#recovery.accumulate(updates);
+  }
+
+  totals(): readonly Uint8Array[] | null {
+    return this.#recovery.totals();
   }
 
   clear(time: BatchTime): Cleared {
@@ -87,6 +125,7 @@ export class BuiltProgram implements HostProgram {
       if (known <= inputsUpTo) this.#blocks.delete(known);
     }
     this.#broadcastsAt = this.#broadcastsAt.filter((at) => at.time > inputsUpTo);
+    this.#recovery.forget(inputsUpTo);
     const unread = this.#superseded.filter(({ lastUse }) => lastUse <= inputsUpTo);
     this.#superseded = this.#superseded.filter(({ lastUse }) => lastUse > inputsUpTo);
     return { rdds: dropped, handles: [...this.#runtime.drop(dropped), ...unread.map(({ handle }) => handle)], inputsUpTo };
@@ -105,9 +144,11 @@ export class BuiltProgram implements HostProgram {
     });
   }
 
-  push(queue: number, partitions: readonly EncodedPartition[]): void {
+  push(queue: number, partitions: readonly EncodedPartition[]): { readonly item: number } {
+    const item = this.builder.queues[queue]?.next ?? 0;
     const blocks = partitions.map(({ bytes, records }) => (records === 0 ? [] : [this.#runtime.storeEncoded(bytes, records)]));
     this.builder.queues[queue]?.enqueue(blocksRdd(this.builder.rdds, blocks, 'queue'));
+    return { item };
   }
 
   isOverBound(queue: number): boolean {
@@ -119,7 +160,7 @@ export class BuiltProgram implements HostProgram {
     return this.builder.graph.waitingInput;
   }
 
-  setBroadcast(broadcast: number, value: Uint8Array): void {
+  setBroadcast(broadcast: number, value: Uint8Array): { readonly version: number } {
     for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
     const before = this.#broadcasts[broadcast];
     const version = (before?.version ?? 0) + 1;
@@ -127,6 +168,7 @@ export class BuiltProgram implements HostProgram {
     if (place !== null && 'slab' in place) this.#superseded.push({ lastUse: this.#broadcastsAt.at(-1)?.time ?? -Infinity, handle: place });
     this.#broadcasts[broadcast] = { program: this.program, broadcast, version, block: this.#runtime.storeEncoded(value, 1) };
     this.#newValues.set(broadcast, decodeRecord(value));
+    return { version };
   }
 
   completeJob({ target, sink, nodes: made, batchTime: time }: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'> {
@@ -190,6 +232,40 @@ export class BuiltProgram implements HostProgram {
     );
   }
 
+  /** The versions that the batch sees: the newest, or those of its first time. They are this thread's from now on. */
+  #installBroadcasts(time: BatchTime): readonly BroadcastVersion[] {
+    const then = this.#broadcastsThen.get(time);
+    if (then !== undefined) {
+      this.#broadcastsThen.delete(time);
+      for (const [{ broadcast, version }, value] of then) this.builder.sc.broadcasts[broadcast]?.install(version, value === null ? undefined : decodeRecord(value));
+      return then.map(([version]) => version);
+    }
+    for (const [index, value] of this.#newValues) this.builder.sc.broadcasts[index]?.install(this.#broadcasts[index]?.version ?? 0, value);
+    this.#newValues.clear();
+    return [...this.#broadcasts];
+  }
+
+  #restoreBroadcasts(book: RecoveryBook): void {
+    const stored = new Map<string, readonly [BroadcastVersion, Uint8Array | null]>();
+    const versionOf = (broadcast: number, version: number): readonly [BroadcastVersion, Uint8Array | null] => {
+      const known = stored.get(`${broadcast}@${version}`);
+      if (known !== undefined) return known;
+      const value = book.broadcasts.get(broadcast)?.get(version) ?? null;
+      const made = [{ program: this.program, broadcast, version, block: value === null ? null : this.#runtime.storeEncoded(value, 1) }, value] as const;
+      stored.set(`${broadcast}@${version}`, made);
+      return made;
+    };
+    for (const time of unfinishedBatches(book)) {
+      this.#broadcastsThen.set(time, (book.batches.get(time)?.broadcasts ?? []).map((version, broadcast) => versionOf(broadcast, version)));
+    }
+    for (const [broadcast, versions] of book.broadcasts) {
+      const [version, value] = versionOf(broadcast, Math.max(...versions.keys()));
+      for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
+      this.#broadcasts[broadcast] = version;
+      if (value !== null) this.#newValues.set(broadcast, decodeRecord(value));
+    }
+  }
+
   /** For its stored partitions only. What fails here fails in the outputs that read it, and theirs is the error to report. */
   async #computeInFull(rdd: RddId): Promise<void> {
     await this.builder.rdds.runJob(rdd, null, { kind: 'count' }).catch(() => {});
@@ -197,7 +273,8 @@ export class BuiltProgram implements HostProgram {
 
   #environment(): BatchEnvironment {
     return {
-      allocatedBlocks: (stream, time) => this.#blocks.get(time)?.get(stream) ?? [],
+      allocatedBlocks: (stream, time) => this.#blocks.get(time)?.get(stream) ?? this.#recovery.blocksAt(stream, time) ?? [],
+      recorded: (uid, time) => this.#recovery.recorded(uid, time),
       listFiles: (directory) => this.#services.listFiles(directory),
       warn: (message) => this.#services.log('warn', message),
     };

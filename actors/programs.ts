@@ -7,6 +7,11 @@
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
 import type { AppJob, EncodedPartition, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
+import type { InputRecord } from '../protocol/recovery.ts';
+import type { AccumulatorUpdate } from '../protocol/task.ts';
+import type { Eventually } from '../lib/dstream/generated.ts';
+import type { DueState, RestoreOrders } from '../lib/program/program-recovery.ts';
+import type { RecoveryBook } from '../lib/recovery/book.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
@@ -28,6 +33,9 @@ export interface GeneratedBatch {
   readonly nodes: readonly RddNode[];
   readonly replays: readonly ReplayRecord[];
   readonly broadcasts: readonly BroadcastVersion[];
+  /** For the log: what the batch's inputs have taken, and the version of each broadcast variable. */
+  readonly inputs: readonly InputRecord[];
+  readonly versions: readonly number[];
 }
 
 export type { EncodedPartition };
@@ -40,20 +48,30 @@ export interface HostProgram {
   startAt(zeroTime: number, startTime: number): void;
   /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
+  /** Driver. Where the program goes on from what a log has told, before its first batch; after `startAt`. */
+  restore(book: RecoveryBook): RestoreOrders;
+  /** Driver. The blocks of a batch that was generated before the restart, and is to be run again. */
+  blocksOf(time: BatchTime): readonly StreamBlocks[];
+  /** Driver. The batch's outputs are done: sees to it that each version of keyed state is made that can be. Names them. */
+  makeStates(time: BatchTime): Eventually<readonly DueState[]>;
+  /** Driver. What tasks have added to accumulators, for the totals that the log keeps. */
+  accumulate(updates: readonly AccumulatorUpdate[]): void;
+  /** Driver. The totals, encoded one by one; null: as they were at the last call. */
+  totals(): readonly Uint8Array[] | null;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
   clear(time: BatchTime): Cleared;
   /** Driver. A version of keyed state is made, or never will be: what it is made of is not needed for it any more. */
   settle(rdd: RddId): void;
   /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
-  /** Driver. What the app has put into a queue. */
-  push(queue: number, partitions: readonly EncodedPartition[]): void;
+  /** Driver. What the app has put into a queue; `item`: its number there. */
+  push(queue: number, partitions: readonly EncodedPartition[]): { readonly item: number };
   /** Driver. True where the queue holds more than its bound: whoever pushed waits. */
   isOverBound(queue: number): boolean;
   /** Driver. What was pushed and is in no batch yet: see `InputWaiting`. */
   waitingInput(): InputWaiting;
-  /** Driver. A new value of a broadcast variable: batches generated from now on see it. */
-  setBroadcast(broadcast: number, value: Uint8Array): void;
+  /** Driver. A new value of a broadcast variable: batches generated from now on see that version. */
+  setBroadcast(broadcast: number, value: Uint8Array): { readonly version: number };
 
   /** Driver. All that a job on an RDD of the app's making needs: its nodes are those that the app made itself. */
   completeJob(job: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>;

@@ -7,7 +7,7 @@
  * A new kind of operator (a window, a state) is a function that returns a spec; a DStream needs no subclass for it.
  */
 import type { RDD } from '../rdd/rdd.ts';
-import type { RecordPolicy } from '../../protocol/rdd.ts';
+import type { PartitionerSpec, RecordPolicy, StateUpdate } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { BatchEnvironment } from './environment.ts';
 import type { DStream } from './dstream.ts';
@@ -43,6 +43,8 @@ export interface OperatorSpec<T> {
   readonly checkpointSlides?: number;
   /** Its newest RDD is remembered until there is a newer one, however long that takes: the next is made of it. */
   readonly keepsNewest?: boolean;
+  /** Of keyed state: how its version of a time is laid out and changed, apart from what it is made of. (A method, as `compute`.) */
+  state?(self: DStream<T>, time: BatchTime): { readonly partitioner: PartitionerSpec; readonly update: StateUpdate };
   /** Whose RDDs `persist` on this stream keeps: a window holds none but its parent's. Left out: its own. */
   readonly persists?: 'self' | 'parents' | 'both';
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */

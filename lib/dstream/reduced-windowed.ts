@@ -13,7 +13,6 @@
  * reduced by itself, as the documentation says.
  */
 import type { RDD } from '../rdd/rdd.ts';
-import type { StateUpdate } from '../../protocol/rdd.ts';
 import { cogroup } from '../rdd/pair-join.ts';
 import { StorageLevel } from '../rdd/storage-level.ts';
 import type { DStream } from './dstream.ts';
@@ -22,6 +21,7 @@ import { reduceByKeySpec } from './keyed.ts';
 import { filterSpec, given, onWorkers } from './narrow.ts';
 import type { OperatorSpec } from './operator-spec.ts';
 import { functionOf, makeState, partitionerOf, previousOf } from './state.ts';
+import type { Layout } from './state.ts';
 import type { WindowDurations } from './windowed.ts';
 import { reducedByKeyAndWindow } from './windowed.ts';
 
@@ -54,6 +54,16 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
   const kind = 'reduceByKeyAndWindow';
   const partitioner = partitionerOf(reduced, partitions);
   const step = reduced.slideMs;
+  const layout = (self: DStream<[K, V]>, leaving: number): Layout => ({
+    partitioner,
+    update: {
+      kind: 'window',
+      fn: functionOf(self, fn, kind),
+      inverse: functionOf(self, inverse, kind),
+      filter: filter === undefined ? null : functionOf(self, filter, kind),
+      leaving,
+    },
+  });
   return {
     kind,
     parents: [reduced as DStream<unknown>],
@@ -69,19 +79,13 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
         andThen(reduced.rddsBetween(time - slideMs + step, time, env), (entering) =>
           andThen(previousOf(self, time, env), (previous) =>
             self.making(() => {
-              const update: StateUpdate = {
-                kind: 'window',
-                fn: functionOf(self, fn, kind),
-                inverse: functionOf(self, inverse, kind),
-                filter: filter === undefined ? null : functionOf(self, filter, kind),
-                leaving: leaving.length,
-              };
               const [first, ...others] = [...leaving, ...entering] as RDD<readonly [K, unknown]>[];
               const input = first === undefined ? null : cogroup<K>(first, others, partitioner, kind);
-              return makeState(self, { time, partitioner, update, input, initial: null, previous }) as RDD<[K, V]>;
+              return makeState(self, { time, ...layout(self, leaving.length), input, initial: null, previous }) as RDD<[K, V]>;
             }),
           ),
         ),
       ),
+    state: (self) => layout(self, 0),
   };
 }

@@ -14,7 +14,7 @@ import type { BatchTime } from '../../protocol/time.ts';
 import { callError } from '../base/caller-place.ts';
 import { hashPartitioner } from '../rdd/partitioner.ts';
 import { RDD } from '../rdd/rdd.ts';
-import { emittedOf, laidOut, stateRdd } from '../rdd/state-rdd.ts';
+import { emittedOf, hasEmitted, laidOut, stateRdd } from '../rdd/state-rdd.ts';
 import type { State } from '../rdd/state/keyed-state.ts';
 import { checkCount, checkDuration, checkFunction } from './arguments.ts';
 import type { DStream } from './dstream.ts';
@@ -74,6 +74,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
   if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
   const start = checkInitial(method, initial);
   const partitioner = partitionerOf(parent, partitions);
+  const layout = (self: DStream<[K, S]>): Layout => ({ partitioner, update: { kind: 'update', fn: functionOf(self, fn, method), form: variant } });
   return {
     kind: method,
     parents: [parent as DStream<unknown>],
@@ -87,12 +88,12 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
           // As long as nothing has ever come there is no state either.
           if (previous === null && batch === null) return null;
           return self.making(() => {
-            const update: StateUpdate = { kind: 'update', fn: functionOf(self, fn, method), form: variant };
             const input = batch === null ? null : (batch as unknown as PairRdd).groupByKey(partitioner);
-            return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
+            return makeState(self, { time, ...layout(self), input, initial: start, previous }) as RDD<[K, S]>;
           });
         }),
       ),
+    state: layout,
   };
 }
 
@@ -106,6 +107,10 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
   if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
   const start = checkInitial(method, initial);
   const partitioner = partitionerOf(parent, partitions);
+  const layout = (self: DStream<[K, S]>, time: BatchTime): Layout => {
+    const sweeps = (time - (self.graph.zeroTime ?? 0)) % (self.checkpointMs ?? self.slideMs) === 0;
+    return { partitioner, update: { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps } };
+  };
   return {
     kind: method,
     parents: [parent as DStream<unknown>],
@@ -118,13 +123,12 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
       andThen(previousOf(self, time, env), (previous) =>
         andThen(parent.getOrCompute(time, env), (batch) =>
           self.making(() => {
-            const sweeps = (time - (self.graph.zeroTime ?? 0)) % (self.checkpointMs ?? self.slideMs) === 0;
-            const update: StateUpdate = { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps };
             const input = batch === null ? null : laidOut(batch as unknown as PairRdd, partitioner);
-            return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
+            return makeState(self, { time, ...layout(self, time), input, initial: start, previous }) as RDD<[K, S]>;
           }),
         ),
       ),
+    state: layout,
   };
 }
 
@@ -133,7 +137,8 @@ export function emittedSpec<E>(states: DStream<unknown>): OperatorSpec<E> {
   return {
     kind: 'mapWithState.emitted',
     parents: [states],
-    compute: (time, env) => andThen(states.getOrCompute(time, env), (rdd) => (rdd === null ? null : (emittedOf(rdd) as RDD<E>))),
+    // Of a version that was restored, nobody knows any more what it has emitted; nobody needs it either.
+    compute: (time, env) => andThen(states.getOrCompute(time, env), (rdd) => (rdd === null || !hasEmitted(rdd) ? null : (emittedOf(rdd) as RDD<E>))),
   };
 }
 
@@ -142,10 +147,14 @@ export function snapshotsSpec<K, S>(states: DStream<[K, S]>): OperatorSpec<[K, S
   return { kind: 'stateSnapshots', parents: [states as DStream<unknown>], compute: (time, env) => states.getOrCompute(time, env) };
 }
 
-interface Step {
-  readonly time: BatchTime;
+/** How a version of state is laid out, and how it is changed. */
+export interface Layout {
   readonly partitioner: PartitionerSpec;
   readonly update: StateUpdate;
+}
+
+interface Step extends Layout {
+  readonly time: BatchTime;
   readonly input: RDD<unknown> | null;
   readonly initial: PairRdd | null;
   readonly previous: RDD<unknown> | null;

@@ -21,6 +21,7 @@ export class Accumulator<A> {
   readonly #merge: (a: A, b: A) => A;
   readonly #running: RunningFunction;
   readonly #sums: boolean;
+  readonly #initial: A;
   #total: A;
   /** Of work that was not done to its end, by the work's key: replaced when it has been. */
   readonly #aside = new Map<string, A>();
@@ -29,6 +30,7 @@ export class Accumulator<A> {
   constructor(index: number, name: string, initial: A, merge?: (a: A, b: A) => A, running: RunningFunction = { scope: null }) {
     this.index = index;
     this.name = name;
+    this.#initial = initial;
     this.#total = initial;
     this.#sums = merge === undefined;
     this.#merge = merge ?? (sum as unknown as (a: A, b: A) => A);
@@ -55,6 +57,16 @@ export class Accumulator<A> {
     let value = this.#total;
     for (const part of this.#aside.values()) value = this.#merge(value, part);
     return value;
+  }
+
+  /** By the runtime, on the driver: another one of the same kind, which has counted nothing yet. @internal */
+  anew(): Accumulator<A> {
+    return new Accumulator<A>(this.index, this.name, this.#initial, this.#sums ? undefined : this.#merge);
+  }
+
+  /** By the runtime, after a restart: what was counted before. @internal */
+  restore(total: A): void {
+    this.#total = total;
   }
 
   /** By the runtime, on the app: the contribution of work done to its end, in place of what was set aside for it. */

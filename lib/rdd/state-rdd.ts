@@ -43,6 +43,11 @@ export function stateRdd(context: RddContext, making: StateMaking, emits: boolea
   return { state: new RDD(context, state), emitted: emitted === null ? null : new RDD(context, emitted) };
 }
 
+/** False of a version that was restored, or that emits nothing. */
+export function hasEmitted({ node }: RDD<unknown>): boolean {
+  return node.kind === 'state' && node.emits !== null;
+}
+
 /** What a `track` state has emitted. */
 export function emittedOf(state: RDD<unknown>): RDD<unknown> {
   const { node } = state;

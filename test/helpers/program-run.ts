@@ -127,6 +127,7 @@ export class ProgramRun {
   get env(): BatchEnvironment {
     return {
       allocatedBlocks: (stream, time) => this.blocks.get(`${stream}@${time}`) ?? [],
+      recorded: () => null,
       listFiles: () => this.files,
       warn: (message) => void this.warnings.push(message),
     };

@@ -2,7 +2,7 @@
 import t from 'tap';
 import fc from 'fast-check';
 import { Accumulator } from '../../../../lib/program/accumulator.ts';
-import { ContributionLedger } from '../../../../lib/contribution-ledger.ts';
+import { ContributionLedger } from '../../../../lib/program/contribution-ledger.ts';
 import { parallelize } from '../../../../lib/rdd/make.ts';
 import type { RDD } from '../../../../lib/rdd/rdd.ts';
 import { LeftOutLedger } from '../../../../lib/rdd/left-out-ledger.ts';

@@ -1,0 +1,216 @@
+/**
+ * What a program writes down of each batch, and how it takes up again what was written down before a restart. On the driver.
+ *
+ * Invariant: operators are named by uid in all that is written down. What was taken for a time is taken again for that time,
+ * and never for another one; what was not taken yet waits, in its order.
+ */
+import { decodeRecord, encodeRecord } from '../../protocol/codec.ts';
+import type { EncodedPartition } from '../../protocol/batch.ts';
+import type { BlockRef, RddNode } from '../../protocol/rdd.ts';
+import type { InputRecord, InputTaken } from '../../protocol/recovery.ts';
+import type { StreamBlocks } from '../../protocol/receiver.ts';
+import type { RestoredState } from '../../protocol/state.ts';
+import type { AccumulatorUpdate } from '../../protocol/task.ts';
+import type { BlockId, RddId, StreamId } from '../../protocol/ids.ts';
+import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
+import type { BatchTime } from '../../protocol/time.ts';
+import { waitingBlocks } from '../recovery/book.ts';
+import type { LoggedState, RecoveryBook } from '../recovery/book.ts';
+import type { DStream } from '../dstream/dstream.ts';
+import { QueueInputDStream } from '../dstream/queue-input.ts';
+import { blocksRdd } from '../rdd/make.ts';
+import { makeState } from '../dstream/state.ts';
+import type { RDD } from '../rdd/rdd.ts';
+import { isSettled } from '../rdd/state-rdd.ts';
+import { ContributionLedger } from './contribution-ledger.ts';
+import type { Accumulator } from './accumulator.ts';
+import type { ProgramBuilder } from './program-builder.ts';
+
+/** A version of keyed state that a complete batch has to show. */
+export interface DueState {
+  readonly uid: string;
+  readonly rdd: RddId;
+  readonly oldest: BatchTime;
+}
+
+/** What the driver's actors do before the first batch. */
+export interface RestoreOrders {
+  /** Received, and in no batch yet. */
+  readonly waiting: readonly StreamBlocks[];
+  readonly states: readonly RestoredState[];
+}
+
+export class ProgramRecovery {
+  readonly #builder: ProgramBuilder;
+  /** By input and time: of batches that are remembered. */
+  readonly #recorded = new Map<string, InputTaken>();
+  readonly #blocks = new Map<BatchTime, Map<StreamId, readonly BlockRef[]>>();
+  /** The totals as of the last complete batch, apart from the app's own. */
+  readonly #accumulators: readonly Accumulator<unknown>[];
+  readonly #contributions = new ContributionLedger();
+  #totalsChanged = false;
+
+  constructor(builder: ProgramBuilder) {
+    this.#builder = builder;
+    this.#accumulators = builder.sc.accumulators.map((accumulator) => accumulator.anew());
+  }
+
+  // Writing down.
+
+  /** What the batch's inputs are, in the names of the log. */
+  inputsOf(time: BatchTime, blocks: readonly StreamBlocks[]): InputRecord[] {
+    const received = blocks.map(({ stream, blocks: own }): InputRecord => ({ uid: this.#uidOf(stream), time, taken: { kind: 'blocks', blocks: own.map(({ id }) => id) } }));
+    return [...received, ...this.#builder.graph.takenSince()];
+  }
+
+  /** The states that the batch has a version of, made or not. */
+  statesAt(time: BatchTime): DueState[] {
+    return this.#builder.graph.states.flatMap((stream) => {
+      const rdd = stream.isTimeValid(time) ? stream.rddAt(time) : null;
+      return rdd === null ? [] : [{ uid: stream.operatorUid, rdd: rdd.id, oldest: oldestOf(stream, time) }];
+    });
+  }
+
+  isMade(rdd: RddId): boolean {
+    return isSettled(this.#builder.rdds.node(rdd));
+  }
+
+  accumulate(updates: readonly AccumulatorUpdate[]): void {
+    if (updates.length === 0) return;
+    this.#contributions.take(this.#accumulators, updates);
+    this.#totalsChanged = true;
+  }
+
+  /** With a batch that is complete. Null: as they were with the one before. */
+  totals(): Uint8Array[] | null {
+    if (!this.#totalsChanged) return null;
+    this.#totalsChanged = false;
+    this.#contributions.forgetOldest();
+    return this.#accumulators.map(({ value }) => encodeRecord(value));
+  }
+
+  // Taking up again.
+
+  recorded(uid: string, time: BatchTime): InputTaken | null {
+    return this.#recorded.get(`${uid}@${time}`) ?? null;
+  }
+
+  blocksAt(stream: StreamId, time: BatchTime): readonly BlockRef[] | null {
+    return this.#blocks.get(time)?.get(stream) ?? null;
+  }
+
+  /** Nobody reads what was taken for these times any more. */
+  forget(upTo: BatchTime): void {
+    for (const time of this.#blocks.keys()) if (time <= upTo) this.#blocks.delete(time);
+    for (const name of this.#recorded.keys()) if (Number(name.slice(name.lastIndexOf('@') + 1)) <= upTo) this.#recorded.delete(name);
+  }
+
+  /** Once, after the graph was started with the old zero time. `store` brings pushed records into memory again. */
+  restore(book: RecoveryBook, store: (partition: EncodedPartition) => BlockRef[]): RestoreOrders {
+    const refs = new Map([...book.blocks].map(([id, { codec, place, records }]): [BlockId, BlockRef] => [id, { id, codec, records, place: { ...place, durable: true } }]));
+    this.#restoreInputs(book, refs);
+    this.#restoreQueues(book, store);
+    for (const [index, total] of (book.accumulators ?? []).entries()) this.#accumulators[index]?.restore(decodeRecord(total));
+    if (book.completed !== null) this.#contributions.passOver(book.completed);
+    const states = book.completed === null ? [] : this.#builder.graph.states.flatMap((stream) => this.#restoreState(stream, book.states.get(stream.operatorUid) ?? null, book.completed as BatchTime));
+    const waiting = [...waitingBlocks(book)].flatMap(([uid, ids]): StreamBlocks[] => {
+      const stream = this.#streamOf(uid);
+      if (stream === null) return [];
+      const blocks = ids.map((id) => refs.get(id) as BlockRef);
+      return [{ stream, blocks, records: countOf(blocks) }];
+    });
+    return { waiting, states };
+  }
+
+  /** The blocks of a batch that was generated before the restart. */
+  blocksOf(time: BatchTime): StreamBlocks[] {
+    return [...(this.#blocks.get(time) ?? [])].map(([stream, blocks]) => ({ stream, blocks, records: countOf(blocks) }));
+  }
+
+  #restoreInputs(book: RecoveryBook, refs: ReadonlyMap<BlockId, BlockRef>): void {
+    const inputs = new Map(this.#builder.graph.inputs.map((input) => [input.operatorUid, input]));
+    for (const { inputs: records } of book.batches.values()) {
+      for (const { uid, time, taken } of records) {
+        const input = inputs.get(uid);
+        if (input === undefined) continue;
+        this.#recorded.set(`${uid}@${time}`, taken);
+        if (taken.kind === 'blocks') {
+          const byStream = this.#blocks.get(time) ?? new Map<StreamId, readonly BlockRef[]>();
+          this.#blocks.set(time, byStream.set(input.streamId, taken.blocks.flatMap((id) => refs.get(id) ?? [])));
+        } else input.restoreTaken(time, taken);
+      }
+    }
+  }
+
+  #restoreQueues(book: RecoveryBook, store: (partition: EncodedPartition) => BlockRef[]): void {
+    const taken = new Map<number, Set<number>>();
+    for (const { inputs } of book.batches.values()) {
+      for (const { taken: one } of inputs) {
+        if (one.kind !== 'queue' || one.queue === null) continue;
+        const items = taken.get(one.queue) ?? new Set<number>();
+        for (const item of one.items) items.add(item);
+        taken.set(one.queue, items);
+      }
+    }
+    const { rdds } = this.#builder;
+    for (const [index, { items, next }] of book.queues) {
+      const made = new Map([...items].map(([item, partitions]): [number, RDD<unknown>] => [item, blocksRdd(rdds, partitions.map(store), 'queue')]));
+      this.#builder.queues[index]?.restore(made, taken.get(index) ?? new Set(), next);
+    }
+    for (const input of this.#builder.graph.inputs) {
+      const passed = book.arrays.get(input.operatorUid);
+      if (passed !== undefined && input instanceof QueueInputDStream) input.passOver(passed);
+    }
+  }
+
+  /** The versions that can still be read. What is younger than the newest of them is made again, of the batches' inputs. */
+  #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime): RestoredState[] {
+    const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
+    const last = floorToGrid(completed, stream.slideMs, zero);
+    const oldest = oldestOf(stream, last);
+    const versions = state?.versions ?? [];
+    const newest = versions.at(-1);
+    // What `track` has emitted lies in no version: where somebody looks back at it, these batches run again.
+    const upTo = remakesEmitted(stream) ? oldest : last;
+    const readable = versions.filter(({ time }) => time <= upTo && time >= oldest);
+    const before = versions.filter(({ time }) => time <= upTo).at(-1);
+    const kept = readable.length > 0 ? readable : before === undefined ? [] : [before];
+    const rdds = kept.map(({ time }, index): [BatchTime, RDD<unknown>] => {
+      const rdd = this.#settledState(stream, time);
+      // A version that failed was passed over: the one before it stands in.
+      return [index === kept.length - 1 ? upTo : time, rdd];
+    });
+    stream.restore(rdds, upTo);
+    if (newest === undefined || rdds.length === 0) return [];
+    const nodes = rdds.map(([, rdd]) => rdd.node as Extract<RddNode, { kind: 'state' }>);
+    return [{ table: stream.index, nodes, versions: versions.filter(({ time }) => time <= upTo) }];
+  }
+
+  #settledState(stream: DStream<unknown>, time: BatchTime): RDD<unknown> {
+    const making = stream.spec.state?.(stream, time);
+    if (making === undefined) throw new TypeError(`${stream.kind} keeps its newest RDD, and is no state.`);
+    return stream.making(() => makeState(stream, { time, ...making, input: null, initial: null, previous: null })) as RDD<unknown>;
+  }
+
+  #uidOf(stream: StreamId): string {
+    return this.#builder.graph.operators[stream]?.operatorUid ?? '';
+  }
+
+  #streamOf(uid: string): StreamId | null {
+    return this.#builder.graph.inputs.find((input) => input.operatorUid === uid)?.streamId ?? null;
+  }
+}
+
+/** Some operator looks back at what a `track` state has emitted. */
+function remakesEmitted(stream: DStream<unknown>): boolean {
+  return stream.kind === 'mapWithState' && stream.rememberMs > stream.slideMs;
+}
+
+/** The oldest version that may still be read, or that others must be made of again. */
+function oldestOf(stream: DStream<unknown>, time: BatchTime): BatchTime {
+  return asBatchTime(time - stream.rememberMs + (remakesEmitted(stream) ? 0 : stream.slideMs));
+}
+
+function countOf(blocks: readonly BlockRef[]): number {
+  return blocks.reduce((sum, { records }) => sum + Math.max(0, records), 0);
+}
