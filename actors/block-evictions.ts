@@ -124,6 +124,15 @@ export class BlockEvictions {
     this.#letGo(reading.job, job, turn);
   }
 
+  /** Somebody outside of tasks reads these: they stay until they are unpinned as often. */
+  pin(handles: readonly SharedHandle[]): void {
+    this.#blocks.pin(handles);
+  }
+
+  unpin(handles: readonly SharedHandle[], turn: Turning): void {
+    this.#release(this.#blocks.unpin(handles), turn);
+  }
+
   // What there is.
 
   /** Persisted partitions of a report that was accepted: those that are now known by these bytes may leave memory again. */

@@ -24,8 +24,9 @@ export function giveUp(program: ProgramId, named: readonly Place[], turn: Turnin
   removeFiles(named, turn);
 }
 
+/** Those of the log stay: other places lie in them, too. */
 export function removeFiles(named: readonly BucketRef[], turn: Turning): void {
-  const files = named.flatMap((place) => (place !== null && 'file' in place ? [place.file] : []));
+  const files = named.flatMap((place) => (place !== null && 'file' in place && place.durable !== true ? [place.file] : []));
   if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
 }
 

@@ -18,6 +18,7 @@ import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { nodeOf } from '../lib/rdd/lineage.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
+import { StateHolds } from '../lib/rdd/state/state-holds.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
@@ -30,6 +31,8 @@ import { unreachable } from '../lib/base/assert.ts';
 import type { WaitingPlace } from '../lib/base/task-control.ts';
 import { BlockEvictions } from './block-evictions.ts';
 import { giveBack, giveUp, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
+import { onKept, rddsOf } from './kept-state.ts';
+import type { Kept } from './kept-state.ts';
 import { passOn } from './left-behind.ts';
 import { noteState, settleStates } from './state-news.ts';
 import { places } from './places.ts';
@@ -65,17 +68,13 @@ interface Ready {
   readonly task: TaskSpec;
 }
 
-interface State {
-  readonly known: KnownOutputs;
-  /** Which blocks make room in shared memory, and for whom. */
-  readonly evictions: BlockEvictions;
+/** `evictions`: which blocks make room in shared memory, and for whom. */
+interface State extends Kept {
   readonly jobs: Map<JobId, Job>;
   readonly workers: Map<HostId, Worker>;
   readonly ready: Ready[];
   /** Where a partition's last attempt failed: the next goes elsewhere where there is an elsewhere. */
   readonly failedAt: Map<string, HostId>;
-  /** RDDs with entries in `known`. */
-  readonly rdds: Map<ProgramId | null, Set<RddId>>;
   /** Programs that have ended, and have tasks running all the same: their memory is in use until those end. */
   readonly leaving: Set<ProgramId>;
   nextJob: number;
@@ -246,7 +245,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     for (const { stage, tasks } of groups) {
       for (const task of tasks) state.ready.push({ job: id, stage, task });
     }
-    for (const rdd of rddsMade(job.plan)) rddsOf(state, job).add(rdd);
+    for (const rdd of rddsMade(job.plan)) rddsOf(state, job.request.program).add(rdd);
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
 
@@ -294,7 +293,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
     init: () => {
       const known = new KnownOutputs();
-      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
+      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), holds: new StateHolds(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
     },
     receive(state, message, turn) {
       switch (message.type) {
@@ -309,19 +308,16 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return onSucceeded(state, message, turn);
         case 'taskFailed':
           return onFailed(state, message, turn);
-        case 'forgetRdds': {
-          for (const rdd of message.rdds) state.rdds.get(message.program)?.delete(rdd);
-          giveUp(message.program, state.known.forgetRdds(message.rdds), turn);
-          state.evictions.forgetRdds(message.rdds, turn);
+        case 'forgetRdds':
+        case 'forgetStored':
+        case 'restoreState':
+        case 'stateLinks':
+        case 'stateLinksRead':
+          onKept(state, message, turn);
           return state;
-        }
-        case 'forgetStored': {
-          giveUp(message.program, state.known.forgetBlocks(message.rdd), turn);
-          state.evictions.forgetPartitions(message.rdd);
-          return state;
-        }
         case 'forgetProgram':
           giveUp(message.program, [...state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), ...state.known.states.forgetProgram(message.program)], turn);
+          state.evictions.unpin(state.holds.forgetProgram(message.program), turn);
           state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
@@ -388,12 +384,6 @@ function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
   if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
   if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
   if (report.stored.length === 0) return;
-  const rdds = rddsOf(state, job);
+  const rdds = rddsOf(state, job.request.program);
   for (const { rdd } of report.stored) rdds.add(rdd);
-}
-
-function rddsOf(state: State, job: Job): Set<RddId> {
-  let rdds = state.rdds.get(job.request.program);
-  if (rdds === undefined) state.rdds.set(job.request.program, (rdds = new Set()));
-  return rdds;
 }

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { freezeDeep } from '../lib/rdd/freeze.ts';
 import type { LoopCache } from '../lib/rdd/fuse.ts';
 import type { StateStore } from '../lib/rdd/state/state-store.ts';
-import type { TaskEnvironment } from '../lib/rdd/task-environment.ts';
+import type { TaskEnvironment, TaskFiles } from '../lib/rdd/task-environment.ts';
 import { resolveBuiltin } from '../lib/rdd/derived-functions.ts';
 import { deflate, inflate } from '../lib/storage/compression.ts';
 import { hasRoomToKeep } from '../lib/storage/eviction.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
-import type { BucketRef, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
+import type { BucketRef, FilePlace, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
 import type { StageSpec, TaskSpec } from '../protocol/task.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import { assert } from '../lib/base/assert.ts';
@@ -23,6 +23,13 @@ import type { HostServices } from './services.ts';
 export interface WorkerEnvironment extends TaskEnvironment {
   /** The task has failed: its memory goes back. */
   discard(): void;
+}
+
+/** All of it, or an error: what is missing at the end of a file would else pass for fewer records. */
+function readPlace(files: TaskFiles, { file, offset, bytes }: FilePlace): Uint8Array {
+  const read = files.readRange(file, offset, offset + bytes);
+  if (read.length === bytes) return read;
+  throw new MillraceError('BlockMissing', `Expected ${bytes} bytes at byte ${offset} of ${file}, and it ends after ${read.length} of them. It was cut, or another took its place.`, { details: { file, offset, bytes } });
 }
 
 export function workerEnvironment(services: HostServices, loops: LoopCache, states: StateStore, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
@@ -58,7 +65,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     decompress: inflate,
     files,
     resolve,
-    read: (place) => ('slab' in place ? pool.view(place) : files.readRange(place.file, place.offset, place.offset + place.bytes)),
+    read: (place) => ('slab' in place ? pool.view(place) : readPlace(files, place)),
     write(bytes, storage) {
       const allocated = storage === undefined || storage === null ? pool.allocate(bytes) : mayKeep(storage, bytes) ? pool.allocate(bytes, 'kept') : null;
       if (allocated === null && storage?.useDisk === true) return spilled(bytes);

@@ -35,8 +35,11 @@ export interface StateVersionLinks extends StateVersion {
   /** All partitions are there. Neither made nor failed: a job is making it. */
   readonly made: boolean;
   readonly failed: WireError | null;
-  /** What `track` has emitted, by partition. Null: nothing emits. The bytes are held as those of the links. */
-  readonly emitted: readonly (BlockRef | null)[] | null;
+  /**
+   * What `track` has emitted, by partition (null: nothing is known of it), and its RDD. A null in place of all: this state emits nothing.
+   * The bytes are held as those of the links. Where a later batch looks back at it, restore it as a `source` RDD of these blocks.
+   */
+  readonly emitted: { readonly rdd: RddId; readonly blocks: readonly (BlockRef | null)[] } | null;
   /** It was put in by `restoreState`: its bytes are in the log already. */
   readonly restored: boolean;
 }

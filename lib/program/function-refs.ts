@@ -4,13 +4,13 @@
  * Invariant: functions inside of our own ones (`over`) are found too. Storage and replays rest on it: a function that is missed
  * here is forgotten while it is still needed.
  */
-import { functionRefsOfUpdate } from '../rdd/shape.ts';
+import { functionRefsOfState } from '../rdd/shape.ts';
 import type { FunctionRef, RddNode, Sink } from '../../protocol/rdd.ts';
 
 export function functionRefsOf(node: RddNode): readonly FunctionRef[] {
   const found: FunctionRef[] = [];
   if ('fn' in node) addRef(found, node.fn);
-  if (node.kind === 'state') for (const ref of functionRefsOfUpdate(node.update)) addRef(found, ref);
+  if (node.kind === 'state') for (const ref of functionRefsOfState(node)) addRef(found, ref);
   if ('aggregator' in node && node.aggregator !== null) {
     for (const ref of [node.aggregator.createCombiner, node.aggregator.mergeValue, node.aggregator.mergeCombiners]) addRef(found, ref);
   }

@@ -210,7 +210,7 @@ function isPlace(stored: StoredBlock | undefined, place: Place): boolean {
   const known = stored?.block.place ?? null;
   if (known === null) return false;
   if ('slab' in known) return 'slab' in place && known.slab === place.slab && known.offset === place.offset && known.generation === place.generation;
-  return 'file' in place && known.file === place.file;
+  return 'file' in place && known.file === place.file && known.offset === place.offset;
 }
 
 function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {

@@ -34,7 +34,7 @@ export function functionRefsOf(nodes: readonly RddNode[], sink: Sink): FunctionR
   };
   for (const node of nodes) {
     if ('fn' in node) add(node.fn);
-    if (node.kind === 'state') functionRefsOfUpdate(node.update).forEach(add);
+    if (node.kind === 'state') functionRefsOfState(node).forEach(add);
     if (node.kind === 'shuffled' && node.aggregator !== null) {
       add(node.aggregator.createCombiner);
       add(node.aggregator.mergeValue);
@@ -50,6 +50,11 @@ export function functionRefsOf(nodes: readonly RddNode[], sink: Sink): FunctionR
     add(sink.combine.mergeCombiners);
   }
   return refs;
+}
+
+/** The functions that make a version of keyed state. */
+export function functionRefsOfState(node: Extract<RddNode, { kind: 'state' }>): FunctionRef[] {
+  return [...functionRefsOfUpdate(node.update), ...(node.migrate === undefined ? [] : [node.migrate])];
 }
 
 /** The functions that change keyed state. */

@@ -8,23 +8,36 @@
  *   table 3, partition 0:   t1 [snapshot] -> t2 [step] -> t3 (failed)
  *                                               `-------> t4 [step] -> t5 [snapshot]       t1 to t4 go when t5 is the oldest remembered
  */
-import type { RddNode, StateLink } from '../../../protocol/rdd.ts';
-import type { StateInput } from '../../../protocol/task.ts';
+import type { BlockRef, FunctionRef, RddNode, StateLink } from '../../../protocol/rdd.ts';
+import type { RestoredState, StateVersionLinks } from '../../../protocol/state.ts';
+import type { StateInput, StateOrigin } from '../../../protocol/task.ts';
 import type { HostId, ProgramId, RddId } from '../../../protocol/ids.ts';
 import type { BatchTime } from '../../../protocol/time.ts';
-import { MillraceError } from '../../../protocol/errors.ts';
+import { MillraceError, toWireError } from '../../../protocol/errors.ts';
 import type { Place } from '../known-outputs.ts';
+import { overlapping } from './resplit.ts';
+import { restoredVersions } from './restored-versions.ts';
 
 export type StateNode = Extract<RddNode, { kind: 'state' }>;
 
 interface Version {
-  readonly rdd: RddId;
+  /** Null: of a restored version that nothing names, and whose steps others build on. */
+  readonly rdd: RddId | null;
   readonly table: TableName;
   readonly number: number;
   readonly time: BatchTime;
+  readonly partitions: number;
   readonly versionsKept: number;
-  /** The version that it was made of. */
-  readonly base: Version | null;
+  readonly emits: RddId | null;
+  /** Of the values in the steps. */
+  readonly stateVersion: number;
+  readonly restored: boolean;
+  /** Restored, and written by another layout, or as another version of the values: what builds on it begins with snapshots. */
+  readonly reshaped: { readonly migrate: StateOrigin['migrate'] } | null;
+  /** The version that it was made of. Null also where that one is gone. */
+  base: Version | null;
+  readonly baseTime: BatchTime | null;
+  /** By partition; of a restored one, by the partitions that it was written with. */
   readonly links: (StateLink | undefined)[];
   /** Partitions that their worker did not have: tasks that read them bring the chain along. */
   readonly missing: Set<number>;
@@ -55,13 +68,15 @@ export class StateBook {
   }
 
   isPartitionMade(rdd: RddId, partition: number): boolean {
-    return this.#versions.get(rdd)?.links[partition] !== undefined;
+    const version = this.#versions.get(rdd);
+    return version !== undefined && (version.made || version.links[partition] !== undefined);
   }
 
   /** The version that the node's follows: the newest before it that did not fail. */
   baseOf(node: StateNode): RddId | null {
     let previous = node.previous;
     for (let version = previous === null ? undefined : this.#versions.get(previous); version?.failed != null; version = version.base ?? undefined) {
+      // One without a name has been made, so it is the end of this way.
       previous = version.base?.rdd ?? null;
     }
     return previous;
@@ -71,6 +86,7 @@ export class StateBook {
   add(program: ProgramId | null, node: StateNode, partition: number, link: StateLink): boolean {
     const version = this.#versionOf(program, node);
     if (version.links[partition] !== undefined || version.failed !== null) return false;
+    if (version.base?.reshaped != null && !link.snapshot) throw new Error(`The state of RDD ${node.id} builds on bytes of another layout: its partition ${partition} must be a snapshot.`);
     version.links[partition] = link;
     version.made = allThere(version.links, node.partitions);
     return true;
@@ -87,7 +103,46 @@ export class StateBook {
     const version = this.#versions.get(rdd);
     if (version === undefined) throw new MillraceError('RddReleased', `The state of RDD ${rdd} is not held any more: its batch is over.`, { details: { rdd } });
     const chained = this.ownerOf(rdd, partition) === null || version.missing.has(partition);
-    return { rdd, partition, table: version.number, time: version.time, versionsKept: version.versionsKept, chain: chained ? chainOf(version, partition) : null };
+    const origin = originOf(version, partition, chained);
+    const chain = !chained ? null : origin?.resplit == null ? chainOf(version, partition) : [];
+    return { rdd, partition, table: version.number, time: version.time, versionsKept: version.versionsKept, chain, ...(origin === null ? {} : { origin }) };
+  }
+
+  // Into checkpoints, and out of them.
+
+  /** What the versions consist of; those of which nothing is known are left out. `blockOf`: what was emitted. */
+  linksOf(rdds: Iterable<RddId>, blockOf: (rdd: RddId, partition: number) => BlockRef | null): StateVersionLinks[] {
+    return [...rdds].flatMap((rdd) => {
+      const version = this.#versions.get(rdd);
+      if (version === undefined) return [];
+      const { number: table, time, baseTime: base, partitions, stateVersion, made, failed, emits, restored } = version;
+      const links = Array.from({ length: restored ? version.links.length : partitions }, (_, partition) => version.links[partition] ?? null);
+      // What a restored version has emitted is an RDD of its own kind.
+      const emitted = emits === null || restored ? null : { rdd: emits, blocks: links.map((_, partition) => blockOf(emits, partition)) };
+      return [{ rdd, table, time, base, partitions: links.length, stateVersion, made, failed: failed === null ? null : toWireError(failed), links, emitted, restored }];
+    });
+  }
+
+  /** A table as it was; nobody has it yet. Throws StateNotMigrated. */
+  restore(program: ProgramId | null, state: RestoredState): void {
+    const table: TableName = `${program ?? -1}/${state.table}`;
+    if (this.#tables.has(table)) throw new Error(`Table ${table} can't be restored: there are versions of it.`);
+    const versions: Version[] = [];
+    const byTime = new Map<BatchTime, Version>();
+    for (const { node, time, base, stateVersion, links } of restoredVersions(state)) {
+      const partitions = node?.partitions ?? links.length;
+      const migrate = node === null ? null : migrationOf(node, stateVersion);
+      const version: Version = {
+        rdd: node?.id ?? null, table, number: state.table, time, partitions, versionsKept: node?.versionsKept ?? 0, emits: node?.emits ?? null, stateVersion, restored: true,
+        reshaped: migrate !== null || partitions !== links.length ? { migrate } : null,
+        base: base === null ? null : byTime.get(base) ?? null, baseTime: base,
+        links: links.map((link) => link ?? undefined), missing: new Set(), made: true, failed: null, forgotten: node === null,
+      };
+      versions.push(version);
+      byTime.set(time, version);
+    }
+    for (const version of versions) if (version.rdd !== null) this.#versions.set(version.rdd, version);
+    this.#tables.set(table, versions);
   }
 
   /** The worker that has the partition's table; null: none that lives. */
@@ -133,7 +188,7 @@ export class StateBook {
       if (!name.startsWith(`${program ?? -1}/`)) continue;
       for (const version of versions) {
         for (const link of version.links) places.push(...placesOfLink(link));
-        this.#versions.delete(version.rdd);
+        if (version.rdd !== null) this.#versions.delete(version.rdd);
       }
       this.#tables.delete(name);
       for (const owned of this.#owners.keys()) if (owned.startsWith(`${name}/`)) this.#owners.delete(owned);
@@ -154,10 +209,12 @@ export class StateBook {
     const known = this.#versions.get(node.id);
     if (known !== undefined) return known;
     const table: TableName = `${program ?? -1}/${node.table}`;
-    const base = this.baseOf(node);
+    const baseRdd = this.baseOf(node);
+    const base = baseRdd === null ? null : this.#versions.get(baseRdd) ?? null;
     const version: Version = {
-      rdd: node.id, table, number: node.table, time: node.time, versionsKept: node.versionsKept,
-      base: base === null ? null : this.#versions.get(base) ?? null,
+      rdd: node.id, table, number: node.table, time: node.time, partitions: node.partitions, versionsKept: node.versionsKept,
+      emits: node.emits, stateVersion: node.stateVersion ?? 1, restored: false, reshaped: null,
+      base, baseTime: base?.time ?? null,
       links: [], missing: new Set(), made: false, failed: null, forgotten: false,
     };
     this.#versions.set(node.id, version);
@@ -187,10 +244,13 @@ export class StateBook {
         version.links[partition] = undefined;
       });
       const gone = version.forgotten && version !== newest && version.links.every((link) => link === undefined);
-      if (gone) this.#versions.delete(version.rdd);
+      if (gone && version.rdd !== null) this.#versions.delete(version.rdd);
       return !gone;
     });
     this.#tables.set(table, kept);
+    // Else each version would keep all before it. One that failed leads back to what is made instead, as long as it is there.
+    const held = new Set(kept);
+    for (const version of kept) if (version.base !== null && version.failed === null && !held.has(version.base)) version.base = null;
     return places;
   }
 }
@@ -205,6 +265,25 @@ function chainOf(version: Version, partition: number): StateLink[] {
     if (link.snapshot) break;
   }
   return chain.reverse();
+}
+
+/** Null: the bytes are as this program writes them. */
+function originOf(version: Version, partition: number, chained: boolean): StateOrigin | null {
+  const { reshaped, partitions, links } = version;
+  if (reshaped === null) return null;
+  if (partitions === links.length) return { resplit: null, migrate: reshaped.migrate };
+  // Whoever has the table must know all the same that no step can build on the bytes.
+  const chains = chained ? overlapping(partition, partitions, links.length).map((old) => chainOf(version, old)) : [];
+  return { resplit: { partitions, chains }, migrate: reshaped.migrate };
+}
+
+function migrationOf({ id, stateVersion: wanted = 1, migrate, operator }: StateNode, written: number): { readonly fn: FunctionRef; readonly fromVersion: number } | null {
+  if (wanted === written) return null;
+  if (migrate !== undefined) return { fn: migrate, fromVersion: written };
+  const where = operator === null ? `RDD ${id}` : `${operator.name} (${operator.uid}${operator.place === '' ? '' : `, at ${operator.place}`})`;
+  throw new MillraceError('StateNotMigrated', `The state of ${where} was written as stateVersion ${written}, and the program has stateVersion ${wanted}. Give it a migrate function, or stateVersion: ${written}.`, {
+    details: { written, wanted, operator },
+  });
 }
 
 function allThere(links: readonly unknown[], count: number): boolean {
