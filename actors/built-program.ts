@@ -13,16 +13,17 @@ import { LineageEnds } from '../lib/program/lineage-ends.ts';
 import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ProgramRecovery } from '../lib/program/program-recovery.ts';
-import type { DueState, RestoreOrders } from '../lib/program/program-recovery.ts';
+import type { RestoreOrders } from '../lib/program/program-recovery.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
-import type { AppJob, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, DueState, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
+import type { InputRecord } from '../protocol/recovery.ts';
 import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { ProgramId, RddId, StreamId } from '../protocol/ids.ts';
 import { asBatchTime } from '../protocol/time.ts';
@@ -48,6 +49,8 @@ export class BuiltProgram implements HostProgram {
   readonly #rdds: RuntimeRdds | null;
   readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
   readonly #broadcasts: BroadcastVersion[] = [];
+  /** By the newest batch. */
+  #seen: readonly BroadcastVersion[] = [];
   readonly #newValues = new Map<number, unknown>();
   /** Values that were set anew since, each with the last batch that may read it. */
   #superseded: { readonly lastUse: number; readonly handle: SharedHandle }[] = [];
@@ -72,8 +75,8 @@ export class BuiltProgram implements HostProgram {
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {
     this.#blocks.set(time, new Map(blocks.map(({ stream, blocks: own }) => [stream, own])));
-    const seen = this.#installBroadcasts(time);
-    const broadcasts = seen.filter(({ version }) => version > 0);
+    this.#seen = this.#installBroadcasts(time);
+    const broadcasts = this.#seen.filter(({ version }) => version > 0);
     this.#broadcastsAt.push({ time, versions: broadcasts });
     // In order: each may be part of the next one's lineage.
     return this.#holding(() => {
@@ -85,11 +88,13 @@ export class BuiltProgram implements HostProgram {
           nodes,
           replays: this.builder.rdds.replaysFor(nodes),
           broadcasts,
-          inputs: this.#recovery.inputsOf(time, blocks),
-          versions: seen.map(({ version }) => version),
         };
       });
     });
+  }
+
+  takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] } {
+    return { inputs: this.#recovery.inputsOf(time, blocks), broadcasts: this.#seen.map(({ version }) => version) };
   }
 
   restore(book: RecoveryBook): RestoreOrders {

@@ -6,18 +6,23 @@
  * Talks to: batch timer, receiver tracker, job scheduler, block manager master, task scheduler.
  * A crash loses: batches announced and not yet handed on; the program then fails as a whole.
  *
- *   generateJobs(t) --> allocate(t) --> graph.generate(t) --> submitJobSet(t) ... batchCompleted(t) --> clear(t)
+ *   generateJobs(t) --> allocate(t) --> graph.generate(t) --> (log) --> submitJobSet(t) ... batchCompleted(t) --> (log) --> clear(t)
+ *
+ * With a checkpoint directory each step in brackets waits until it is durable.
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import type { InputWaiting, ToJobGenerator } from '../protocol/batch.ts';
 import { programScope } from '../protocol/block.ts';
-import type { JobSet } from '../protocol/job.ts';
+import type { JobSet, ToJobScheduler, ToTaskScheduler } from '../protocol/job.ts';
+import type { RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { StreamBlocks, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { toWireError } from '../protocol/errors.ts';
 import { assert, unreachable } from '../lib/base/assert.ts';
+import { unfinishedBatches } from '../lib/recovery/book.ts';
+import type { RecoveryBook } from '../lib/recovery/book.ts';
 import { places, programPlaces } from './places.ts';
 import type { HostProgram } from './programs.ts';
 import type { HostServices } from './services.ts';
@@ -29,13 +34,20 @@ export interface JobGeneratorArgs {
   /** When the start was asked for, in stream time. */
   readonly startTime: number;
   readonly hasReceivers: boolean;
+  /** What is written down: each batch's inputs before it runs, and its end. */
+  readonly isDurable: boolean;
+  /** Where the program goes on from; null: from its beginning. */
+  readonly recovered: RecoveryBook | null;
 }
 
 interface State {
   readonly args: JobGeneratorArgs;
+  /** False while what was written down before a restart is put in place. */
+  readonly ready: boolean;
   readonly waiting: readonly BatchTime[];
   /** The batch whose blocks or jobs are being waited for. */
   readonly current: BatchTime | null;
+  readonly blocks: readonly StreamBlocks[];
   /** Pushes into queues that are over their bound: answered when batches have taken from them. */
   readonly pushing: readonly { readonly queue: number; readonly replyTo: ReplyTo<null> }[];
   /** Who asks what is left in the queues: answered when no batch is left to be generated. */
@@ -43,6 +55,11 @@ interface State {
 }
 
 type Turning = Turn<ToJobGenerator>;
+type InputGiven = Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>;
+
+/** The log says itself what it can't do, and ends the program; this is for one that says nothing. */
+const logTimeoutMs = 120_000;
+const restoreTimeoutMs = 120_000;
 
 /** The tracker lives on the same thread: an answer that takes this long means that it is gone. */
 const allocateTimeoutMs = 30_000;
@@ -56,9 +73,11 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
 
   const next = (state: State, turn: Turning): State => {
     const [time, ...waiting] = state.waiting;
-    if (state.current !== null) return state;
+    if (state.current !== null || !state.ready) return state;
     if (time === undefined) return answerCounting(state, programOf(state), turn);
-    if (!state.args.hasReceivers) return generate({ ...state, waiting, current: time }, time, [], turn);
+    // It ran before the restart, or had begun to: with the same blocks.
+    const again = isUnfinished(state, time);
+    if (again || !state.args.hasReceivers) return generate({ ...state, waiting, current: time }, time, again ? programOf(state).blocksOf(time) : [], turn);
     turn.ask<ToReceiverTracker, readonly StreamBlocks[]>(
       programPlaces(state.args.program).receiverTracker,
       (replyTo) => ({ type: 'allocate', time, replyTo }),
@@ -77,30 +96,61 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
       () => program.generate(time, blocks),
       (outcome) => (outcome.ok ? { type: 'jobsGenerated', jobSet: { ...outcome.value, time, inputRecords, submittedAt } satisfies JobSet } : { type: 'generationFailed', time, error: outcome.error }),
     );
+    return { ...state, blocks };
+  };
+
+  /** What the batch takes is in the log before its jobs run: so it takes the same, if it must run again. */
+  const submit = (state: State, time: BatchTime, message: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>, turn: Turning): State => {
+    const taken = programOf(state).takenFor(time, state.blocks);
+    if (!state.args.isDurable || isUnfinished(state, time)) return submitted(state, message, turn);
+    turn.ask<ToWriteAheadLog, null>(
+      programPlaces(state.args.program).writeAheadLog,
+      (replyTo) => ({ type: 'logEvent', event: { type: 'batchGenerated', time, ...taken }, replyTo }),
+      logTimeoutMs,
+      (outcome) => ({ type: 'batchLogged', time, submit: message, error: outcome.ok ? null : outcome.error }),
+    );
     return state;
+  };
+
+  const submitted = (state: State, message: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>, turn: Turning): State => {
+    turn.tell(programPlaces(state.args.program).jobScheduler, message);
+    const pushing = message.type === 'submitJobSet' ? answerPushes(state, programOf(state), turn) : state.pushing;
+    return next({ ...state, current: null, blocks: [], pushing }, turn);
   };
 
   return {
     name: 'job-generator',
-    init(_turn, args) {
-      const state: State = { args, waiting: [], current: null, pushing: [], counting: [] };
-      programOf(state).startAt(args.zeroTime, args.startTime);
-      return state;
+    init(turn, args) {
+      const state: State = { args, ready: args.recovered === null, waiting: [], current: null, blocks: [], pushing: [], counting: [] };
+      const program = programOf(state);
+      program.startAt(args.zeroTime, args.startTime);
+      return args.recovered === null ? state : restore(state, program, args.recovered, turn);
     },
     receive(state, message, turn) {
-      const { jobScheduler } = programPlaces(state.args.program);
       switch (message.type) {
         case 'generateJobs':
           return next({ ...state, waiting: [...state.waiting, message.time] }, turn);
         case 'blocksAllocated':
           return generate(state, message.time, message.blocks, turn);
         case 'jobsGenerated':
-          turn.tell(jobScheduler, { type: 'submitJobSet', jobSet: message.jobSet });
-          return next({ ...state, current: null, pushing: answerPushes(state, programOf(state), turn) }, turn);
+          return submit(state, message.jobSet.time, { type: 'submitJobSet', jobSet: message.jobSet }, turn);
         case 'generationFailed':
-          turn.tell(jobScheduler, { type: 'generationFailed', time: message.time, error: message.error });
-          return next({ ...state, current: null }, turn);
+          return submit(state, message.time, { type: 'generationFailed', time: message.time, error: message.error }, turn);
+        case 'batchLogged':
+          if (message.error === null) return submitted(state, message.submit, turn);
+          turn.stop({ type: 'error', error: message.error });
+          return state;
+        case 'restored':
+          if (message.error === null) return next({ ...state, ready: true }, turn);
+          turn.stop({ type: 'error', error: message.error });
+          return state;
+        case 'inputLogged':
+          return onInputLogged(state, programOf(state), message, turn);
         case 'batchCompleted':
+          if (!state.args.isDurable) return clear(state, programOf(state), message.time, turn);
+          turn.tell(programPlaces(state.args.program).checkpointWriter, { type: 'commitBatch', time: message.time, accumulated: message.accumulated });
+          return state;
+        case 'batchCommitted':
           return clear(state, programOf(state), message.time, turn);
         case 'stateSettled':
           programOf(state).settle(message.rdd);
@@ -116,8 +166,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
         case 'countWaiting':
           return next({ ...state, counting: [...state.counting, message.replyTo] }, turn);
         case 'broadcastSet':
-          answering(turn, message.replyTo, () => programOf(state).setBroadcast(message.broadcast, message.value));
-          return state;
+          return onBroadcastSet(state, programOf(state), message, turn);
         case 'appJob':
           return onAppJob(state, programOf(state), message, turn);
         default:
@@ -132,8 +181,28 @@ function clear(state: State, program: HostProgram, completed: BatchTime, turn: T
   const { rdds, handles, inputsUpTo } = program.clear(completed);
   if (rdds.length > 0) turn.tell(places.taskScheduler, { type: 'forgetRdds', program: program.program, rdds });
   if (handles.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: programScope(program.program), handles });
-  if (inputsUpTo !== null && state.args.hasReceivers) turn.tell(programPlaces(program.program).receiverTracker, { type: 'forgetBatches', upTo: inputsUpTo });
+  const { receiverTracker, writeAheadLog } = programPlaces(program.program);
+  if (inputsUpTo !== null && state.args.hasReceivers) turn.tell(receiverTracker, { type: 'forgetBatches', upTo: inputsUpTo });
+  if (inputsUpTo !== null && state.args.isDurable) turn.tell(writeAheadLog, { type: 'logEvent', event: { type: 'batchesForgotten', upTo: inputsUpTo }, replyTo: null });
   return state;
+}
+
+/** It was generated before the restart: its inputs are in the log. */
+function isUnfinished({ args: { recovered } }: State, time: BatchTime): boolean {
+  return recovered !== null && recovered.generated !== null && time <= recovered.generated;
+}
+
+/** Blocks that no batch has go to the tracker, versions of state to the task scheduler; batches that were not finished come first. */
+function restore(state: State, program: HostProgram, book: RecoveryBook, turn: Turning): State {
+  const { waiting, states } = program.restore(book);
+  turn.tell(programPlaces(state.args.program).receiverTracker, { type: 'restoreBlocks', waiting });
+  turn.ask<ToTaskScheduler, null>(
+    places.taskScheduler,
+    (replyTo) => ({ type: 'restoreState', program: program.program, tables: states, replyTo }),
+    restoreTimeoutMs,
+    (outcome) => ({ type: 'restored', error: outcome.ok ? null : outcome.error }),
+  );
+  return { ...state, waiting: unfinishedBatches(book) };
 }
 
 /** A job of the app's thread: completed with what only the driver knows, and answered by the task scheduler itself. */
@@ -148,14 +217,47 @@ function onAppJob(state: State, program: HostProgram, message: Extract<ToJobGene
   return state;
 }
 
+/** What the app has given is in its place at once, and behind that in the log, before any batch that takes it; answered when it is there. */
 function onPush(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'queuePushed' }>, turn: Turning): State {
   const { queue, partitions, replyTo } = message;
   try {
-    program.push(queue, partitions);
+    const { item } = program.push(queue, partitions);
+    if (state.args.isDurable) return logInput(state, message, { type: 'queuePushed', queue, item, partitions }, turn);
   } catch (thrown) {
     turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
     return state;
   }
+  return answerPush(state, program, queue, replyTo, turn);
+}
+
+function onBroadcastSet(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'broadcastSet' }>, turn: Turning): State {
+  const { broadcast, value, replyTo } = message;
+  try {
+    const { version } = program.setBroadcast(broadcast, value);
+    if (state.args.isDurable) return logInput(state, message, { type: 'broadcastSet', broadcast, version, value }, turn);
+    turn.reply(replyTo, null);
+  } catch (thrown) {
+    // What the app did wrong, or what there is no memory for, is its answer, and no failure of this actor.
+    turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
+  }
+  return state;
+}
+
+function logInput(state: State, given: InputGiven, event: Extract<RecoveryEvent, { type: 'queuePushed' | 'broadcastSet' }>, turn: Turning): State {
+  const { writeAheadLog } = programPlaces(state.args.program);
+  turn.ask<ToWriteAheadLog, null>(writeAheadLog, (replyTo) => ({ type: 'logEvent', event, replyTo }), logTimeoutMs, (outcome) => ({ type: 'inputLogged', given, error: outcome.ok ? null : outcome.error }));
+  return state;
+}
+
+function onInputLogged(state: State, program: HostProgram, { given, error }: Extract<ToJobGenerator, { type: 'inputLogged' }>, turn: Turning): State {
+  if (error !== null) turn.replyError(given.replyTo as ReplyTo<never>, error);
+  else if (given.type === 'queuePushed') return answerPush(state, program, given.queue, given.replyTo, turn);
+  else turn.reply(given.replyTo, null);
+  return state;
+}
+
+/** A queue over its bound holds the app back. */
+function answerPush(state: State, program: HostProgram, queue: number, replyTo: ReplyTo<null>, turn: Turning): State {
   if (program.isOverBound(queue)) return { ...state, pushing: [...state.pushing, { queue, replyTo }] };
   turn.reply(replyTo, null);
   return state;
@@ -175,16 +277,6 @@ function answerCounting(state: State, program: HostProgram, turn: Turning): Stat
   if (state.counting.length === 0) return state;
   for (const replyTo of state.counting) turn.reply(replyTo, program.waitingInput());
   return { ...state, counting: [] };
-}
-
-/** What the app did wrong, or what there is no memory for, is its answer, and no failure of this actor. */
-function answering(turn: Turning, replyTo: ReplyTo<null>, act: () => void): void {
-  try {
-    act();
-    turn.reply(replyTo, null);
-  } catch (thrown) {
-    turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
-  }
 }
 
 function onSlice(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'slice' }>, turn: Turning): State {

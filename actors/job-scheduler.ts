@@ -14,7 +14,7 @@ import type { JobRequest, JobResult, JobSet, OutputJob, ToAppOutputs, ToJobSched
 import type { BatchInfo, ListenerEvent, OutputInfo } from '../protocol/listener.ts';
 import type { BlockRef, Sink } from '../protocol/rdd.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
-import type { LeftOutRecords } from '../protocol/task.ts';
+import type { AccumulatorUpdate, LeftOutRecords } from '../protocol/task.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
@@ -28,6 +28,8 @@ export interface JobSchedulerArgs {
   readonly program: ProgramId;
   readonly onBatchFailure: 'stop' | 'skip' | 'continue';
   readonly outputTimeoutMs: number;
+  /** The ends of batches are written down, and with them what was added to accumulators. */
+  readonly isDurable: boolean;
   /** Names of the outputs, for events: by output number. */
   readonly outputNames: readonly string[];
 }
@@ -64,6 +66,8 @@ interface State {
   /** A published output that waits for its reader. */
   readonly held: OutputJob | null;
   readonly leftOut: LeftOutLedger;
+  /** Since the last batch was complete. */
+  readonly accumulated: readonly AccumulatorUpdate[];
 }
 
 type Turning = Turn<ToJobScheduler>;
@@ -133,9 +137,9 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     assert(running !== null, 'only a running batch completes');
     const info = { ...infoOf(state, now()), leftOut: state.leftOut.endBatch() };
     const { time } = running.jobSet;
-    turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time });
+    turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time, accumulated: state.accumulated });
     emit(state, turn, { type: 'batchCompleted', info });
-    return answerAwaiting({ ...state, running: null, completed: time }, turn);
+    return answerAwaiting({ ...state, running: null, completed: time, accumulated: [] }, turn);
   };
 
   const endJob = (state: State, error: WireError | null, turn: Turning): State => {
@@ -184,7 +188,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
   return {
     name: 'job-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null, leftOut: new LeftOutLedger() }),
+    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null, leftOut: new LeftOutLedger(), accumulated: [] }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'submitJobSet': {
@@ -217,6 +221,8 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
             if (fresh?.policy === 'deadLetter') postLetters(state, fresh, turn);
           }
           return state;
+        case 'accumulated':
+          return state.args.isDurable ? { ...state, accumulated: [...state.accumulated, ...message.updates] } : state;
         case 'publishedTaken': {
           const left = Math.max(0, (state.outstanding.get(message.output) ?? 0) - 1);
           const next: State = { ...state, outstanding: new Map(state.outstanding).set(message.output, left) };

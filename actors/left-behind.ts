@@ -13,6 +13,9 @@ import { programPlaces } from './places.ts';
 export function passOn(program: ProgramId | null, { accumulators, leftOut }: TaskReport, turn: Turn<ToTaskScheduler>): void {
   if (program === null) return;
   const { outputs, jobScheduler } = programPlaces(program);
-  if (accumulators.length > 0) turn.tell(outputs, { type: 'accumulated', updates: accumulators });
+  if (accumulators.length > 0) {
+    turn.tell(outputs, { type: 'accumulated', updates: accumulators });
+    turn.tell(jobScheduler, { type: 'accumulated', updates: accumulators });
+  }
   if (leftOut !== undefined) turn.tell(jobScheduler, { type: 'recordsLeftOut', leftOut });
 }

@@ -19,6 +19,7 @@ import type { LogLine } from '../protocol/log.ts';
 import type { ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
 import type { ToBlockGenerator, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ToCheckpointWriter, ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { ToTaskWorker } from '../protocol/task.ts';
 import type { ToSupervisor } from '../lib/actor/child-spec.ts';
 
@@ -59,6 +60,8 @@ export function programPlaces(program: ProgramId) {
     jobGenerator: place<ToJobGenerator>(driverHost, first + 3, `${root}/job-generator`),
     receivers: place<ToSupervisor>(driverHost, first + 4, `${root}/receivers`),
     batchTimer: place<ToBatchTimer>(driverHost, first + 5, `${root}/batch-timer`),
+    writeAheadLog: place<ToWriteAheadLog>(driverHost, first + 7, `${root}/write-ahead-log`),
+    checkpointWriter: place<ToCheckpointWriter>(driverHost, first + 8, `${root}/checkpoint-writer`),
     outputs: place<ToAppOutputs>(appHost, first + 6, `/app/outputs-${program}`),
   } as const;
 }

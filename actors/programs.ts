@@ -5,12 +5,12 @@
  * when it is started); what differs between hosts is only which of these methods is called there.
  */
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
-import type { AppJob, EncodedPartition, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
+import type { AppJob, DueState, EncodedPartition, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import type { Fingerprint } from '../protocol/host.ts';
 import type { InputRecord } from '../protocol/recovery.ts';
 import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
-import type { DueState, RestoreOrders } from '../lib/program/program-recovery.ts';
+import type { RestoreOrders } from '../lib/program/program-recovery.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
@@ -33,9 +33,6 @@ export interface GeneratedBatch {
   readonly nodes: readonly RddNode[];
   readonly replays: readonly ReplayRecord[];
   readonly broadcasts: readonly BroadcastVersion[];
-  /** For the log: what the batch's inputs have taken, and the version of each broadcast variable. */
-  readonly inputs: readonly InputRecord[];
-  readonly versions: readonly number[];
 }
 
 export type { EncodedPartition };
@@ -48,6 +45,8 @@ export interface HostProgram {
   startAt(zeroTime: number, startTime: number): void;
   /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
+  /** Driver. For the log, once the batch is generated or that has failed: what its inputs have taken, and the version of each broadcast variable. */
+  takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] };
   /** Driver. Where the program goes on from what a log has told, before its first batch; after `startAt`. */
   restore(book: RecoveryBook): RestoreOrders;
   /** Driver. The blocks of a batch that was generated before the restart, and is to be run again. */

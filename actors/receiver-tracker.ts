@@ -103,6 +103,12 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
             if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, stream), host, records: -1 } });
           }
           return state;
+        case 'restoreBlocks':
+          for (const { stream, blocks } of message.waiting) {
+            // Before what was received meanwhile.
+            state.streams.get(stream)?.waiting.unshift(...blocks.map((block) => ({ block, records: block.records })));
+          }
+          return state;
         case 'stopReceivers':
           return onStopReceivers(state, message, turn);
         case 'receiversStopped':

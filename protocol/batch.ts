@@ -7,7 +7,8 @@
 import type { ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { WireError } from './errors.ts';
-import type { JobRequest, JobResult, JobSet } from './job.ts';
+import type { JobRequest, JobResult, JobSet, ToJobScheduler } from './job.ts';
+import type { AccumulatorUpdate } from './task.ts';
 import type { RddId } from './ids.ts';
 import type { BroadcastVersion, RddNode, ReplayRecord } from './rdd.ts';
 import type { StreamBlocks } from './receiver.ts';
@@ -31,8 +32,16 @@ export type ToJobGenerator =
   | { readonly type: 'jobsGenerated'; readonly jobSet: JobSet }
   | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
   | { readonly type: 'blocksAllocated'; readonly time: BatchTime; readonly blocks: readonly StreamBlocks[] }
-  /** From the job scheduler: everything of this batch has run. */
-  | { readonly type: 'batchCompleted'; readonly time: BatchTime }
+  /** From the job scheduler: everything of this batch has run. `accumulated`: what its tasks have added (with a checkpoint directory). */
+  | { readonly type: 'batchCompleted'; readonly time: BatchTime; readonly accumulated: readonly AccumulatorUpdate[] }
+  /** What was written down before a restart is in place: batches can be generated. */
+  | { readonly type: 'restored'; readonly error: WireError | null }
+  /** The batch's inputs are in the log: its jobs may run. */
+  | { readonly type: 'batchLogged'; readonly time: BatchTime; readonly submit: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>; readonly error: WireError | null }
+  /** What the app has pushed or set is in the log. */
+  | { readonly type: 'inputLogged'; readonly given: Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>; readonly error: WireError | null }
+  /** From the checkpoint writer: a complete batch, and its states, are in the log. */
+  | { readonly type: 'batchCommitted'; readonly time: BatchTime }
   /** From the task scheduler: a version of keyed state is made, or never will be: its lineage ends there. Lost: it ends with the next one. */
   | { readonly type: 'stateSettled'; readonly rdd: RddId }
   /** Between batches, on the driver: the stream's RDDs for the batch times within [from, to], oldest first. */
@@ -46,6 +55,15 @@ export type ToJobGenerator =
   | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly value: Uint8Array; readonly replyTo: ReplyTo<null> }
   /** From a foreachRDD body: an action. `nodes` are those that the app's thread made; the rest is known here. */
   | { readonly type: 'appJob'; readonly request: AppJob; readonly replyTo: ReplyTo<JobResult> };
+
+/** A version of keyed state that a complete batch has to show. */
+export interface DueState {
+  /** The operator's. */
+  readonly uid: string;
+  readonly rdd: RddId;
+  /** The oldest version that somebody may still read. */
+  readonly oldest: BatchTime;
+}
 
 export type AppJob = Pick<JobRequest, 'target' | 'partitions' | 'sink' | 'nodes' | 'batchTime' | 'scope' | 'resultScope'>;
 

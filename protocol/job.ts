@@ -51,6 +51,8 @@ export type ToJobScheduler =
   | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
   /** A task that has succeeded left these out. They may have come before, from another task that did the same work. */
   | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }
+  /** A task that has succeeded has added these to accumulators: handed on with the end of the batch. */
+  | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorUpdate[] }
   /** A reader on the app's thread has taken a published batch. */
   | { readonly type: 'publishedTaken'; readonly output: number }
   /** For the message of an advance that took too long. */

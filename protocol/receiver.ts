@@ -32,6 +32,8 @@ export type ToReceiverTracker =
   | { readonly type: 'allocate'; readonly time: BatchTime; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }
   /** A receiver has handed over what it had for the batch, or could not in time. */
   | { readonly type: 'flushed'; readonly time: BatchTime }
+  /** From the job generator, after a restart: blocks of the log that no batch has yet. They go into the next one. */
+  | { readonly type: 'restoreBlocks'; readonly waiting: readonly StreamBlocks[] }
   /** The batch and all before it are done with. */
   | { readonly type: 'forgetBatches'; readonly upTo: BatchTime }
   /** From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. */

@@ -9,8 +9,9 @@
  */
 import type { Fingerprint } from './host.ts';
 import type { BlockCodec, BlockRef, FilePlace } from './rdd.ts';
-import type { StateVersion } from './state.ts';
-import type { EncodedPartition } from './batch.ts';
+import type { StateVersion, StateVersionLinks } from './state.ts';
+import type { AccumulatorUpdate } from './task.ts';
+import type { DueState, EncodedPartition } from './batch.ts';
 import type { BlockId, StreamId } from './ids.ts';
 import type { ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
@@ -27,8 +28,8 @@ export interface InputRecord {
 export type InputTaken =
   | { readonly kind: 'blocks'; readonly blocks: readonly BlockId[] }
   | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly bytes: number }[] }
-  /** Numbers of the queue's items, in the order of their pushes, from 0. `queue` null: those of an array that the program gave. */
-  | { readonly kind: 'queue'; readonly queue: number | null; readonly items: readonly number[] };
+  /** Numbers of the queue's items, in the order of their pushes, from 0. */
+  | { readonly kind: 'queue'; readonly queue: number; readonly items: readonly number[] };
 
 /** A version of an operator's keyed state that is made. */
 export interface StateCommit {
@@ -81,6 +82,21 @@ export type ToWriteAheadLog =
   /** Own: a checkpoint is written, and what is older than the kept ones is removed. */
   | { readonly type: 'checkpointWritten'; readonly sequence: number; readonly needed: LogNeeds; readonly error: WireError | null }
   | { readonly type: 'logClosed' };
+
+/** To the program's checkpoint writer, on the driver: brings complete batches into the log, one after another. */
+export type ToCheckpointWriter =
+  /** From the job generator. */
+  | { readonly type: 'commitBatch'; readonly time: BatchTime; readonly accumulated: readonly AccumulatorUpdate[] }
+  /** Own: its states are made, as far as they can be. */
+  | { readonly type: 'statesMade'; readonly due: readonly DueState[] }
+  /** Own: what it has printed and published is with the app. */
+  | { readonly type: 'outputsFlushed' }
+  /** Own, from the task scheduler. */
+  | { readonly type: 'linksKnown'; readonly versions: readonly StateVersionLinks[]; readonly error: WireError | null }
+  /** Own: it is in the log. */
+  | { readonly type: 'completionLogged'; readonly error: WireError | null }
+  /** Before the log is closed: answered when no complete batch is on its way there. */
+  | { readonly type: 'awaitCommits'; readonly replyTo: ReplyTo<null> };
 
 /** What must not be cleaned away: everything from these sequence numbers on. */
 export interface LogNeeds {

@@ -24,9 +24,6 @@ export class QueueInputDStream<T> extends InputDStream<T> {
   readonly #queue: RddQueue<T> | RDD<T>[];
   readonly #oneAtATime: boolean;
   readonly #default: RDD<T> | null;
-  /** Of an array: how many were taken; and those taken before a restart. */
-  #first = 0;
-  readonly #restored = new Map<number, RDD<T>>();
   #news: TakenAt[] = [];
 
   constructor(graph: DStreamGraph, queue: RddQueue<T> | RDD<T>[], oneAtATime: boolean, defaultRdd: RDD<T> | null | undefined) {
@@ -55,16 +52,9 @@ export class QueueInputDStream<T> extends InputDStream<T> {
     return this.#news.splice(0);
   }
 
-  /** Of an array, which the program has made again from its beginning: passes over what was taken. @internal */
-  override restoreTaken(_time: BatchTime, taken: InputTaken): void {
-    if (!Array.isArray(this.#queue) || taken.kind !== 'queue') return;
-    for (const item of taken.items) this.passOver(item + 1);
-  }
-
-  /** The array's items before this number have been taken. @internal */
-  passOver(number: number): void {
-    if (!Array.isArray(this.#queue)) return;
-    for (const rdd of this.#queue.splice(0, Math.max(0, number - this.#first))) this.#restored.set(this.#first++, rdd);
+  /** An array is the program's own, and nobody can say what the app has put into it before a restart. @internal */
+  override get canBeRestored(): boolean {
+    return !Array.isArray(this.#queue);
   }
 
   protected override compute(time: BatchTime, env: BatchEnvironment): RDD<T> {
@@ -77,14 +67,14 @@ export class QueueInputDStream<T> extends InputDStream<T> {
   }
 
   #takenBefore(item: number): RDD<T> | undefined {
-    return Array.isArray(this.#queue) ? this.#restored.get(item) : this.#queue.restored(item);
+    return Array.isArray(this.#queue) ? undefined : this.#queue.restored(item);
   }
 
   #takeNow(time: BatchTime): RDD<T>[] {
     const limit = this.#oneAtATime ? 1 : Number.MAX_SAFE_INTEGER;
-    const { first, rdds } = Array.isArray(this.#queue) ? { first: this.#first, rdds: this.#queue.splice(0, limit) } : this.#queue.take(limit);
-    if (Array.isArray(this.#queue)) this.#first += rdds.length;
-    this.#news.push({ time, taken: { kind: 'queue', queue: Array.isArray(this.#queue) ? null : this.#queue.index, items: rdds.map((_rdd, index) => first + index) } });
+    if (Array.isArray(this.#queue)) return this.#queue.splice(0, limit);
+    const { first, rdds } = this.#queue.take(limit);
+    this.#news.push({ time, taken: { kind: 'queue', queue: this.#queue.index, items: rdds.map((_rdd, index) => first + index) } });
     return rdds;
   }
 }

@@ -275,6 +275,11 @@ export class StreamNode<T> {
     return 0;
   }
 
+  /** False of an input of which nothing can be written down that would bring its batches back. @internal */
+  get canBeRestored(): boolean {
+    return true;
+  }
+
   /** What an input has taken since the last call, by the time that it was taken for: to be written down before the batch runs. @internal */
   takenSince(): readonly TakenAt[] {
     return [];

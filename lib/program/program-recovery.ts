@@ -5,7 +5,7 @@
  * and never for another one; what was not taken yet waits, in its order.
  */
 import { decodeRecord, encodeRecord } from '../../protocol/codec.ts';
-import type { EncodedPartition } from '../../protocol/batch.ts';
+import type { DueState, EncodedPartition } from '../../protocol/batch.ts';
 import type { BlockRef, RddNode } from '../../protocol/rdd.ts';
 import type { InputRecord, InputTaken } from '../../protocol/recovery.ts';
 import type { StreamBlocks } from '../../protocol/receiver.ts';
@@ -17,7 +17,6 @@ import type { BatchTime } from '../../protocol/time.ts';
 import { waitingBlocks } from '../recovery/book.ts';
 import type { LoggedState, RecoveryBook } from '../recovery/book.ts';
 import type { DStream } from '../dstream/dstream.ts';
-import { QueueInputDStream } from '../dstream/queue-input.ts';
 import { blocksRdd } from '../rdd/make.ts';
 import { makeState } from '../dstream/state.ts';
 import type { RDD } from '../rdd/rdd.ts';
@@ -25,13 +24,6 @@ import { isSettled } from '../rdd/state-rdd.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { Accumulator } from './accumulator.ts';
 import type { ProgramBuilder } from './program-builder.ts';
-
-/** A version of keyed state that a complete batch has to show. */
-export interface DueState {
-  readonly uid: string;
-  readonly rdd: RddId;
-  readonly oldest: BatchTime;
-}
 
 /** What the driver's actors do before the first batch. */
 export interface RestoreOrders {
@@ -146,7 +138,7 @@ export class ProgramRecovery {
     const taken = new Map<number, Set<number>>();
     for (const { inputs } of book.batches.values()) {
       for (const { taken: one } of inputs) {
-        if (one.kind !== 'queue' || one.queue === null) continue;
+        if (one.kind !== 'queue') continue;
         const items = taken.get(one.queue) ?? new Set<number>();
         for (const item of one.items) items.add(item);
         taken.set(one.queue, items);
@@ -156,10 +148,6 @@ export class ProgramRecovery {
     for (const [index, { items, next }] of book.queues) {
       const made = new Map([...items].map(([item, partitions]): [number, RDD<unknown>] => [item, blocksRdd(rdds, partitions.map(store), 'queue')]));
       this.#builder.queues[index]?.restore(made, taken.get(index) ?? new Set(), next);
-    }
-    for (const input of this.#builder.graph.inputs) {
-      const passed = book.arrays.get(input.operatorUid);
-      if (passed !== undefined && input instanceof QueueInputDStream) input.passOver(passed);
     }
   }
 

@@ -49,15 +49,13 @@ export interface RecoveryBook {
   readonly broadcasts: Map<number, Map<number, Uint8Array>>;
   readonly queues: Map<number, { next: number; readonly items: Map<number, readonly EncodedPartition[]> }>;
   accumulators: readonly Uint8Array[] | null;
-  /** How many items were taken of queues that are arrays of the program, by the input's uid. */
-  readonly arrays: Map<string, number>;
   readonly states: Map<string, LoggedState>;
 }
 
 export function emptyBook(): RecoveryBook {
   return {
     sequence: 0, identity: null, blocks: new Map(), batches: new Map(), generated: null, completed: null, forgotten: null,
-    broadcasts: new Map(), queues: new Map(), accumulators: null, arrays: new Map(), states: new Map(),
+    broadcasts: new Map(), queues: new Map(), accumulators: null, states: new Map(),
   };
 }
 
@@ -75,9 +73,6 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
     case 'batchGenerated':
       book.batches.set(event.time, { inputs: event.inputs, broadcasts: event.broadcasts });
       book.generated = later(book.generated, event.time);
-      for (const { uid, taken } of event.inputs) {
-        if (taken.kind === 'queue' && taken.queue === null) book.arrays.set(uid, Math.max(book.arrays.get(uid) ?? 0, ...taken.items.map((item) => item + 1)));
-      }
       return;
     case 'batchCompleted':
       book.completed = later(book.completed, event.time);
@@ -144,7 +139,7 @@ function forget(book: RecoveryBook, upTo: BatchTime): void {
     if (time > upTo) continue;
     for (const { taken } of inputs) {
       if (taken.kind === 'blocks') for (const block of taken.blocks) book.blocks.delete(block);
-      if (taken.kind === 'queue' && taken.queue !== null) for (const item of taken.items) book.queues.get(taken.queue)?.items.delete(item);
+      if (taken.kind === 'queue') for (const item of taken.items) book.queues.get(taken.queue)?.items.delete(item);
     }
     book.batches.delete(time);
   }
