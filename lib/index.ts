@@ -6,7 +6,7 @@ export type { ThreadDeath } from './spark-context.ts';
 export type { OptionsFor, SparkContextOptions, StopOptions, StreamingOptions } from './options.ts';
 export type { ListenerErrors } from './listeners.ts';
 export { DStream, MapWithStateDStream } from './dstream/dstream.ts';
-export type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './dstream/state.ts';
+export type { IteratorUpdateFunction, MigrateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './dstream/state.ts';
 export type { State } from './rdd/state/keyed-state.ts';
 export type { DeadLetter, DeadLetterOptions, DeadLetterStream } from './dstream/dead-letters.ts';
 export { PublishedStream } from './dstream/published-stream.ts';

@@ -15,16 +15,29 @@ import { invalidKey, keyTextOf } from './key-kind.ts';
 
 export class KeyTable<V> {
   /** By slot. Read only for others. */
-  readonly keys: unknown[] = [];
+  readonly keys: unknown[];
   /** By slot: set by the user of the table, for each new slot. */
-  readonly values: V[] = [];
+  readonly values: V[];
   readonly #primitives: SlotMap;
   readonly #texts: SlotMap;
 
   /** `mapEntriesMax`: entries of one native Map; a test makes it small. */
-  constructor(mapEntriesMax = 1 << 23) {
+  constructor(mapEntriesMax = 1 << 23, keys: unknown[] = [], values: V[] = []) {
+    this.keys = keys;
+    this.values = values;
     this.#primitives = new SlotMap(mapEntriesMax);
     this.#texts = new SlotMap(mapEntriesMax);
+  }
+
+  /** Of keys that are different, each at the slot of its place. The lists become the table's own. */
+  static of<V>(keys: unknown[], values: V[]): KeyTable<V> {
+    const table = new KeyTable<V>(undefined, keys, values);
+    for (let slot = 0; slot < keys.length; slot += 1) {
+      const key = keys[slot];
+      if (typeof key === 'object' && key !== null) table.#texts.add(keyTextOf(key), slot);
+      else table.#primitives.add(key, slot);
+    }
+    return table;
   }
 
   get size(): number {

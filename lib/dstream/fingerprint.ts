@@ -15,7 +15,7 @@ export function fingerprintOf(graph: DStreamGraph): Fingerprint {
     ...graph.operators.map((stream) => ({
       uid: stream.operatorUid,
       kind: stream.kind,
-      parameters: stableText({ ...stream.parameters, parents: stream.parents.map((parent) => parent.index), slideMs: stream.slideMs, storage: stream.storageLevel, onError: stream.spec.onError }),
+      parameters: stableText({ ...stream.parameters, parents: stream.parents.map((parent) => parent.index), slideMs: stream.slideMs, storage: stream.storageLevel, onError: stream.spec.onError, stateVersion: stream.spec.stateVersion }),
       functionHash: hashText((stream.spec.functions ?? []).map(({ fn }) => hashFunction(fn)).join()),
     })),
     ...graph.outputs.map(({ stream, operation, operator }) => {

@@ -39,12 +39,14 @@ export interface OperatorSpec<T> {
   readonly parentRememberMs?: (ownMs: number) => number;
   /** It builds on its own earlier results, so it needs a checkpoint directory, and has a checkpoint interval by default. */
   readonly mustCheckpoint?: boolean;
+  /** Of the type of its state, where the user can name one. No part of the uid: the operator is the same one. */
+  readonly stateVersion?: number;
   /** That interval, in slides, where it is not the least multiple of the slide of 10 s or more. */
   readonly checkpointSlides?: number;
   /** Its newest RDD is remembered until there is a newer one, however long that takes: the next is made of it. */
   readonly keepsNewest?: boolean;
   /** Of keyed state: how its version of a time is laid out and changed, apart from what it is made of. (A method, as `compute`.) */
-  state?(self: DStream<T>, time: BatchTime): { readonly partitioner: PartitionerSpec; readonly update: StateUpdate };
+  state?(self: DStream<T>, time: BatchTime): { readonly partitioner: PartitionerSpec; readonly update: StateUpdate; readonly written?: { readonly stateVersion: number; readonly migrate: Function | undefined } };
   /** Whose RDDs `persist` on this stream keeps: a window holds none but its parent's. Left out: its own. */
   readonly persists?: 'self' | 'parents' | 'both';
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */

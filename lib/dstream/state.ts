@@ -37,6 +37,10 @@ export interface UpdateStateOptions<K, S> {
    * each partition, fn(iterable of [key, values, state]) gives pairs [key, state], and what it leaves out has no state any more.
    */
   readonly variant?: 'plain' | 'time' | 'iterator' | undefined;
+  /** Of the state's type, from 1 on; default 1. A program that goes on from a checkpoint finds there what its state was written as. */
+  readonly stateVersion?: number | undefined;
+  /** A state that was written as another version, as one of this; null or undefined: the key has none any more. Where it is absent such a start fails (StateNotMigrated). */
+  readonly migrate?: MigrateFunction<S> | undefined;
   /** Spark's: accepted, and without effect, since the layout of state is always known. */
   readonly rememberPartitioner?: boolean | undefined;
 }
@@ -47,6 +51,9 @@ export type UpdateFunction<V, S> = (values: readonly V[], state: S | undefined) 
 export type TimedUpdateFunction<K, V, S> = (time: number, key: K, values: readonly V[], state: S | undefined) => S | null | undefined;
 /** All keys of a partition that have state or values, to the pairs [key, state] that there are from now on. Called once for each partition. */
 export type IteratorUpdateFunction<K, V, S> = (keys: Iterable<readonly [K, readonly V[], S | undefined]>) => Iterable<readonly [K, S]>;
+
+/** A state as an earlier (or later) program wrote it, with its `stateVersion`, to a state of this one. */
+export type MigrateFunction<S> = (value: any, fromVersion: number) => S | null | undefined;
 
 /** What mapWithState is told. Spark's `StateSpec`. */
 export interface StateSpec<K, V, S, E> {
@@ -61,25 +68,31 @@ export interface StateSpec<K, V, S, E> {
   readonly timeoutMs?: number | undefined;
   /** State before the first batch; it counts as touched then. */
   readonly initial?: RDD<readonly [K, S]> | RDD<[K, S]> | undefined;
+  /** As in UpdateStateOptions. */
+  readonly stateVersion?: number | undefined;
+  /** As in UpdateStateOptions. When a key was last touched stays. */
+  readonly migrate?: MigrateFunction<S> | undefined;
 }
 
 /** Batches between two sweeps, and between two checkpoints of the state, where no interval is given. Spark's. */
 const trackSlides = 10;
 
 export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, options: UpdateStateOptions<K, S>): OperatorSpec<[K, S]> {
-  const { partitions, initial, variant = 'plain', rememberPartitioner } = options;
+  const { partitions, initial, variant = 'plain', rememberPartitioner, stateVersion, migrate } = options;
   const method = 'updateStateByKey';
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
   const start = checkInitial(method, initial);
+  const written = checkWritten(method, stateVersion, migrate);
   const partitioner = partitionerOf(parent, partitions);
-  const layout = (self: DStream<[K, S]>): Layout => ({ partitioner, update: { kind: 'update', fn: functionOf(self, fn, method), form: variant } });
+  const layout = (self: DStream<[K, S]>): Layout => ({ partitioner, update: { kind: 'update', fn: functionOf(self, fn, method), form: variant }, written });
   return {
     kind: method,
     parents: [parent as DStream<unknown>],
     parameters: given({ partitions, variant, rememberPartitioner, initial: initial !== undefined }),
-    functions: [onWorkers(method, fn)],
+    functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
+    stateVersion: written.stateVersion,
     mustCheckpoint: true,
     keepsNewest: true,
     compute: (time, env, self) =>
@@ -101,21 +114,23 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
 export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<K, V, S, E>): OperatorSpec<[K, S]> {
   const method = 'mapWithState';
   if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions? }, and got ${previewOf(spec)}.`);
-  const { fn, partitions, timeoutMs, initial } = spec;
+  const { fn, partitions, timeoutMs, initial, stateVersion, migrate } = spec;
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
   const start = checkInitial(method, initial);
+  const written = checkWritten(method, stateVersion, migrate);
   const partitioner = partitionerOf(parent, partitions);
   const layout = (self: DStream<[K, S]>, time: BatchTime): Layout => {
     const sweeps = (time - (self.graph.zeroTime ?? 0)) % (self.checkpointMs ?? self.slideMs) === 0;
-    return { partitioner, update: { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps } };
+    return { partitioner, update: { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps }, written };
   };
   return {
     kind: method,
     parents: [parent as DStream<unknown>],
     parameters: given({ partitions, timeoutMs, initial: initial !== undefined }),
-    functions: [onWorkers(method, fn)],
+    functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
+    stateVersion: written.stateVersion,
     mustCheckpoint: true,
     keepsNewest: true,
     checkpointSlides: trackSlides,
@@ -147,10 +162,18 @@ export function snapshotsSpec<K, S>(states: DStream<[K, S]>): OperatorSpec<[K, S
   return { kind: 'stateSnapshots', parents: [states as DStream<unknown>], compute: (time, env) => states.getOrCompute(time, env) };
 }
 
+/** How the values are written. */
+interface Written {
+  readonly stateVersion: number;
+  readonly migrate: Function | undefined;
+}
+
 /** How a version of state is laid out, and how it is changed. */
 export interface Layout {
   readonly partitioner: PartitionerSpec;
   readonly update: StateUpdate;
+  /** Left out: a type that the program doesn't change. */
+  readonly written?: Written;
 }
 
 interface Step extends Layout {
@@ -160,7 +183,7 @@ interface Step extends Layout {
   readonly previous: RDD<unknown> | null;
 }
 
-export function makeState<T>(self: DStream<T>, { time, partitioner, update, input, initial, previous }: Step): RDD<unknown> {
+export function makeState<T>(self: DStream<T>, { time, partitioner, update, input, initial, previous, written }: Step): RDD<unknown> {
   const { state } = stateRdd(
     self.host.rdds,
     {
@@ -173,6 +196,8 @@ export function makeState<T>(self: DStream<T>, { time, partitioner, update, inpu
       initial: previous === null && initial !== null ? laidOut(initial, partitioner) : null,
       previous,
       versionsKept: self.rddsAsked - 1,
+      ...(written === undefined ? {} : { stateVersion: written.stateVersion }),
+      ...(written?.migrate === undefined ? {} : { migrate: functionOf(self, written.migrate, self.kind) }),
     },
     update.kind === 'track',
   );
@@ -190,6 +215,12 @@ export function functionOf<T>(self: DStream<T>, fn: Function, role: string): Fun
 
 export function partitionerOf<T>(parent: DStream<T>, partitions: number | undefined): PartitionerSpec {
   return hashPartitioner(partitions ?? parent.host.rdds.defaultParallelism);
+}
+
+function checkWritten(method: string, stateVersion: number | undefined, migrate: unknown): Written {
+  checkCount(method, 'stateVersion', stateVersion);
+  if (migrate !== undefined) checkFunction(method, migrate);
+  return { stateVersion: stateVersion ?? 1, migrate: migrate as Function | undefined };
 }
 
 function checkInitial(method: string, initial: unknown): PairRdd | null {

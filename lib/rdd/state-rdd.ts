@@ -4,7 +4,7 @@
  * Invariant: what a version is made of is laid out by its partitioner already, so a partition of state is made of the same partition
  * of each.
  */
-import type { PartitionerSpec, RddNode, StateUpdate } from '../../protocol/rdd.ts';
+import type { FunctionRef, PartitionerSpec, RddNode, StateUpdate } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { RddContext } from './context.ts';
 import { samePartitioner } from './partitioner.ts';
@@ -25,6 +25,8 @@ export interface StateMaking {
   readonly initial: RDD<unknown> | null;
   readonly previous: RDD<unknown> | null;
   readonly versionsKept: number;
+  readonly stateVersion?: number;
+  readonly migrate?: FunctionRef;
 }
 
 /** The state after the batch: pairs [key, state]. `emits`: an RDD for what the functions return is made, too. */

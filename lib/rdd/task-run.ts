@@ -18,6 +18,7 @@ import type { LoopCache, PairColumns, SinkForm, UserFunction } from './fuse.ts';
 import { sharedLoops } from './fuse.ts';
 import { LoopState } from './loop-state.ts';
 import type { Piece } from './piece.ts';
+import { migrationOf } from './state/migration.ts';
 import type { LinkReader, StateStore } from './state/state-store.ts';
 import type { StateTable } from './state/state-table.ts';
 import type { TaskContext } from './task-context.ts';
@@ -67,14 +68,14 @@ export class TaskRun {
 
   /** The table from which a new version of keyed state starts. Throws MissingInput. */
   stateTable(base: StateInput | null, table: number, partition: number): StateTable {
-    return this.#states.tableAt(base, table, partition, this.#links);
+    return this.#states.tableAt(base, table, partition, this.#linkReader(this.node(this.stage.rdd)));
   }
 
   /** The pairs of a version of keyed state: read them before the task changes any. Throws MissingInput. */
   stateColumns(rdd: RddId, partition: number): PairColumns {
     const input = this.task.states.find((one) => one.rdd === rdd && one.partition === partition);
     if (input === undefined) throw new Error(`Task ${this.task.task} was given no place of the state of RDD ${rdd}, partition ${partition}, which it reads.`);
-    return this.#states.columnsAt(input, this.#links);
+    return this.#states.columnsAt(input, this.#linkReader(this.node(rdd)));
   }
 
   get #states(): StateStore {
@@ -82,10 +83,17 @@ export class TaskRun {
     return this.env.states;
   }
 
-  readonly #links: LinkReader = {
-    pairs: ({ pairs }) => (pairs?.place == null ? { keys: [], values: [] } : decodePairs(this.env.read(pairs.place))),
-    extra: ({ extra }) => (extra?.place == null ? [] : decodeRecords(this.env.read(extra.place))),
-  };
+  /** `node`: the state, which names the operator whose `migrate` is called. */
+  #linkReader({ operator }: RddNode): LinkReader {
+    return {
+      pairs: ({ pairs }) => (pairs?.place == null ? { keys: [], values: [] } : decodePairs(this.env.read(pairs.place))),
+      extra: ({ extra }) => (extra?.place == null ? [] : decodeRecords(this.env.read(extra.place))),
+      migration: ({ fn, fromVersion }) => {
+        this.enter(this.taskScope());
+        return migrationOf(this.resolve(fn), fromVersion, operator, this.context, () => this.env.alive(0));
+      },
+    };
+  }
 
   resolve(ref: FunctionRef): UserFunction {
     return this.env.resolve(ref) as UserFunction;

@@ -76,7 +76,8 @@ const levelOfState = StorageLevel.MEMORY_AND_DISK_SER;
 function linkOf(run: TaskRun, node: StateNode, table: StateTable): StateLink {
   const name = (what: string): ReturnType<typeof asBlockId> => asBlockId(`state-${node.id}-${run.task.partition}-${what}`);
   const changes = table.changes();
-  const due = table.version === null || table.steps >= stepsMax || (table.stepBytes > table.snapshotBytes && table.stepBytes > snapshotBytesMin);
+  // Nothing can build on bytes of another layout, or of another version of the values.
+  const due = run.task.base?.origin !== undefined || table.version === null || table.steps >= stepsMax || (table.stepBytes > table.snapshotBytes && table.stepBytes > snapshotBytesMin);
   if (!due) {
     return {
       time: node.time,

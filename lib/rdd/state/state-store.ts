@@ -5,16 +5,22 @@
  * refused with `MissingInput`: then the task is told again, with the chain.
  */
 import type { StateLink } from '../../../protocol/rdd.ts';
-import type { StateInput } from '../../../protocol/task.ts';
+import type { StateInput, StateOrigin } from '../../../protocol/task.ts';
 import { MillraceError } from '../../../protocol/errors.ts';
 import { MissingInput } from '../task-failure.ts';
+import { migrateAll } from './migration.ts';
+import type { Migration } from './migration.ts';
+import { belongsTo } from './resplit.ts';
 import type { StateColumns } from './state-table.ts';
 import { StateTable } from './state-table.ts';
 
 /** Reads the bytes of a link. */
 export interface LinkReader {
-  pairs(link: StateLink): StateColumns;
+  /** Lists that are the caller's to keep. */
+  pairs(link: StateLink): { readonly keys: unknown[]; readonly values: unknown[] };
   extra(link: StateLink): readonly unknown[];
+  /** The user's function that brings a value to the program's version, with what it throws as the task's failure. */
+  migration(migrate: NonNullable<StateOrigin['migrate']>): Migration;
 }
 
 export class StateStore {
@@ -44,22 +50,41 @@ export class StateStore {
 }
 
 function rebuilt(input: StateInput, read: LinkReader): StateTable {
-  const { chain, rdd, partition, time } = input;
+  const { chain, rdd, partition, time, origin } = input;
   if (chain === null) {
     throw new MissingInput({ state: rdd, partition }, new MillraceError('BlockMissing', `The state of RDD ${rdd}, partition ${partition}, is not on this worker.`));
   }
+  const { resplit = null, migrate = null } = origin ?? {};
   const table = new StateTable();
-  for (const link of chain) {
-    table.begin(0);
-    const { keys, values } = read.pairs(link);
-    const extra = read.extra(link);
-    if (!link.snapshot) for (const key of extra) table.removeAt(table.find(key));
-    keys.forEach((key, index) => table.set(key, values[index], link.snapshot ? ((extra[index] as number | undefined) ?? link.time) : link.time));
-    table.commit(link.time);
-    countStep(table, link.snapshot, bytesOf(link));
+  table.begin(0);
+  if (resplit === null) {
+    for (const link of chain) putIn(table, link, read, null);
+  } else {
+    const isOurs = belongsTo(partition, resplit.partitions);
+    for (const old of resplit.chains) for (const link of old) putIn(table, link, read, isOurs);
   }
-  if (table.version !== time) throw new Error(`The chain of RDD ${rdd}, partition ${partition}, ends at ${table.version}; expected ${time}.`);
+  if (migrate !== null) migrateAll(table, read.migration(migrate));
+  table.commit(time);
+  for (const link of chain) countStep(table, link.snapshot, bytesOf(link));
+  const last = resplit === null ? chain.at(-1)?.time : time;
+  if (last !== time) throw new Error(`The chain of RDD ${rdd}, partition ${partition}, ends at ${last}; expected ${time}.`);
   return table;
+}
+
+/** `isOurs`: the link holds other partitions' keys, too. */
+function putIn(table: StateTable, link: StateLink, read: LinkReader, isOurs: ((key: unknown) => boolean) | null): void {
+  const { keys, values } = read.pairs(link);
+  const extra = read.extra(link);
+  // A key of another partition is in no table of ours.
+  for (const key of link.snapshot ? [] : extra) {
+    const slot = table.find(key);
+    if (slot >= 0) table.removeAt(slot);
+  }
+  if (link.snapshot && isOurs === null && table.size === 0) return table.fill(keys, values, extra.length > 0 ? (extra as readonly number[]) : link.time);
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index];
+    if (isOurs === null || isOurs(key)) table.set(key, values[index], link.snapshot ? ((extra[index] as number | undefined) ?? link.time) : link.time);
+  }
 }
 
 /** After each step: what the next snapshot depends on. */

@@ -106,6 +106,13 @@ export class StateTable {
     this.#fill(slot, value, time);
   }
 
+  /** All pairs of a snapshot at once, into an empty table. The lists become its own. `touched`: when each key was, or all were. */
+  fill(keys: unknown[], values: unknown[], touched: readonly number[] | number): void {
+    this.#index = KeyTable.of(keys, values);
+    this.#touched = typeof touched === 'number' ? new Array<number>(keys.length).fill(touched) : touched.slice();
+    this.#live = keys.length;
+  }
+
   /** For a live slot. */
   setAt(slot: number, value: unknown, time: number): void {
     this.#note(slot);
