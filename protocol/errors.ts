@@ -85,6 +85,11 @@ export const errorTable = {
   ReceiverFailed: entry('A receiver failed.', 'It is restarted with back-off; the cause says why.', true),
   FileExists: entry('An output directory exists already.', 'Remove it, or give another prefix.'),
   FileFailed: entry('A file could not be read or written.', 'The cause is the system\'s own error.', true),
+  LogFailed: entry('A log could not be written, in one new file after the other.', 'Mend the disk, as the cause says; what was acknowledged is safe, and later appends are tried again.', true),
+  LogClosed: entry('Something was appended to a log that has been closed.', 'Append before it is closed.'),
+  LogLocked: entry('Another process, or another context of this one, writes to the directory.', 'End it, or use another directory; the message says who it is.', true),
+  WalCorrupted: entry('A log is damaged in front of what was acknowledged, or a part of it is missing.', 'Restore the directory from a copy, or recover with quarantine, which sets the damaged part aside.'),
+  FormatUnknown: entry('A file on the disk is of a format version that this release can\'t read.', 'Use the release that wrote it, or a newer one.'),
 
   // Actors.
   AskTimeout: entry('An actor did not answer in time.', 'See its mailbox depth; raise the timeout.', true),

@@ -44,6 +44,8 @@ const layers: Readonly<Record<string, Layer>> = {
 const doors: Readonly<Record<string, Exceptions>> = {
   'node:fs': {
     'lib/storage/node-files.ts': 'the one door to the disk; everybody else is given it by argument',
+    'lib/storage/node-disk.ts': 'the door for what must outlive the process; everybody else is given a Disk',
+    'lib/storage/node-lock.ts': 'the same: its locks',
     'lib/cli/keyboard.ts': 'asks the kernel who has the terminal',
   },
   'node:zlib': { 'lib/storage/compression.ts': 'the one file that makes stored blocks smaller' },
@@ -54,15 +56,20 @@ const doors: Readonly<Record<string, Exceptions>> = {
     'lib/actor/thread-pool.ts': 'makes the ports between threads',
     'lib/keep-alive.ts': 'a port that nobody posts to: open work for Node',
   },
-  'node:crypto': { 'lib/dstream/uid.ts': 'hashes texts; nothing random' },
+  'node:crypto': {
+    'lib/dstream/uid.ts': 'hashes texts; nothing random',
+    'lib/storage/node-lock.ts': 'a token that no lock of any process has had',
+  },
   'node:os': {
     'lib/options.ts': 'local[*] asks how many cores there are',
     'lib/spark-context.ts': 'where what spills goes, unless an option says so',
     'lib/cli.ts': 'the numbers of signals',
+    'lib/storage/node-lock.ts': 'a lock names its holder\'s host',
   },
   'node:perf_hooks': {},
   'node:timers': {},
   piscina: { 'lib/actor/thread-pool.ts': 'the one file that knows piscina' },
+  '@node-rs/crc32': { 'lib/storage/crc32c.ts': 'the one file that makes checksums' },
   msgpackr: { 'protocol/codec.ts': 'the one file that knows msgpackr' },
   nanoid: { 'lib/spark-context.ts': 'the default of the option ids' },
   'p-queue': { 'lib/output-bodies.ts': 'bodies of foreachRDD run one at a time on the app\'s thread' },
