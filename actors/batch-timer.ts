@@ -26,6 +26,8 @@ export interface BatchTimerArgs {
   readonly intervalMs: number;
   readonly clock: 'system' | 'manual';
   readonly zeroTime: number;
+  /** Batches up to this one have been announced before: the zero time, or the last one before a restart. */
+  readonly lastTime: number;
   /** How long an advance may take, in real milliseconds. */
   readonly advanceTimeoutMs: number;
 }
@@ -43,7 +45,7 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
   return {
     name: 'batch-timer',
     init(turn, args) {
-      const state: State = { args, last: asBatchTime(args.zeroTime), stopped: false };
+      const state: State = { args, last: asBatchTime(args.lastTime), stopped: false };
       if (args.clock === 'system') schedule(services, state, turn);
       return state;
     },

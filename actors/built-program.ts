@@ -97,9 +97,9 @@ export class BuiltProgram implements HostProgram {
     return { inputs: this.#recovery.inputsOf(time, blocks), broadcasts: this.#seen.map(({ version }) => version) };
   }
 
-  restore(book: RecoveryBook): RestoreOrders {
+  restore(book: RecoveryBook, directory: string): RestoreOrders {
     this.#restoreBroadcasts(book);
-    return this.#recovery.restore(book, ({ bytes, records }) => (records === 0 ? [] : [this.#runtime.storeEncoded(bytes, records)]));
+    return this.#recovery.restore(book, directory, ({ bytes, records }) => (records === 0 ? [] : [this.#runtime.storeEncoded(bytes, records)]));
   }
 
   blocksOf(time: BatchTime): readonly StreamBlocks[] {

@@ -12,7 +12,10 @@ import type { Logger } from '../lib/actor/logger.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { createPrng } from '../lib/base/prng.ts';
 import { nodeNet } from '../lib/sources/node-net.ts';
+import type { Disk } from '../lib/storage/disk.ts';
+import { nodeDisk } from '../lib/storage/node-disk.ts';
 import { claimDirectory, completeDirectory, listFiles, nodeFiles } from '../lib/storage/node-files.ts';
+import type { SyncFiles } from '../lib/storage/node-files.ts';
 import { SlabPool } from '../lib/storage/slab-pool.ts';
 import type { SlabPoolShare } from '../lib/storage/slab-pool.ts';
 import type { HostInit } from '../protocol/host.ts';
@@ -35,6 +38,14 @@ export interface HostPorts {
   readonly onEnded?: (reason: ExitReason) => void;
   /** The simulator's systems; left out: an ordinary one. */
   readonly createSystem?: CreateSystem;
+  /** Of tests; left out: the machine's own. */
+  readonly disk?: DiskPorts;
+}
+
+/** A disk, and the synchronous calls on it that tasks make. */
+export interface DiskPorts {
+  readonly disk: Disk;
+  readonly files: SyncFiles;
 }
 
 export type CreateSystem = (options: ActorSystemOptions) => ActorSystem;
@@ -64,7 +75,7 @@ export function startHost(init: HostInit, port: Port | null, ports: HostPorts): 
 }
 
 /** The app's own host: no tree, only the ends of what comes to it. */
-export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts, 'clock' | 'logger' | 'createSystem'>, behaviors: readonly AnyBehavior[]): Host {
+export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts, 'clock' | 'logger' | 'createSystem' | 'disk'>, behaviors: readonly AnyBehavior[]): Host {
   const die = (): never => {
     throw new TypeError('The app\'s own thread is not ended by fault injection.');
   };
@@ -75,7 +86,7 @@ export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts
 /** The services come before the system, since behaviours are made of them; the two are joined here. */
 function makeHost(
   init: Omit<HostInit, 'role'> & { readonly role: HostServices['role'] },
-  { clock, logger, launcher, die, createSystem = (options) => new ActorSystem(options) }: Omit<HostPorts, 'load' | 'onEnded'>,
+  { clock, logger, launcher, die, createSystem = (options) => new ActorSystem(options), disk: { disk, files } = { disk: nodeDisk, files: nodeFiles } }: Omit<HostPorts, 'load' | 'onEnded'>,
   registry: (services: HostServices) => BehaviorRegistry,
 ): Host {
   let rdds = 0;
@@ -91,7 +102,8 @@ function makeHost(
     die,
     pool: SlabPool.attach(init.pool as SlabPoolShare, host),
     net: nodeNet,
-    files: nodeFiles,
+    files,
+    disk,
     programs: new Map(),
     controls: new Map(),
     tell: (to, message) => system.tell(to, message),

@@ -38,6 +38,8 @@ export interface JobGeneratorArgs {
   readonly isDurable: boolean;
   /** Where the program goes on from; null: from its beginning. */
   readonly recovered: RecoveryBook | null;
+  /** Where the files lie that it names. */
+  readonly directory: string;
 }
 
 interface State {
@@ -150,6 +152,10 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           if (!state.args.isDurable) return clear(state, programOf(state), message.time, turn);
           turn.tell(programPlaces(state.args.program).checkpointWriter, { type: 'commitBatch', time: message.time, accumulated: message.accumulated });
           return state;
+        case 'awaitCommits':
+          // Behind the batches that this actor has passed on.
+          turn.tell(programPlaces(state.args.program).checkpointWriter, message);
+          return state;
         case 'batchCommitted':
           return clear(state, programOf(state), message.time, turn);
         case 'stateSettled':
@@ -194,7 +200,7 @@ function isUnfinished({ args: { recovered } }: State, time: BatchTime): boolean 
 
 /** Blocks that no batch has go to the tracker, versions of state to the task scheduler; batches that were not finished come first. */
 function restore(state: State, program: HostProgram, book: RecoveryBook, turn: Turning): State {
-  const { waiting, states } = program.restore(book);
+  const { waiting, states } = program.restore(book, state.args.directory);
   turn.tell(programPlaces(state.args.program).receiverTracker, { type: 'restoreBlocks', waiting });
   turn.ask<ToTaskScheduler, null>(
     places.taskScheduler,

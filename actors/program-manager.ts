@@ -19,6 +19,8 @@ import type { StreamingSpec, ToHostManager } from '../protocol/host.ts';
 import type { ToAppOutputs, ToJobScheduler } from '../protocol/job.ts';
 import type { ProgramStep, ToProgramManager } from '../protocol/program.ts';
 import type { ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { Recovered } from '../lib/recovery/recover.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { HostId, ProgramId } from '../protocol/ids.ts';
 import { asBatchTime, floorToGrid } from '../protocol/time.ts';
@@ -47,6 +49,8 @@ interface Program {
 export interface StreamingTimes {
   readonly zeroTime: number;
   readonly startTime: number;
+  /** The last batch that was announced before a restart; else the zero time. */
+  readonly lastTime: number;
 }
 
 /** How tree.ts hangs a program into the tree. */
@@ -62,17 +66,21 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
   const step = (program: ProgramId, value: ProgramStep): ToProgramManager => ({ type: 'programStep', program, step: value });
 
   const startTree = (program: Program, io: readonly HostId[], turn: Turning): void => {
-    const { program: id, batchIntervalMs } = program.spec.descriptor;
+    const { program: id } = program.spec.descriptor;
     program.phase = 'starting';
-    // Batch times are multiples of the interval, as in Spark: the first batch is the first grid point after now.
-    const zeroTime = program.spec.clock === 'manual' ? 0 : floorToGrid(services.clock.wall(), batchIntervalMs);
-    Object.assign(program, { zeroTime });
-    const startTime = program.spec.clock === 'manual' ? zeroTime : Math.max(zeroTime, program.askedAt);
-    const spec = treeOf(program.spec, { zeroTime, startTime }, services.options.recordBytesMax, io);
+    const times = timesOf(program, services.clock.wall());
+    Object.assign(program, { zeroTime: times.zeroTime });
+    const spec = treeOf(program.spec, times, services.options.recordBytesMax, io);
     turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
   };
 
-  const takeDown = (id: ProgramId, turn: Turning): void => {
+  /** With a log: what is complete is written down first, and the files are closed. */
+  const takeDown = (state: State, id: ProgramId, turn: Turning): void => {
+    if (state.get(id)?.spec.durability == null) terminate(id, turn);
+    else turn.ask<ToJobGenerator, null>(programPlaces(id).jobGenerator, (replyTo) => ({ type: 'awaitCommits', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'commitsDone' }));
+  };
+
+  const terminate = (id: ProgramId, turn: Turning): void => {
     turn.ask<ToSupervisor, null>(places.programs, (replyTo) => ({ type: 'terminateChild', id: `streaming-${id}`, replyTo }), takeDownTimeoutMs, () => step(id, { type: 'treeStopped' }));
   };
 
@@ -114,7 +122,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         return state;
       case 'timerStopped': {
         const { time, unallocated } = value;
-        if (time === null) takeDown(id, turn);
+        if (time === null) takeDown(state, id, turn);
         else {
           turn.ask<ToJobGenerator, InputWaiting>(at.jobGenerator, (replyTo) => ({ type: 'countWaiting', replyTo }), timeLeft(program, turn), (outcome) =>
             step(id, { type: 'inputCounted', time, unallocated, waiting: outcome.ok ? outcome.value : { reads: 0, batchesMax: 0 } }),
@@ -129,13 +137,19 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         if (batchesLeft > 0 && (unallocated > 0 || waiting.reads > 0)) {
           program.lastBatchesLeft = batchesLeft - 1;
           turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'lastBatch', replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: 0 }));
-        } else if (time <= program.zeroTime) takeDown(id, turn);
+        } else if (time <= program.zeroTime) takeDown(state, id, turn);
         else awaitLast(program, time, turn);
         return state;
       }
       case 'lastBatchRun':
         program.late = value.late;
-        takeDown(id, turn);
+        takeDown(state, id, turn);
+        return state;
+      case 'commitsDone':
+        turn.ask<ToWriteAheadLog, null>(at.writeAheadLog, (replyTo) => ({ type: 'closeLog', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'logClosed' }));
+        return state;
+      case 'logClosed':
+        terminate(id, turn);
         return state;
       case 'treeStopped':
         // Results that are on their way to the app lie in memory that `forget` gives back: it reads them first.
@@ -200,7 +214,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
               step(message.program, { type: 'receiversEnded', unallocated: outcome.ok ? outcome.value.unallocated : 0 }),
             );
           } else {
-            takeDown(message.program, turn);
+            takeDown(state, message.program, turn);
           }
           return state;
         }
@@ -212,7 +226,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
           program.phase = 'stopping';
           turn.unwatch(programPlaces(message.program).streaming as ActorRef<never>);
           tellFailed(message.program, message.error, turn);
-          takeDown(message.program, turn);
+          takeDown(state, message.program, turn);
           return state;
         }
         case 'ioHostDown':
@@ -234,6 +248,20 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
       return state;
     },
   };
+}
+
+/** Batch times are multiples of the interval, as in Spark: the first batch is the first grid point after now. After a restart the grid is the old one. */
+function timesOf({ spec, askedAt }: Program, now: number): StreamingTimes {
+  const { clock, descriptor: { batchIntervalMs }, durability } = spec;
+  const book = (durability?.recovered as Recovered | null | undefined)?.book ?? null;
+  if (book === null || book.identity === null) {
+    const zeroTime = clock === 'manual' ? 0 : floorToGrid(now, batchIntervalMs);
+    return { zeroTime, startTime: clock === 'manual' ? zeroTime : Math.max(zeroTime, askedAt), lastTime: zeroTime };
+  }
+  const { zeroTime, startTime } = book.identity;
+  const generated = book.generated ?? zeroTime;
+  const latest = durability?.missedBatches === 'latest' && clock !== 'manual' ? floorToGrid(now, batchIntervalMs, zeroTime) - batchIntervalMs : generated;
+  return { zeroTime, startTime, lastTime: Math.max(generated, latest) };
 }
 
 /** Of what a graceful stop may take, in ms. */

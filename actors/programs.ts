@@ -47,8 +47,8 @@ export interface HostProgram {
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. For the log, once the batch is generated or that has failed: what its inputs have taken, and the version of each broadcast variable. */
   takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] };
-  /** Driver. Where the program goes on from what a log has told, before its first batch; after `startAt`. */
-  restore(book: RecoveryBook): RestoreOrders;
+  /** Driver. Where the program goes on from what a log has told, before its first batch; after `startAt`. `directory`: where the files lie that the book names. */
+  restore(book: RecoveryBook, directory: string): RestoreOrders;
   /** Driver. The blocks of a batch that was generated before the restart, and is to be run again. */
   blocksOf(time: BatchTime): readonly StreamBlocks[];
   /** Driver. The batch's outputs are done: sees to it that each version of keyed state is made that can be. Names them. */

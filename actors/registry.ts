@@ -8,6 +8,7 @@ import { batchTimer } from './batch-timer.ts';
 import { blockGenerator } from './block-generator.ts';
 import { blockManager } from './block-manager.ts';
 import { blockManagerMaster } from './block-manager-master.ts';
+import { checkpointWriter } from './checkpoint-writer.ts';
 import { hostAgent } from './host-agent.ts';
 import { hostManager } from './host-manager.ts';
 import { jobGenerator } from './job-generator.ts';
@@ -18,6 +19,7 @@ import { receiver } from './receiver.ts';
 import { receiverTracker } from './receiver-tracker.ts';
 import { taskScheduler } from './task-scheduler.ts';
 import { taskWorker } from './task-worker.ts';
+import { writeAheadLog } from './write-ahead-log.ts';
 import type { ProgramLoader } from './program-loader.ts';
 import type { HostServices } from './services.ts';
 import { streamingTree } from './tree.ts';
@@ -27,7 +29,7 @@ export function registryFor(services: HostServices, load: ProgramLoader): Behavi
   const behaviors: AnyBehavior[] = [hostAgent(services, load)];
   if (services.role === 'driver') {
     behaviors.push(blockManagerMaster(services), listenerBus(), taskScheduler(services), hostManager(services), programManager(services, streamingTree));
-    behaviors.push(receiverTracker(), jobScheduler(services), jobGenerator(services), batchTimer(services));
+    behaviors.push(receiverTracker(), jobScheduler(services), jobGenerator(services), batchTimer(services), writeAheadLog(services), checkpointWriter(services));
   }
   if (services.role === 'io') behaviors.push(blockManager(services), blockGenerator(services), receiver(services));
   if (services.role === 'worker') behaviors.push(taskWorker(services));

@@ -8,6 +8,7 @@ import type { LogLevel } from '../lib/actor/logger.ts';
 import type { FileEntry } from '../lib/dstream/environment.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { SlabPool } from '../lib/storage/slab-pool.ts';
+import type { Disk } from '../lib/storage/disk.ts';
 import type { SyncFiles } from '../lib/storage/node-files.ts';
 import type { NetPort } from '../lib/sources/source.ts';
 import type { ClusterOptions, HostRole } from '../protocol/host.ts';
@@ -29,6 +30,8 @@ export interface HostServices {
   readonly control: TaskControl;
   readonly net: NetPort;
   readonly files: SyncFiles;
+  /** For what must outlive the process. */
+  readonly disk: Disk;
   /** The programs built on this host, by id. Written by the host's agent (and, inline, by the app) alone. */
   readonly programs: Map<ProgramId, HostProgram>;
   /** From a callback of the outside (a socket, a user's receiver) into a mailbox of this host. */

@@ -9,8 +9,10 @@
  *   |- hosts                one_for_one ........................... block-manager-I                task-worker-I
  *   |- programs             one_for_one, dynamic
  *   |  `- streaming-P       one_for_all, 0 restarts; temporary
+ *   |     |- write-ahead-log      (with a checkpoint directory)
  *   |     |- receiver-tracker
  *   |     |- job-scheduler
+ *   |     |- checkpoint-writer    (with a checkpoint directory)
  *   |     |- job-generator
  *   |     |- receivers      one_for_one ........................... receiver-S   rest_for_one
  *   |     |                                                         |- block-generator
@@ -24,15 +26,18 @@
  * runs on other threads holds nothing that can't be had again, and is restarted.
  */
 import type { ChildSpec, SupervisorSpec } from '../lib/actor/child-spec.ts';
-import type { StreamingSpec } from '../protocol/host.ts';
+import type { Recovered } from '../lib/recovery/recover.ts';
+import type { Durability, StreamingSpec } from '../protocol/host.ts';
 import type { HostId } from '../protocol/ids.ts';
 import type { ReceiverSpec } from '../protocol/receiver.ts';
 import type { BatchTimerArgs } from './batch-timer.ts';
+import type { CheckpointWriterArgs } from './checkpoint-writer.ts';
 import type { JobGeneratorArgs } from './job-generator.ts';
 import type { JobSchedulerArgs } from './job-scheduler.ts';
 import { places, programPlaces, receiverPlaces } from './places.ts';
 import type { StreamingTimes } from './program-manager.ts';
 import type { ReceiverTrackerArgs } from './receiver-tracker.ts';
+import type { WriteAheadLogArgs } from './write-ahead-log.ts';
 
 /** Restarts that are not counted: their own back-off, or the host manager's bound, limits them. */
 const uncounted = { intensity: 1_000_000, periodMs: 1_000 };
@@ -55,15 +60,22 @@ export function driverTree(): SupervisorSpec {
   };
 }
 
+function logArgs({ descriptor, fingerprint, uids }: StreamingSpec, { settings, recovered }: Durability, { zeroTime, startTime }: StreamingTimes): WriteAheadLogArgs {
+  const { program, url, args, appName, batchIntervalMs } = descriptor;
+  return { program, settings, recovered: recovered as Recovered | null, uids, identity: { url, args, appName, batchIntervalMs, zeroTime, startTime, fingerprint } };
+}
+
 /** One program's part of the tree. Receivers are dealt out to the io threads in turn. */
-export function streamingTree(spec: StreamingSpec, { zeroTime, startTime }: StreamingTimes, recordBytesMax: number, io: readonly HostId[]): ChildSpec {
-  const { descriptor } = spec;
+export function streamingTree(spec: StreamingSpec, times: StreamingTimes, recordBytesMax: number, io: readonly HostId[]): ChildSpec {
+  const { descriptor, durability } = spec;
+  const { zeroTime, startTime, lastTime } = times;
   const { program, batchIntervalMs: intervalMs } = descriptor;
   const at = programPlaces(program);
   const trackerArgs: ReceiverTrackerArgs = { program, inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })) };
-  const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames };
-  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0 };
-  const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, advanceTimeoutMs: spec.advanceTimeoutMs };
+  const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames, isDurable: durability !== null };
+  const recovered = (durability?.recovered ?? null) as Recovered | null;
+  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0, isDurable: durability !== null, recovered: recovered?.book ?? null, directory: durability?.settings.directory ?? '' };
+  const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, lastTime, advanceTimeoutMs: spec.advanceTimeoutMs };
   const receivers = spec.receivers.map((source, index): ChildSpec => {
     const host = io[index % Math.max(1, io.length)] as HostId;
     const cells = receiverPlaces(host, program, source.stream);
@@ -95,8 +107,10 @@ export function streamingTree(spec: StreamingSpec, { zeroTime, startTime }: Stre
       strategy: 'one_for_all',
       intensity: 0,
       children: [
+        ...(durability === null ? [] : [{ id: 'write-ahead-log', behavior: 'write-ahead-log', args: logArgs(spec, durability, times), cell: at.writeAheadLog.cell }]),
         { id: 'receiver-tracker', behavior: 'receiver-tracker', args: trackerArgs, cell: at.receiverTracker.cell },
         { id: 'job-scheduler', behavior: 'job-scheduler', args: schedulerArgs, cell: at.jobScheduler.cell },
+        ...(durability === null ? [] : [{ id: 'checkpoint-writer', behavior: 'checkpoint-writer', args: { program } satisfies CheckpointWriterArgs, cell: at.checkpointWriter.cell }]),
         { id: 'job-generator', behavior: 'job-generator', args: generatorArgs, cell: at.jobGenerator.cell },
         { id: 'receivers', behavior: 'supervisor', type: 'supervisor', args: { strategy: 'one_for_one', ...uncounted, children: receivers }, cell: at.receivers.cell },
         { id: 'batch-timer', behavior: 'batch-timer', args: timerArgs, cell: at.batchTimer.cell },

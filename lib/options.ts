@@ -76,6 +76,22 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly receiverRestartDelayMs?: number;
   /** Where checkpoints go; `ssc.checkpoint(directory)` in the program counts more. Default: none. */
   readonly checkpointDirectory?: string;
+  /** With a checkpoint directory: received data are logged, too, before they are acknowledged. As Spark's `spark.streaming.receiver.writeAheadLog.enable`, but true by default. */
+  readonly writeAheadLog?: boolean;
+  /** The log is synced before anything is acknowledged. False: a power cut may cost what was acknowledged last (a killed process costs nothing); Spark never syncs. Default true. */
+  readonly walSync?: boolean;
+  /** Between two syncs of received data, at least, in ms. Default: `blockIntervalMs`. */
+  readonly walSyncIntervalMs?: number;
+  /** The log goes on in a new file at this size, in bytes. Default 64 MiB. */
+  readonly walSegmentBytesMax?: number;
+  /** And after this time, in ms. Default 60,000, as Spark's `rollingIntervalSecs`. */
+  readonly walSegmentMsMax?: number;
+  /** Each write into a file of its own, for file systems that can't append. Default false, as in Spark. */
+  readonly walCloseFileAfterWrite?: boolean;
+  /** Between two checkpoints, at least, in ms; 0: with each batch. The log has all that comes between them. Default 1,000. */
+  readonly checkpointIntervalMs?: number;
+  /** After a restart: the batches that came due while the program was down run one by one (`all`, as in Spark), or the latest alone. Default `all`. */
+  readonly missedBatches?: 'all' | 'latest';
   /** After a batch whose jobs failed: `stop` runs no further batch, `continue` goes on as Spark does, `skip` too, without calling it a failure of the context. Default `stop`. */
   readonly onBatchFailure?: 'stop' | 'skip' | 'continue';
   /** Lifts the rule that one context is active in a process. Default false. */
@@ -84,6 +100,16 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly sparkContext?: SparkContext;
   /** Where `print` writes. Default: process.stdout. */
   readonly print?: (text: string) => void;
+}
+
+/** What `getOrCreate` takes beside a context's options. */
+export interface RecoveryOptions {
+  /** What is damaged in the log is set aside, and the rest taken. Default false: WalCorrupted. */
+  readonly quarantine?: boolean;
+  /** Where no checkpoint can be read, a new program is begun, and what is there is set aside. Default false, as in Spark. */
+  readonly createOnError?: boolean;
+  /** State of operators that the program does not have any more is left behind. Default false: CheckpointMismatch. */
+  readonly allowNonRestoredState?: boolean;
 }
 
 /** How `stop` stops. */
@@ -149,6 +175,14 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   advanceTimeoutMs: duration,
   receiverRestartDelayMs: duration,
   checkpointDirectory: text,
+  writeAheadLog: flag,
+  walSync: flag,
+  walSyncIntervalMs: whole(0),
+  walSegmentBytesMax: whole(4_096),
+  walSegmentMsMax: duration,
+  walCloseFileAfterWrite: flag,
+  checkpointIntervalMs: whole(0),
+  missedBatches: oneOf('all', 'latest'),
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
   allowMultipleContexts: flag,
   sparkContext: { expected: 'a SparkContext', accepts: isSparkContext },
@@ -217,6 +251,14 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
     advanceTimeoutMs: given.advanceTimeoutMs ?? 30_000,
     receiverRestartDelayMs: given.receiverRestartDelayMs ?? 2_000,
     checkpointDirectory: given.checkpointDirectory ?? null,
+    writeAheadLog: given.writeAheadLog ?? true,
+    walSync: given.walSync ?? true,
+    walSyncIntervalMs: given.walSyncIntervalMs ?? blockIntervalMs,
+    walSegmentBytesMax: given.walSegmentBytesMax ?? 67_108_864,
+    walSegmentMsMax: given.walSegmentMsMax ?? 60_000,
+    walCloseFileAfterWrite: given.walCloseFileAfterWrite ?? false,
+    checkpointIntervalMs: given.checkpointIntervalMs ?? 1_000,
+    missedBatches: given.missedBatches ?? 'all',
     onBatchFailure: given.onBatchFailure ?? 'stop',
     allowMultipleContexts: given.allowMultipleContexts ?? false,
     print: given.print ?? null,
@@ -227,8 +269,7 @@ export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
 /** The part of a context's options that its cluster is made with. */
 export function sparkOptionsOf(options: StreamingOptions): SparkContextOptions {
-  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, checkpointDirectory: _checkpoint, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
-  return rest;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(sparkRules, name))) as SparkContextOptions;
 }
 
 /** Arguments go to other threads, and (later) into checkpoints: JSON. Throws InvalidOption with the path of what isn't. */

@@ -10,10 +10,10 @@ import { appOutputs } from '../actors/app-outputs.ts';
 import { RuntimeRdds } from '../actors/runtime-rdds.ts';
 import type { SlicedRdds, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
-import type { ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
+import type { Durability } from '../protocol/host.ts';
 import type { RddNode } from '../protocol/rdd.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import { asBatchTime } from '../protocol/time.ts';
@@ -33,11 +33,13 @@ import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { OutputBodies, outputFailure } from './output-bodies.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
-import type { CheckedStreamingOptions, OptionsFor, StopOptions, StreamingOptions } from './options.ts';
+import type { CheckedStreamingOptions, OptionsFor, RecoveryOptions, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
+import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember } from './spark-context.ts';
+import { streamingSpec } from './streaming-spec.ts';
 import { advanceFailure } from './under-way.ts';
 
 /** Where a context is in its life: never back. */
@@ -72,6 +74,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   readonly #contributions = new ContributionLedger();
   readonly #runtime: RuntimeRdds | null;
   #url: string | null = null;
+  #checkpoints: CheckpointDirectory | null = null;
   #exports: Exports | null = null;
   #state: StreamingContextState = 'INITIALIZED';
   #failure: Error | null = null;
@@ -79,6 +82,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #terminated: Promise<void>;
   #terminate: () => void = () => {};
   #stopping: Promise<void> | null = null;
+  #released: Promise<void> = Promise.resolve();
   #starting: Promise<void> | null = null;
   #bodyTime: BatchTime | null = null;
   readonly #bodies: OutputBodies;
@@ -121,6 +125,36 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       return ssc;
     } catch (thrown) {
       await ssc.#abandon();
+      throw thrown;
+    }
+  }
+
+  /**
+   * Goes on from what a directory holds of an earlier run, or begins there: in each case a context that is not started yet. The program's
+   * function builds the graph as ever; operators get back what is theirs by uid. Batches that were not finished run again first, with the same
+   * times and the same records. `program` null: the module of the run before. Options are this run's, but for the batch
+   * interval; `args` and `appName` are the earlier run's where they are left out.
+   * Throws CheckpointMissing, CheckpointMismatch, CheckpointCorrupted, WalCorrupted, FormatUnknown, LogLocked, QueueNotRecoverable, and what `create` throws.
+   */
+  static async getOrCreate<P extends StreamingProgram = StreamingProgram>(
+    directory: string,
+    program: URL | string | P | null,
+    options: Partial<OptionsFor<P>> & RecoveryOptions = {},
+  ): Promise<StreamingContext<ExportsOf<P>>> {
+    const { checkpoints, found, kept, recovery } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
+    try {
+      const ssc = await StreamingContext.create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>);
+      ssc.#checkpoints = checkpoints;
+      try {
+        checkpoints.check(ssc, recovery);
+        checkpoints.restoreAccumulators(ssc, ssc.#contributions);
+      } catch (thrown) {
+        await ssc.#abandon();
+        throw thrown;
+      }
+      return ssc;
+    } catch (thrown) {
+      await checkpoints.release();
       throw thrown;
     }
   }
@@ -191,7 +225,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#stopping ??= this.#stop(options);
     const { stopSparkContext = true } = options;
     // Also where the stop took too long: the threads go all the same.
-    return this.#stopping.finally(() => (stopSparkContext ? this.sparkContext.stop() : undefined));
+    return this.#stopping.finally(() => (stopSparkContext ? this.sparkContext.stop() : undefined)).finally(() => this.#released);
   }
 
   /**
@@ -255,7 +289,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#checkNotStopping();
     const { system } = internals.host;
     system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
-    const spec = this.#spec();
+    const spec = streamingSpec(this, this.#url, this.#options, await this.#openCheckpoints());
     const { zeroTime } = await system.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
     if (!internals.inline) this.graph.start(asBatchTime(zeroTime));
     wire(this, {
@@ -266,25 +300,21 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#listeners.emit('streamingStarted', { time: internals.host.services.clock.wall() });
   }
 
-  #checkNotStopping(): void {
-    if (this.#stopping !== null) throw new MillraceError('ContextStopped', 'The context was stopped while it was starting.');
+  /** Null: nothing is written down. Throws CheckpointExists, LogLocked. */
+  async #openCheckpoints(): Promise<Durability | null> {
+    const { checkpointDirectory } = this.graph;
+    if (checkpointDirectory === null) return null;
+    this.#checkpoints ??= await CheckpointDirectory.openNew(this.sparkContext.internals.host.services.disk, checkpointDirectory);
+    return this.#checkpoints.durability(this.#options);
   }
 
-  #spec(): StreamingSpec {
-    const { batchIntervalMs, checkpointDirectory, appName, args, ...rest } = this.#options;
-    const descriptor: ProgramDescriptor = { program: this.program, url: this.#url, args: args ?? null, batchIntervalMs, checkpointDirectory, appName };
-    return {
-      descriptor,
-      fingerprint: this.fingerprint(),
-      clock: rest.clock,
-      blockIntervalMs: rest.blockIntervalMs,
-      outputTimeoutMs: rest.outputTimeoutMs,
-      advanceTimeoutMs: rest.advanceTimeoutMs,
-      receiverRestartDelayMs: rest.receiverRestartDelayMs,
-      onBatchFailure: rest.onBatchFailure,
-      outputNames: this.graph.outputs.map(({ operator }) => operator.name),
-      receivers: this.receiverInputs.map(({ stream, source, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, operator })),
-    };
+  /** Batches up to this time were complete in the run that this one goes on from; null: it goes on from none, or from none that was complete. */
+  get recoveredFrom(): BatchTime | null {
+    return this.#checkpoints?.recovered?.book.completed ?? null;
+  }
+
+  #checkNotStopping(): void {
+    if (this.#stopping !== null) throw new MillraceError('ContextStopped', 'The context was stopped while it was starting.');
   }
 
   // Stopping.
@@ -336,6 +366,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }
     for (const stream of this.deadLetterStreams) stream.close(this.#failure);
+    this.#released = this.#checkpoints?.release() ?? Promise.resolve();
     const { internals } = this.sparkContext;
     internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
     internals.leave(this.program);
@@ -345,6 +376,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   /** Threads of its own would hold the process, though nothing runs on them. */
   async #abandon(): Promise<void> {
     this.#end();
+    await this.#released;
     if (this.#ownsCluster) await this.sparkContext.stop();
   }
 

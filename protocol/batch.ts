@@ -40,6 +40,8 @@ export type ToJobGenerator =
   | { readonly type: 'batchLogged'; readonly time: BatchTime; readonly submit: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>; readonly error: WireError | null }
   /** What the app has pushed or set is in the log. */
   | { readonly type: 'inputLogged'; readonly given: Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>; readonly error: WireError | null }
+  /** Before the log is closed: answered when no complete batch is on its way there. */
+  | { readonly type: 'awaitCommits'; readonly replyTo: ReplyTo<null> }
   /** From the checkpoint writer: a complete batch, and its states, are in the log. */
   | { readonly type: 'batchCommitted'; readonly time: BatchTime }
   /** From the task scheduler: a version of keyed state is made, or never will be: its lineage ends there. Lost: it ends with the next one. */

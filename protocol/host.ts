@@ -8,6 +8,7 @@ import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
 import type { WireError } from './errors.ts';
 import type { OperatorPlace } from './rdd.ts';
+import type { LogSettings } from './recovery.ts';
 
 export type HostRole = 'driver' | 'io' | 'worker';
 
@@ -117,6 +118,19 @@ export interface StreamingSpec {
   /** By output number, for events. */
   readonly outputNames: readonly string[];
   readonly receivers: readonly ReceiverSource[];
+  /** The uids of the inputs, by stream. */
+  readonly uids: Readonly<Record<number, string>>;
+  /** Null: nothing is written down. */
+  readonly durability: Durability | null;
+}
+
+/** What is written down, and what was. */
+export interface Durability {
+  readonly settings: LogSettings;
+  /** What the directory held: see lib/recovery/recover.ts. Null: nothing. */
+  readonly recovered: unknown;
+  /** Batches that came due while the program was down: all of them, or the latest alone. */
+  readonly missedBatches: 'all' | 'latest';
 }
 
 /** Where an input stream's records come from; a user's factory is found in the program by stream id. */

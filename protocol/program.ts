@@ -31,5 +31,8 @@ export type ProgramStep =
   | { readonly type: 'inputCounted'; readonly time: number; readonly unallocated: number; readonly waiting: InputWaiting }
   /** `late`: what was not done when the time was over; null where all was. */
   | { readonly type: 'lastBatchRun'; readonly late: string | null }
+  /** Complete batches are in the log (or will not be: the time is over). */
+  | { readonly type: 'commitsDone' }
+  | { readonly type: 'logClosed' }
   | { readonly type: 'treeStopped' }
   | { readonly type: 'outputsFlushed' };

@@ -75,12 +75,12 @@ export type ToWriteAheadLog =
   | { readonly type: 'closeLog'; readonly replyTo: ReplyTo<null> }
   /** Own: the files are open, or can't be. */
   | { readonly type: 'logOpened'; readonly error: WireError | null }
-  /** Own: an append has ended. `number`: which, from 0. */
-  | { readonly type: 'logged'; readonly number: number; readonly sequence: number; readonly event: RecoveryEvent; readonly place: FilePlace | null; readonly error: WireError | null }
-  /** Own: a state's steps are in their file; now its batch can be said to be complete. */
-  | { readonly type: 'statesWritten'; readonly given: Extract<ToWriteAheadLog, { type: 'logCompleted' }>; readonly states: readonly StateCommit[] | null; readonly error: WireError | null }
+  /** Own: an append has ended. `place`: of the event's own data. */
+  | { readonly type: 'logged'; readonly event: RecoveryEvent; readonly outcome: { readonly sequence: number; readonly place: FilePlace | null } | WireError; readonly replyTo: ReplyTo<null> | null }
+  /** Own: a state's steps are in their files; now its batch can be said to be complete. */
+  | { readonly type: 'statesWritten'; readonly time: BatchTime; readonly accumulators: readonly Uint8Array[] | null; readonly outcome: readonly StateCommit[] | WireError; readonly replyTo: ReplyTo<null> }
   /** Own: a checkpoint is written, and what is older than the kept ones is removed. */
-  | { readonly type: 'checkpointWritten'; readonly sequence: number; readonly needed: LogNeeds; readonly error: WireError | null }
+  | { readonly type: 'checkpointWritten'; readonly sequence: number; readonly error: WireError | null }
   | { readonly type: 'logClosed' };
 
 /** To the program's checkpoint writer, on the driver: brings complete batches into the log, one after another. */
@@ -98,9 +98,16 @@ export type ToCheckpointWriter =
   /** Before the log is closed: answered when no complete batch is on its way there. */
   | { readonly type: 'awaitCommits'; readonly replyTo: ReplyTo<null> };
 
-/** What must not be cleaned away: everything from these sequence numbers on. */
-export interface LogNeeds {
-  readonly log: number;
-  /** In the state's own log. */
-  readonly state: number;
+/** How the program's log is written. */
+export interface LogSettings {
+  readonly directory: string;
+  /** Received data are logged, not only what became of them. */
+  readonly logsBlocks: boolean;
+  readonly sync: boolean;
+  readonly syncIntervalMs: number;
+  readonly segmentBytesMax: number;
+  readonly segmentMsMax: number;
+  readonly closeFileAfterWrite: boolean;
+  /** Between two checkpoints, at least. */
+  readonly checkpointIntervalMs: number;
 }

@@ -6,10 +6,10 @@
  */
 import { decodeRecord, encodeRecord } from '../../protocol/codec.ts';
 import type { DueState, EncodedPartition } from '../../protocol/batch.ts';
-import type { BlockRef, RddNode } from '../../protocol/rdd.ts';
+import type { BlockRef, FilePlace, RddNode } from '../../protocol/rdd.ts';
 import type { InputRecord, InputTaken } from '../../protocol/recovery.ts';
 import type { StreamBlocks } from '../../protocol/receiver.ts';
-import type { RestoredState } from '../../protocol/state.ts';
+import type { RestoredState, StateVersion } from '../../protocol/state.ts';
 import type { AccumulatorUpdate } from '../../protocol/task.ts';
 import type { BlockId, RddId, StreamId } from '../../protocol/ids.ts';
 import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
@@ -98,13 +98,13 @@ export class ProgramRecovery {
   }
 
   /** Once, after the graph was started with the old zero time. `store` brings pushed records into memory again. */
-  restore(book: RecoveryBook, store: (partition: EncodedPartition) => BlockRef[]): RestoreOrders {
-    const refs = new Map([...book.blocks].map(([id, { codec, place, records }]): [BlockId, BlockRef] => [id, { id, codec, records, place: { ...place, durable: true } }]));
+  restore(book: RecoveryBook, directory: string, store: (partition: EncodedPartition) => BlockRef[]): RestoreOrders {
+    const refs = new Map([...book.blocks].map(([id, { codec, place, records }]): [BlockId, BlockRef] => [id, { id, codec, records, place: inLog(directory, place) }]));
     this.#restoreInputs(book, refs);
     this.#restoreQueues(book, store);
     for (const [index, total] of (book.accumulators ?? []).entries()) this.#accumulators[index]?.restore(decodeRecord(total));
     if (book.completed !== null) this.#contributions.passOver(book.completed);
-    const states = book.completed === null ? [] : this.#builder.graph.states.flatMap((stream) => this.#restoreState(stream, book.states.get(stream.operatorUid) ?? null, book.completed as BatchTime));
+    const states = book.completed === null ? [] : this.#builder.graph.states.flatMap((stream) => this.#restoreState(stream, book.states.get(stream.operatorUid) ?? null, book.completed as BatchTime, directory));
     const waiting = [...waitingBlocks(book)].flatMap(([uid, ids]): StreamBlocks[] => {
       const stream = this.#streamOf(uid);
       if (stream === null) return [];
@@ -152,7 +152,7 @@ export class ProgramRecovery {
   }
 
   /** The versions that can still be read. What is younger than the newest of them is made again, of the batches' inputs. */
-  #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime): RestoredState[] {
+  #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime, directory: string): RestoredState[] {
     const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
     const last = floorToGrid(completed, stream.slideMs, zero);
     const oldest = oldestOf(stream, last);
@@ -171,7 +171,7 @@ export class ProgramRecovery {
     stream.restore(rdds, upTo);
     if (newest === undefined || rdds.length === 0) return [];
     const nodes = rdds.map(([, rdd]) => rdd.node as Extract<RddNode, { kind: 'state' }>);
-    return [{ table: stream.index, nodes, versions: versions.filter(({ time }) => time <= upTo) }];
+    return [{ table: stream.index, nodes, versions: versions.filter(({ time }) => time <= upTo).map((version) => inFiles(directory, version)) }];
   }
 
   #settledState(stream: DStream<unknown>, time: BatchTime): RDD<unknown> {
@@ -197,6 +197,15 @@ function remakesEmitted(stream: DStream<unknown>): boolean {
 /** The oldest version that may still be read, or that others must be made of again. */
 function oldestOf(stream: DStream<unknown>, time: BatchTime): BatchTime {
   return asBatchTime(time - stream.rememberMs + (remakesEmitted(stream) ? 0 : stream.slideMs));
+}
+
+function inFiles(directory: string, version: StateVersion): StateVersion {
+  const part = (block: BlockRef | null): BlockRef | null => (block?.place != null && 'file' in block.place ? { ...block, place: inLog(directory, block.place) } : block);
+  return { ...version, links: version.links.map((link) => (link === null ? null : { ...link, pairs: part(link.pairs), extra: part(link.extra) })) };
+}
+
+function inLog(directory: string, place: FilePlace): FilePlace {
+  return { ...place, file: `${directory}/${place.file}`, durable: true };
 }
 
 function countOf(blocks: readonly BlockRef[]): number {

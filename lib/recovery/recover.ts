@@ -61,6 +61,8 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
   if (log.tornBytes > 0) warnings.push(`The end of the log was cut off in the middle of a write: ${log.tornBytes} bytes that were never acknowledged.`);
   for (const { file } of [...log.quarantined, ...states.quarantined]) warnings.push(`A damaged part of the log was set aside: ${file}.`);
   if (book.identity === null) return null;
+  // What was set aside has numbers, too.
+  book.sequence = Math.max(book.sequence, log.nextSequence - 1);
   return { book, nextSequence: log.nextSequence, nextStateSequence: states.nextSequence, warnings };
 }
 

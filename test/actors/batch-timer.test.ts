@@ -7,7 +7,7 @@ import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 function timer(clock: 'system' | 'manual', nowMs = 10_000) {
   const services = stubServices({}, nowMs);
-  const driven = new Driven(batchTimer(services), { program: asProgramId(0), intervalMs: 1_000, clock, zeroTime: Math.floor(nowMs / 1_000) * 1_000, advanceTimeoutMs: 500 });
+  const driven = new Driven(batchTimer(services), { program: asProgramId(0), intervalMs: 1_000, clock, zeroTime: Math.floor(nowMs / 1_000) * 1_000, lastTime: Math.floor(nowMs / 1_000) * 1_000, advanceTimeoutMs: 500 });
   const announced = (): unknown[] => driven.take('generateJobs').map(({ time }) => time);
   return { services, driven, announced };
 }
@@ -49,7 +49,7 @@ t.test('a clock that goes back announces nothing twice', (t) => {
   driven.send({ type: 'tick' });
   t.same(announced(), [11_000, 12_000]);
   const back = timer('system', 9_000);
-  const behind = new Driven(batchTimer(back.services), { program: asProgramId(0), intervalMs: 1_000, clock: 'system', zeroTime: 12_000, advanceTimeoutMs: 500 });
+  const behind = new Driven(batchTimer(back.services), { program: asProgramId(0), intervalMs: 1_000, clock: 'system', zeroTime: 12_000, lastTime: 12_000, advanceTimeoutMs: 500 });
   behind.send({ type: 'tick' });
   t.same(behind.take('generateJobs'), []);
   t.same(behind.timers.get('tick')?.delayMs, 4_000);

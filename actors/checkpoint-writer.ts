@@ -1,0 +1,129 @@
+/**
+ * Brings complete batches into the log: with their states, and what they have added to accumulators.
+ *
+ * Owns: the queue of complete batches that are not in the log. Invariant: one at a time, in their order; a batch counts as complete in the log
+ * only when what it has printed and published is with the app, and each of its states that could be made is in the log. Until then it
+ * runs again after a crash. The stream does not wait: later batches run meanwhile; only what is given back of a batch waits for it.
+ * Talks to: job generator, task scheduler, the app's outputs, the write-ahead log.
+ * A crash loses: nothing; the batches run again.
+ *
+ *   commitBatch(t) --> states are made --> outputs flushed --> stateLinks --> logCompleted --> batchCommitted(t)
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import type { DueState } from '../protocol/batch.ts';
+import type { ToAppOutputs, ToTaskScheduler } from '../protocol/job.ts';
+import type { StateCommit, ToCheckpointWriter, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { StateVersionLinks } from '../protocol/state.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import type { ProgramId } from '../protocol/ids.ts';
+import { assert, unreachable } from '../lib/base/assert.ts';
+import { places, programPlaces } from './places.ts';
+import type { HostProgram } from './programs.ts';
+import type { HostServices } from './services.ts';
+
+export interface CheckpointWriterArgs {
+  readonly program: ProgramId;
+}
+
+type Commit = Extract<ToCheckpointWriter, { type: 'commitBatch' }>;
+
+interface State {
+  readonly program: ProgramId;
+  readonly waiting: readonly Commit[];
+  readonly current: Commit | null;
+  readonly due: readonly DueState[];
+  readonly awaiting: readonly ReplyTo<null>[];
+}
+
+type Turning = Turn<ToCheckpointWriter>;
+
+/** All of these answer at once, or are gone; a published stream's reader is not waited for. */
+const stepTimeoutMs = 120_000;
+
+export function checkpointWriter(services: HostServices): Behavior<State, ToCheckpointWriter, CheckpointWriterArgs> {
+  const programOf = (state: State): HostProgram => {
+    const program = services.programs.get(state.program);
+    assert(program !== undefined, 'the program is built on the driver before its actors start', state.program);
+    return program;
+  };
+
+  const next = (state: State, turn: Turning): State => {
+    const [current, ...waiting] = state.waiting;
+    if (state.current !== null) return state;
+    if (current === undefined) {
+      for (const replyTo of state.awaiting) turn.reply(replyTo, null);
+      return state.awaiting.length === 0 ? state : { ...state, awaiting: [] };
+    }
+    const program = programOf(state);
+    program.accumulate(current.accumulated);
+    turn.perform('makeStates', () => program.makeStates(current.time), (outcome) => ({ type: 'statesMade', due: outcome.ok ? outcome.value : [] }));
+    return { ...state, current, waiting };
+  };
+
+  const askLinks = (state: State, turn: Turning): State => {
+    const { program, due } = state;
+    if (due.length === 0) return logIt(state, [], turn);
+    turn.ask<ToTaskScheduler, readonly StateVersionLinks[]>(
+      places.taskScheduler,
+      (replyTo) => ({ type: 'stateLinks', program, rdds: due.map(({ rdd }) => rdd), replyTo }),
+      stepTimeoutMs,
+      (outcome) => ({ type: 'linksKnown', versions: outcome.ok ? outcome.value : [], error: outcome.ok ? null : outcome.error }),
+    );
+    return state;
+  };
+
+  const logIt = (state: State, versions: readonly StateVersionLinks[], turn: Turning): State => {
+    const { current, program, due } = state;
+    assert(current !== null, 'only a complete batch is logged');
+    const states = due.flatMap(({ uid, rdd, oldest }): StateCommit[] => {
+      const found = versions.find((version) => version.rdd === rdd);
+      // One that failed was passed over; one that was restored is in the log.
+      if (found === undefined || !found.made || found.restored) return [];
+      const { time, base, stateVersion, links } = found;
+      return [{ uid, oldest, version: { time, base, stateVersion, links } }];
+    });
+    const accumulators = programOf(state).totals();
+    turn.ask<ToWriteAheadLog, null>(
+      programPlaces(program).writeAheadLog,
+      (replyTo) => ({ type: 'logCompleted', time: current.time, states, accumulators, replyTo }),
+      stepTimeoutMs,
+      (outcome) => ({ type: 'completionLogged', error: outcome.ok ? null : outcome.error }),
+    );
+    return state;
+  };
+
+  return {
+    name: 'checkpoint-writer',
+    mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
+    init: (_turn, { program }) => ({ program, waiting: [], current: null, due: [], awaiting: [] }),
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'commitBatch':
+          return next({ ...state, waiting: [...state.waiting, message] }, turn);
+        case 'statesMade':
+          turn.ask<ToAppOutputs, null>(programPlaces(state.program).outputs, (replyTo) => ({ type: 'flush', replyTo }), stepTimeoutMs, () => ({ type: 'outputsFlushed' }));
+          return { ...state, due: message.due };
+        case 'outputsFlushed':
+          return askLinks(state, turn);
+        case 'linksKnown':
+          if (message.error === null) return logIt(state, message.versions, turn);
+          turn.stop({ type: 'error', error: message.error });
+          return state;
+        case 'completionLogged': {
+          const { current, due, program } = state;
+          if (message.error !== null || current === null) {
+            if (message.error !== null) turn.stop({ type: 'error', error: message.error });
+            return state;
+          }
+          if (due.length > 0) turn.tell(places.taskScheduler, { type: 'stateLinksRead', program, rdds: due.map(({ rdd }) => rdd) });
+          turn.tell(programPlaces(program).jobGenerator, { type: 'batchCommitted', time: current.time });
+          return next({ ...state, current: null, due: [] }, turn);
+        }
+        case 'awaitCommits':
+          return next({ ...state, awaiting: [...state.awaiting, message.replyTo] }, turn);
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * The log of one program: everything that it would go on from is written here before anybody acts on it.
+ *
+ * Owns: the files in the program's checkpoint directory, and the book (the fold of all events that are durable). Invariant: an event is
+ * answered when it is durable, and is in the book from then on; a checkpoint is the book as it was after some event. An append that fails for good
+ * ends the program; a block's is told to whoever wanted it stored.
+ * Talks to: job generator, checkpoint writer, block managers (what is to be logged), program manager (the end).
+ * A crash loses: nothing that was answered. The program then fails as a whole, and can be recovered.
+ *
+ *   logEvent, logBlock ----------------------------> log/    --> answered, applied to the book ---(now and then)---> checkpoint-N
+ *   logCompleted --> steps of its states --> state/ --> log/ --> the same                                                 `--> old segments go
+ */
+import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import type { LogSettings, RecoveryEvent, StateCommit, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { BlockRef, FilePlace, StateLink } from '../protocol/rdd.ts';
+import type { ProgramIdentity } from '../protocol/recovery.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import type { ProgramId } from '../protocol/ids.ts';
+import type { WireError } from '../protocol/errors.ts';
+import { unreachable } from '../lib/base/assert.ts';
+import { applyEvent, emptyBook } from '../lib/recovery/book.ts';
+import type { RecoveryBook } from '../lib/recovery/book.ts';
+import { encodeCheckpoint } from '../lib/recovery/checkpoint-file.ts';
+import { encodeBlock, encodeEvent, frameTypes } from '../lib/recovery/event-codec.ts';
+import { logNeedsOf } from '../lib/recovery/log-needs.ts';
+import type { Recovered } from '../lib/recovery/recover.ts';
+import { RecoveryFiles } from '../lib/recovery/recovery-files.ts';
+import type { HostServices } from './services.ts';
+
+export interface WriteAheadLogArgs {
+  readonly program: ProgramId;
+  readonly settings: LogSettings;
+  readonly identity: ProgramIdentity;
+  /** What the directory held; null: nothing. */
+  readonly recovered: Recovered | null;
+  /** By stream: the inputs' uids. */
+  readonly uids: Readonly<Record<number, string>>;
+}
+
+interface State {
+  readonly args: WriteAheadLogArgs;
+  readonly files: RecoveryFiles;
+  readonly book: RecoveryBook;
+  /** Durable, and waiting for one with a smaller number: outcomes need not come in order. */
+  readonly early: Map<number, { readonly event: RecoveryEvent; readonly place: FilePlace | null }>;
+  /** Appends that have no outcome yet. */
+  readonly underWay: number;
+  /** Of the last checkpoint: when, and the number of its last event. */
+  readonly checkpointAt: number;
+  readonly checkpointed: number;
+  readonly writing: boolean;
+  readonly closing: ReplyTo<null> | null;
+}
+
+type Turning = Turn<ToWriteAheadLog>;
+
+export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAheadLog, WriteAheadLogArgs> {
+  const append = (state: State, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, replyTo: ReplyTo<null> | null, turn: Turning): State => {
+    turn.perform(
+      'appendLog',
+      () => state.files.append(frameTypes.event, encodeEvent(event), { urgent: true }),
+      (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? { sequence: outcome.value.sequence, place: null } : outcome.error }),
+    );
+    return { ...state, underWay: state.underWay + 1 };
+  };
+
+  const appendBlock = (state: State, { stream, block, replyTo }: Extract<ToWriteAheadLog, { type: 'logBlock' }>, turn: Turning): State => {
+    const event: Extract<RecoveryEvent, { type: 'blockAdded' }> = { type: 'blockAdded', uid: state.args.uids[stream] ?? '', block: block.id, codec: block.codec, records: block.records };
+    turn.perform(
+      'appendBlock',
+      async () => {
+        const { parts, dataOffset } = encodeBlock(event, bytesOf(block));
+        const { sequence, file, offset, bytes } = await state.files.append(frameTypes.block, parts);
+        return { sequence, place: { file, offset: offset + dataOffset, bytes: bytes - dataOffset } };
+      },
+      (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
+    );
+    return { ...state, underWay: state.underWay + 1 };
+  };
+
+  const writeStates = (state: State, { time, states, accumulators, replyTo }: Extract<ToWriteAheadLog, { type: 'logCompleted' }>, turn: Turning): State => {
+    if (states.length === 0) return append(state, { type: 'batchCompleted', time, states, accumulators }, replyTo, turn);
+    turn.perform(
+      'appendState',
+      () => Promise.all(states.map((commit) => writeState(state.files, commit))),
+      (outcome) => ({ type: 'statesWritten', time, accumulators, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
+    );
+    return { ...state, underWay: state.underWay + 1 };
+  };
+
+  const writeState = async (files: RecoveryFiles, commit: StateCommit): Promise<StateCommit> => {
+    const links = await Promise.all(commit.version.links.map(async (link): Promise<StateLink | null> => link === null ? null : { ...link, pairs: await writePart(files, link.pairs), extra: await writePart(files, link.extra) }));
+    return { ...commit, version: { ...commit.version, links } };
+  };
+
+  const writePart = async (files: RecoveryFiles, block: BlockRef | null): Promise<BlockRef | null> => {
+    if (block === null || block.place === null) return block;
+    const { file, offset, bytes } = await files.appendState(frameTypes.state, [bytesOf(block)]);
+    return { ...block, place: { file, offset, bytes } };
+  };
+
+  const bytesOf = ({ place }: BlockRef): Uint8Array => {
+    if (place === null) return new Uint8Array(0);
+    return 'slab' in place ? services.pool.view(place) : services.files.readRange(place.file, place.offset, place.offset + place.bytes);
+  };
+
+  const onLogged = (state: State, { event, outcome, replyTo }: Extract<ToWriteAheadLog, { type: 'logged' }>, turn: Turning): State => {
+    const next = { ...state, underWay: state.underWay - 1 };
+    if (!('sequence' in outcome)) return failed(next, event, outcome, replyTo, turn);
+    if (replyTo !== null) turn.reply(replyTo, null);
+    next.early.set(outcome.sequence, { event, place: outcome.place });
+    for (let one = next.early.get(next.book.sequence + 1); one !== undefined; one = next.early.get(next.book.sequence + 1)) {
+      next.early.delete(next.book.sequence + 1);
+      applyEvent(next.book, next.book.sequence + 1, one.event, one.place);
+    }
+    const isDue = turn.now - next.checkpointAt >= next.args.settings.checkpointIntervalMs;
+    const isStep = event.type === 'batchGenerated' || event.type === 'batchCompleted';
+    return closeWhenDone(isStep && isDue ? writeCheckpoint(next, turn) : next, turn);
+  };
+
+  /** Of the book as it is now. One at a time. */
+  const writeCheckpoint = (state: State, turn: Turning): State => {
+    if (state.writing || state.book.sequence === state.checkpointed || state.book.generated === null) return state;
+    const { sequence, generated } = state.book;
+    const parts = encodeCheckpoint(state.book);
+    const needs = logNeedsOf(state.book);
+    turn.perform(
+      'writeCheckpoint',
+      () => state.files.writeCheckpoint(generated, parts, needs),
+      (outcome) => ({ type: 'checkpointWritten', sequence, error: outcome.ok ? null : outcome.error }),
+    );
+    return { ...state, writing: true, checkpointAt: turn.now };
+  };
+
+  const closeWhenDone = (state: State, turn: Turning): State => {
+    if (state.closing === null || state.underWay > 0 || state.writing) return state;
+    const withLast = writeCheckpoint(state, turn);
+    if (withLast.writing) return withLast;
+    turn.perform('closeLog', () => state.files.close(), () => ({ type: 'logClosed' }));
+    return { ...state, writing: true };
+  };
+
+  return {
+    name: 'write-ahead-log',
+    mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
+    init(turn, args) {
+      const { settings, recovered, identity } = args;
+      const book = recovered?.book ?? emptyBook();
+      const files = new RecoveryFiles({ disk: services.disk, clock: services.clock, settings, next: { log: recovered?.nextSequence ?? 1, state: recovered?.nextStateSequence ?? 1 }, warn: (text) => services.log('warn', text) });
+      turn.perform('openLog', () => files.open(), (outcome) => ({ type: 'logOpened', error: outcome.ok ? null : outcome.error }));
+      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, closing: null };
+      return append(state, { type: 'programStarted', identity }, null, turn);
+    },
+    receive(state, message, turn) {
+      switch (message.type) {
+        case 'logEvent':
+          return append(state, message.event, message.replyTo, turn);
+        case 'logBlock':
+          return appendBlock(state, message, turn);
+        case 'logCompleted':
+          return writeStates(state, message, turn);
+        case 'statesWritten': {
+          const next = { ...state, underWay: state.underWay - 1 };
+          const { time, accumulators, outcome, replyTo } = message;
+          if ('code' in outcome) return failed(next, { type: 'batchCompleted', time, states: [], accumulators }, outcome, replyTo, turn);
+          return append(next, { type: 'batchCompleted', time, states: outcome, accumulators }, replyTo, turn);
+        }
+        case 'logged':
+          return onLogged(state, message, turn);
+        case 'checkpointWritten':
+          if (message.error !== null) turn.log('warn', `A checkpoint could not be written, the log goes on without it: ${message.error.message}`);
+          // With an error too: the next one is tried after the same pause.
+          return closeWhenDone({ ...state, writing: false, checkpointed: message.sequence }, turn);
+        case 'closeLog':
+          return closeWhenDone({ ...state, closing: message.replyTo }, turn);
+        case 'logOpened':
+          if (message.error !== null) turn.stop({ type: 'error', error: message.error });
+          return state;
+        case 'logClosed':
+          if (state.closing !== null) turn.reply(state.closing, null);
+          return state;
+        default:
+          return unreachable(message);
+      }
+    },
+    stopped(state, _reason, turn) {
+      turn.perform('closeLog', () => state.files.close(), () => null);
+    },
+  };
+}
+
+/** A block that is not logged is not acknowledged, and the stream goes on. Without the rest nothing could be recovered: the program ends. */
+function failed(state: State, event: RecoveryEvent, error: WireError, replyTo: ReplyTo<null> | null, turn: Turning): State {
+  if (replyTo !== null) turn.replyError(replyTo as ReplyTo<never>, error);
+  if (event.type !== 'blockAdded') turn.stop({ type: 'error', error });
+  return state;
+}

@@ -1,0 +1,138 @@
+/**
+ * A program's checkpoint directory, as the app's thread holds it: locked, and read.
+ *
+ * Invariant: while this is held no other context, of this process or of another, writes to the directory. It outlives the driver's thread: it
+ * is released when nothing of the program runs any more.
+ */
+import { isAbsolute, resolve } from 'node:path';
+import { decodeRecord } from '../protocol/codec.ts';
+import type { Durability } from '../protocol/host.ts';
+import { MillraceError, previewOf } from '../protocol/errors.ts';
+import type { ContributionLedger } from './program/contribution-ledger.ts';
+import type { ProgramBuilder } from './program/program-builder.ts';
+import { lockFile, recover } from './recovery/recover.ts';
+import type { Recovered } from './recovery/recover.ts';
+import { checkAgainst } from './recovery/matching.ts';
+import type { Disk, Lock } from './storage/disk.ts';
+import type { ProgramIdentity } from '../protocol/recovery.ts';
+import { nodeDisk } from './storage/node-disk.ts';
+import type { CheckedStreamingOptions, RecoveryOptions, StreamingOptions } from './options.ts';
+
+interface GoingOn<Program> {
+  readonly checkpoints: CheckpointDirectory;
+  readonly recovery: RecoveryOptions;
+  readonly found: Program | string;
+  readonly kept: Partial<StreamingOptions>;
+}
+
+export class CheckpointDirectory {
+  readonly path: string;
+  readonly recovered: Recovered | null;
+  readonly #lock: Lock;
+
+  private constructor(path: string, recovered: Recovered | null, lock: Lock) {
+    this.path = path;
+    this.recovered = recovered;
+    this.#lock = lock;
+  }
+
+  /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown. */
+  static async open(disk: Disk, directory: string, { quarantine = false, createOnError = false }: RecoveryOptions = {}): Promise<CheckpointDirectory> {
+    const path = isAbsolute(directory) ? directory : resolve(directory);
+    await disk.makeDirectory(path);
+    const lock = await disk.lock(lockFile(path));
+    try {
+      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine }), lock);
+    } catch (thrown) {
+      if (createOnError && thrown instanceof MillraceError) {
+        await setAside(disk, path);
+        return new CheckpointDirectory(path, null, lock);
+      }
+      await lock.release();
+      throw thrown;
+    }
+  }
+
+  /** For a program that begins. Rejects with CheckpointExists where the directory holds another run's. */
+  static async openNew(disk: Disk, directory: string): Promise<CheckpointDirectory> {
+    const checkpoints = await CheckpointDirectory.open(disk, directory);
+    if (checkpoints.recovered === null) return checkpoints;
+    await checkpoints.release();
+    throw new MillraceError('CheckpointExists', `Expected ${directory} to hold no checkpoint of an earlier run; it does. Use StreamingContext.getOrCreate to go on from it, or give an empty directory.`, { details: { directory } });
+  }
+
+  /** For `getOrCreate`: which program is to be built, and with which options. Rejects also with CheckpointMissing, CheckpointMismatch. */
+  static async goOn<Program>(directory: string, program: Program | null, given: Partial<StreamingOptions> & RecoveryOptions): Promise<GoingOn<Program>> {
+    const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
+    const recovery = { quarantine, createOnError, allowNonRestoredState };
+    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services.disk ?? nodeDisk, directory, recovery);
+    try {
+      const identity = checkpoints.recovered?.book.identity ?? null;
+      const found = program ?? identity?.url ?? null;
+      if (found === null) {
+        const what = identity === null ? 'it holds none' : 'that program was a plain function';
+        throw new MillraceError('CheckpointMissing', `Expected ${directory} to hold the checkpoint of a program that is a module; ${what}. Give the program to begin with.`, { details: { directory } });
+      }
+      const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
+      return { checkpoints, recovery, found, kept: { ...rest, ...earlier, checkpointDirectory: directory } };
+    } catch (thrown) {
+      await checkpoints.release();
+      throw thrown;
+    }
+  }
+
+  release(): Promise<void> {
+    return this.#lock.release();
+  }
+
+  /** Throws CheckpointMismatch, QueueNotRecoverable where this program can't go on from what is there. */
+  check(builder: ProgramBuilder, { allowNonRestoredState = false }: RecoveryOptions): void {
+    if (this.recovered === null) return;
+    for (const input of builder.graph.inputs) {
+      if (input.canBeRestored) continue;
+      throw new MillraceError('QueueNotRecoverable', `Expected inputs that can go on from a checkpoint; ${input.kind}${input.place === '' ? '' : ` at ${input.place}`} reads an array of RDDs, of which nothing is written down. Use ssc.queue(), whose pushes are logged.`, { details: { operator: input.operatorUid } });
+    }
+    checkAgainst(this.recovered.book, builder, allowNonRestoredState);
+  }
+
+  /** The app's own part of what is restored. */
+  restoreAccumulators({ sc }: ProgramBuilder, contributions: ContributionLedger): void {
+    const book = this.recovered?.book;
+    for (const [index, total] of (book?.accumulators ?? []).entries()) sc.accumulators[index]?.restore(decodeRecord(total));
+    if (book?.completed != null) contributions.passOver(book.completed);
+  }
+
+  durability(options: CheckedStreamingOptions): Durability {
+    return {
+      settings: {
+        directory: this.path,
+        logsBlocks: options.writeAheadLog,
+        sync: options.walSync,
+        syncIntervalMs: options.walSyncIntervalMs,
+        segmentBytesMax: options.walSegmentBytesMax,
+        segmentMsMax: options.walSegmentMsMax,
+        closeFileAfterWrite: options.walCloseFileAfterWrite,
+        checkpointIntervalMs: options.checkpointIntervalMs,
+      },
+      recovered: this.recovered,
+      missedBatches: options.missedBatches,
+    };
+  }
+}
+
+/** What can't be read stays there, under names that nobody looks at. */
+async function setAside(disk: Disk, path: string): Promise<void> {
+  const names = (await disk.list(path)).filter((name) => name.startsWith('checkpoint-') || name === 'log' || name === 'state');
+  const taken = new Set(await disk.list(path));
+  let number = 1;
+  while (taken.has(`unreadable-${number}`)) number += 1;
+  await disk.makeDirectory(`${path}/unreadable-${number}`);
+  for (const name of names) await disk.rename(`${path}/${name}`, `${path}/unreadable-${number}/${name}`);
+  await disk.syncDirectory(path);
+}
+
+/** The checkpoint says what the option may not change. */
+function intervalOf(given: unknown, { batchIntervalMs }: ProgramIdentity): number {
+  if (given === undefined || given === batchIntervalMs) return batchIntervalMs;
+  throw new MillraceError('CheckpointMismatch', `Expected batchInterval to be ${batchIntervalMs} ms, as in the checkpoint, since batch times lie on its grid; got ${previewOf(given)}. Leave it out, or begin with another directory.`, { details: { option: 'batchInterval', checkpoint: batchIntervalMs } });
+}

@@ -1,0 +1,25 @@
+/**
+ * What the driver is told of a context: plain data, made of the checked options and the built graph.
+ */
+import type { Durability, ProgramDescriptor, StreamingSpec } from '../protocol/host.ts';
+import type { ProgramBuilder } from './program/program-builder.ts';
+import type { CheckedStreamingOptions } from './options.ts';
+
+export function streamingSpec(builder: ProgramBuilder, url: string | null, options: CheckedStreamingOptions, durability: Durability | null): StreamingSpec {
+  const { batchIntervalMs, checkpointDirectory, appName, args, ...rest } = options;
+  const descriptor: ProgramDescriptor = { program: builder.program, url, args: args ?? null, batchIntervalMs, checkpointDirectory, appName };
+  return {
+    descriptor,
+    fingerprint: builder.fingerprint(),
+    clock: rest.clock,
+    blockIntervalMs: rest.blockIntervalMs,
+    outputTimeoutMs: rest.outputTimeoutMs,
+    advanceTimeoutMs: rest.advanceTimeoutMs,
+    receiverRestartDelayMs: rest.receiverRestartDelayMs,
+    onBatchFailure: rest.onBatchFailure,
+    outputNames: builder.graph.outputs.map(({ operator }) => operator.name),
+    receivers: builder.receiverInputs.map(({ stream, source, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, operator })),
+    uids: Object.fromEntries(builder.graph.inputs.map((input) => [input.streamId, input.operatorUid])),
+    durability,
+  };
+}
