@@ -52,8 +52,11 @@ export type TimedUpdateFunction<K, V, S> = (time: number, key: K, values: readon
 /** All keys of a partition that have state or values, to the pairs [key, state] that there are from now on. Called once for each partition. */
 export type IteratorUpdateFunction<K, V, S> = (keys: Iterable<readonly [K, readonly V[], S | undefined]>) => Iterable<readonly [K, S]>;
 
-/** A state as an earlier (or later) program wrote it, with its `stateVersion`, to a state of this one. */
-export type MigrateFunction<S> = (value: any, fromVersion: number) => S | null | undefined;
+/**
+ * A state as an earlier (or later) program wrote it, with its `stateVersion`, to a state of this one. The function may name the type of
+ * what it gets: nothing here knows it. (The type of a method lets it.)
+ */
+export type MigrateFunction<S> = { migrate(value: unknown, fromVersion: number): S | null | undefined }['migrate'];
 
 /** What mapWithState is told. Spark's `StateSpec`. */
 export interface StateSpec<K, V, S, E> {

@@ -49,3 +49,15 @@ t.test('a key that is refused leaves the table as it was', async (t) => {
   t.strictSame(table.keys, ['a']);
   t.equal(table.find('b'), -1);
 });
+
+t.test('a table that is made of lists at once finds what one finds that was filled key by key', async (t) => {
+  for (const keys of [['a', 1, null, -1.5, undefined, 2n], ['a', [1, 'b'], new Date(5), 7], []]) {
+    const filled = new KeyTable<number>();
+    for (const key of keys) filled.values[filled.slotOf(key)] = 1;
+    const made = KeyTable.of([...keys], keys.map(() => 1));
+    for (const key of [...keys, 'z', [1], 8]) t.equal(made.find(key), filled.find(key));
+    t.equal(made.slotOf('new'), keys.length, 'and goes on from there');
+    made.remove(0);
+    if (keys.length > 0) t.equal(made.find(keys[0]), -1);
+  }
+});
