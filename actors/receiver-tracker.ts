@@ -1,41 +1,54 @@
 /**
  * Knows what was received and to which batch it went.
  *
- * Owns: for each stream the blocks that no batch has yet, and for each batch its blocks until the batch is forgotten.
- * Invariant: a block is allocated to exactly one batch, in the order in which it was added; asking twice for a batch gives
- * the same blocks.
- * Talks to: block managers and receivers (io threads), job generator, block manager master, listener bus.
+ * Owns: for each stream the blocks that no batch has yet, its receiver's lives and last position (actors/receiver-lives.ts), and
+ * for each batch its blocks until the batch is forgotten. Invariant: a block is allocated to exactly one batch, in the order in
+ * which it was added; asking twice for a batch gives the same blocks. A block is answered for only when it waits for its batch
+ * here and the ledger holds its memory: so what was acknowledged outlives every thread but this one.
+ * Talks to: block managers and receivers (io threads), the agents of their threads (do they answer?), host manager, job
+ * generator, block manager master, listener bus.
  * A crash loses: which blocks had been received (without a write-ahead log); the program then fails as a whole.
  *
- *   addBlock -->  [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
+ *   addBlocks --> [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { programScope, receivedScope } from '../protocol/block.ts';
+import type { ToBlockManagerMaster } from '../protocol/block.ts';
+import type { ToHostAgent } from '../protocol/host.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
-import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
 import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
+import { MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places } from './places.ts';
+import { ReceiverLives } from './receiver-lives.ts';
+import type { RestartLimits } from './receiver-lives.ts';
 
 export interface ReceiverTrackerArgs {
   readonly program: ProgramId;
   readonly inputs: readonly { readonly stream: StreamId; readonly operator: OperatorPlace }[];
+  readonly limits: RestartLimits;
+  /** A thread with receivers that doesn't answer for so long is ended. Infinity: never. */
+  readonly receiverTimeoutMs: number;
 }
 
 interface Stream {
   readonly operator: OperatorPlace;
   readonly waiting: { readonly block: BlockRef; readonly records: number }[];
+  readonly lives: ReceiverLives;
   receiver: ActorRef<ToReceiver> | null;
   host: HostId | null;
 }
 
 interface State {
   readonly program: ProgramId;
+  readonly limits: RestartLimits;
+  readonly receiverTimeoutMs: number;
   readonly streams: Map<StreamId, Stream>;
   readonly batches: Map<BatchTime, readonly StreamBlocks[]>;
   /** Batches that wait for their receivers' open blocks. */
@@ -50,34 +63,37 @@ type Turning = Turn<ToReceiverTracker>;
 
 /** A batch waits no longer for an io thread that is busy; its block then goes into the next batch. */
 const flushTimeoutMs = 25;
+/** The ledger is on this thread, and answers as soon as its turn comes. */
+const holdTimeoutMs = 60_000;
+/** Of `receiverTimeoutMs`: the pause between two looks at a thread, and how long each of the two questions waits. */
+const healthParts = { pause: 0.25, questions: [0.5, 0.25] } as const;
 
 export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
   return {
     name: 'receiver-tracker',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, { program, inputs }) => ({
-      program,
-      streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], receiver: null, host: null }])),
-      batches: new Map(),
-      flushing: new Map(),
-      ending: null,
-      endTimeoutMs: null,
-    }),
+    init(turn, { program, inputs, limits, receiverTimeoutMs }) {
+      const state: State = {
+        program,
+        limits,
+        receiverTimeoutMs,
+        streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], lives: new ReceiverLives(), receiver: null, host: null }])),
+        batches: new Map(),
+        flushing: new Map(),
+        ending: null,
+        endTimeoutMs: null,
+      };
+      if (inputs.length > 0) nextHealthCheck(state, turn);
+      return state;
+    },
     receive(state, message, turn) {
       switch (message.type) {
-        case 'addBlock':
-          return onAddBlock(state, message, turn);
-        case 'receiverStarted': {
-          const stream = state.streams.get(message.stream);
-          if (stream !== undefined) Object.assign(stream, { receiver: message.receiver, host: message.host });
-          emit(state, turn, { type: 'receiverStarted', info: { ...inputOf(state, message.stream), host: message.host } });
-          // One that comes back from a failure while the context stops: what it took would be in no batch.
-          if (state.endTimeoutMs !== null) {
-            if (state.ending !== null) state.ending.left += 1;
-            endIntake(message.receiver, state.endTimeoutMs, turn);
-          }
-          return state;
-        }
+        case 'addBlocks':
+          return onAddBlocks(state, message, turn);
+        case 'blocksHeld':
+          return onBlocksHeld(state, message, turn);
+        case 'receiverStarted':
+          return onReceiverStarted(state, message, turn);
         case 'receiverError': {
           const { willRestart } = message;
           const input = inputOf(state, message.stream);
@@ -89,7 +105,15 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'receiverStopped': {
           const stream = state.streams.get(message.stream);
           if (stream !== undefined) stream.receiver = null;
-          emit(state, turn, { type: 'receiverStopped', info: { ...inputOf(state, message.stream), message: message.message } });
+          const input = inputOf(state, message.stream);
+          emit(state, turn, { type: 'receiverStopped', info: { ...input, message: message.message, error: message.error === null ? null : withInput(message.error, input.operator) } });
+          return state;
+        }
+        case 'blocksRefused': {
+          const { stream, host, records } = message;
+          const input = inputOf(state, stream);
+          emit(state, turn, { type: 'recordsLost', info: { ...input, host, records } });
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${records} records were not stored: ${message.error.message}`);
           return state;
         }
         case 'allocate':
@@ -99,10 +123,17 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'forgetBatches':
           return forget(state, message.upTo, turn);
         case 'ioHostDown':
-          for (const [stream, { host }] of state.streams) {
-            if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, stream), host, records: -1 } });
+          for (const [id, stream] of state.streams) {
+            if (stream.host !== message.host) continue;
+            emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, id), host: message.host, records: -1 } });
+            stream.lives.threadDied(turn.now, state.limits);
+            Object.assign(stream, { host: null, receiver: null });
           }
           return state;
+        case 'checkHealth':
+          return onCheckHealth(state, turn);
+        case 'healthChecked':
+          return onHealthChecked(state, message, turn);
         case 'stopReceivers':
           return onStopReceivers(state, message, turn);
         case 'receiversStopped':
@@ -114,17 +145,121 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
   };
 }
 
-function onAddBlock(state: State, message: Extract<ToReceiverTracker, { type: 'addBlock' }>, turn: Turning): State {
-  const stream = state.streams.get(message.stream);
-  const { place } = message.block;
-  if (place !== null && 'slab' in place) {
-    const hold = { scope: receivedScope(state.program), handles: [place] } as const;
-    turn.tell(places.blockManagerMaster, { type: 'hold', ...hold });
-    // Of a stream that the program doesn't have: nobody will ever read it.
-    if (stream === undefined) turn.tell(places.blockManagerMaster, { type: 'release', ...hold });
+function onAddBlocks(state: State, { blocks, replyTo }: Extract<ToReceiverTracker, { type: 'addBlocks' }>, turn: Turning): State {
+  // What was received before is held, or was read and given back: its handle is not to be entered again.
+  const handles = blocks.flatMap((received) => (state.streams.get(received.stream)?.lives.admit(received) === 'received' ? handlesOf(received) : []));
+  if (handles.length === 0) return onBlocksHeld(state, { type: 'blocksHeld', blocks, held: [], replyTo }, turn);
+  turn.ask<ToBlockManagerMaster, readonly boolean[]>(places.blockManagerMaster, (answer) => ({ type: 'holdLive', scope: receivedScope(state.program), handles, replyTo: answer }), holdTimeoutMs, (outcome) => ({
+    type: 'blocksHeld',
+    blocks,
+    held: outcome.ok ? heldOf(blocks, handles, outcome.value) : null,
+    replyTo,
+  }));
+  return state;
+}
+
+/** By block: is its memory there. One without memory, such as an empty block, always is. */
+function heldOf(blocks: readonly ReceivedBlock[], handles: readonly SharedHandle[], held: readonly boolean[]): readonly boolean[] {
+  return blocks.map((received) => handlesOf(received).every((handle) => held[handles.indexOf(handle)] ?? true));
+}
+
+function onBlocksHeld(state: State, { blocks, held, replyTo }: Extract<ToReceiverTracker, { type: 'blocksHeld' }>, turn: Turning): State {
+  let refused: string | null = null;
+  const notReceived: SharedHandle[] = [];
+  for (const [index, received] of blocks.entries()) {
+    const stream = state.streams.get(received.stream);
+    // Once more: much may have come between the question to the ledger and its answer.
+    const admission = stream?.lives.admit(received) ?? 'over';
+    if (admission === 'again') continue;
+    const isHeld = held !== null && (held[index] ?? true);
+    if (stream === undefined || admission !== 'received' || !isHeld) {
+      refused ??= isHeld ? refusals[admission] : 'its memory is gone with its thread.';
+      if (isHeld) notReceived.push(...handlesOf(received));
+      continue;
+    }
+    stream.lives.received(received);
+    // An empty block says only how far the receiver has come.
+    if (received.block.place !== null) stream.waiting.push({ block: received.block, records: received.records });
   }
-  if (stream === undefined) return state;
-  stream.waiting.push({ block: message.block, records: message.records });
+  if (notReceived.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: receivedScope(state.program), handles: notReceived });
+  if (refused === null) turn.reply(replyTo, null);
+  else turn.replyError(replyTo as ReplyTo<never>, toWireError(new MillraceError('BlockNotStored', `Expected the block to be stored; it was not, since ${refused} Don't acknowledge its records: their source has to send them again.`)));
+  return state;
+}
+
+const refusals = {
+  received: '',
+  again: '',
+  over: 'its receiver has been started again.',
+  gap: 'a block before it is missing.',
+} as const;
+
+function handlesOf({ block: { place } }: ReceivedBlock): readonly SharedHandle[] {
+  return place !== null && 'slab' in place ? [place] : [];
+}
+
+/** One that has started anew more often than it may ends the program. */
+function onReceiverStarted(state: State, { stream: id, host, receiver, replyTo }: Extract<ToReceiverTracker, { type: 'receiverStarted' }>, turn: Turning): State {
+  const stream = state.streams.get(id);
+  const resume = stream?.lives.start(turn.now, state.limits) ?? null;
+  if (stream === undefined || resume === null) {
+    const { restartsMax, restartsMs } = state.limits;
+    const error = toWireError(new MillraceError('RestartIntensityReached', `Expected the receiver of ${nameOf(inputOf(state, id))} to start again at most ${restartsMax} times within ${restartsMs} ms; it has failed once more. Look at its last receiverError, or raise receiverRestartsMax.`, { details: { stream: id, restartsMax, restartsMs } }));
+    turn.replyError(replyTo as ReplyTo<never>, error);
+    return stream === undefined ? state : giveUp(state, id, error, turn);
+  }
+  Object.assign(stream, { receiver, host });
+  turn.reply(replyTo, resume);
+  emit(state, turn, { type: 'receiverStarted', info: { ...inputOf(state, id), host } });
+  // One that comes back from a failure while the context stops: what it took would be in no batch.
+  if (state.endTimeoutMs !== null) {
+    if (state.ending !== null) state.ending.left += 1;
+    endIntake(receiver, state.endTimeoutMs, turn);
+  }
+  return state;
+}
+
+/** Stops instead of throwing: a turn that throws has told nobody anything. Its supervisor allows no restart, and ends the program. */
+function giveUp(state: State, stream: StreamId, error: WireError, turn: Turning): State {
+  const input = inputOf(state, stream);
+  emit(state, turn, { type: 'receiverStopped', info: { ...input, message: error.message, error: withInput(error, input.operator) } });
+  turn.stop({ type: 'error', error });
+  return state;
+}
+
+function nextHealthCheck({ receiverTimeoutMs }: State, turn: Turning): void {
+  if (Number.isFinite(receiverTimeoutMs)) turn.startTimer('health', receiverTimeoutMs * healthParts.pause, { type: 'checkHealth' });
+}
+
+/** A quiet source is no sign of anything; a thread that doesn't answer is. */
+function onCheckHealth(state: State, turn: Turning): State {
+  for (const host of new Set([...state.streams.values()].map((stream) => stream.host))) {
+    if (host !== null) askHealth(state, host, 0, turn);
+  }
+  nextHealthCheck(state, turn);
+  return state;
+}
+
+function askHealth(state: State, host: HostId, missed: number, turn: Turning): void {
+  const timeoutMs = state.receiverTimeoutMs * (healthParts.questions[missed] ?? 0);
+  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed }));
+}
+
+/** Asked twice, since it may have been this thread that stood still: then the second question finds the answer to the first on its way. */
+function onHealthChecked(state: State, { host, answered, missed }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
+  const its = [...state.streams].filter(([, stream]) => stream.host === host);
+  if (answered || its.length === 0) return state;
+  if (missed + 1 < healthParts.questions.length) {
+    askHealth(state, host, missed + 1, turn);
+    return state;
+  }
+  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${state.receiverTimeoutMs} ms; it does not. Something on it doesn't return, such as a loop in onStart: the thread is ended, and the receiver starts again on another.`, { details: { host, receiverTimeoutMs: state.receiverTimeoutMs } }));
+  for (const [id] of its) {
+    const input = inputOf(state, id);
+    emit(state, turn, { type: 'receiverError', info: { ...input, message: error.message, error: withInput(error, input.operator), willRestart: true } });
+    turn.log('warn', `Receiver of ${nameOf(input)}: ${error.message}`);
+  }
+  turn.tell(places.hostManager, { type: 'killHost', host, how: 'terminate' });
   return state;
 }
 

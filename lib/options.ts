@@ -21,7 +21,7 @@ export interface SparkContextOptions {
   readonly inlineWorkers?: number;
   /** Partitions of what is made without a number. Default: the number of workers. */
   readonly defaultParallelism?: number;
-  /** Threads for receivers. Default 1. */
+  /** Threads for receivers. Where there are two, each keeps replicas of the other's `_2` blocks; where there is one, the driver's thread does. Default 1. */
   readonly ioThreads?: number;
   /** The pool of shared memory for blocks, shuffles and results, in bytes; touched only as it is used. At least two slabs for each thread. Default 512 MiB. */
   readonly blockMemoryBytesMax?: number;
@@ -74,6 +74,14 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly advanceTimeoutMs?: number;
   /** The longest back-off before a failed receiver starts again, in ms. Default 2,000, as in Spark. */
   readonly receiverRestartDelayMs?: number;
+  /** A receiver that fails more often than this within `receiverRestartsMs` is not started again: the context fails. Default Infinity: it is tried for ever. */
+  readonly receiverRestartsMax?: number;
+  /** The time within which `receiverRestartsMax` counts, in ms. Default 60 s. */
+  readonly receiverRestartsMs?: number;
+  /** A thread with receivers that answers nothing for so long is ended, and its receivers start again on another, in ms; a source may be quiet for ever. Default 60 s; Infinity: never. */
+  readonly receiverTimeoutMs?: number;
+  /** How many blocks of a receiver may be on their way to being stored: over it, its source is held back. Default 64. */
+  readonly blocksInFlightMax?: number;
   /** Where checkpoints go; `ssc.checkpoint(directory)` in the program counts more. Default: none. */
   readonly checkpointDirectory?: string;
   /** After a batch whose jobs failed: `stop` runs no further batch, `continue` goes on as Spark does, `skip` too, without calling it a failure of the context. Default `stop`. */
@@ -109,6 +117,7 @@ const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => ({
   accepts: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
 });
 const duration: Rule = { expected: 'a positive number of milliseconds', accepts: (value) => typeof value === 'number' && value > 0 };
+const wholeOrInfinity: Rule = { expected: 'a whole number of 0 or more, or Infinity', accepts: (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0) };
 const flag: Rule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
 const oneOf = (...values: readonly string[]): Rule => ({ expected: `one of ${values.join(', ')}`, accepts: (value) => values.includes(value as string) });
 const object: Rule = { expected: 'an object', accepts: (value) => typeof value === 'object' && value !== null };
@@ -148,6 +157,10 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   outputTimeoutMs: duration,
   advanceTimeoutMs: duration,
   receiverRestartDelayMs: duration,
+  receiverRestartsMax: wholeOrInfinity,
+  receiverRestartsMs: duration,
+  receiverTimeoutMs: duration,
+  blocksInFlightMax: whole(1, 65_536),
   checkpointDirectory: text,
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
   allowMultipleContexts: flag,
@@ -216,6 +229,10 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
     outputTimeoutMs: given.outputTimeoutMs ?? tenMinutesMs,
     advanceTimeoutMs: given.advanceTimeoutMs ?? 30_000,
     receiverRestartDelayMs: given.receiverRestartDelayMs ?? 2_000,
+    receiverRestartsMax: given.receiverRestartsMax ?? Infinity,
+    receiverRestartsMs: given.receiverRestartsMs ?? 60_000,
+    receiverTimeoutMs: given.receiverTimeoutMs ?? 60_000,
+    blocksInFlightMax: given.blocksInFlightMax ?? 64,
     checkpointDirectory: given.checkpointDirectory ?? null,
     onBatchFailure: given.onBatchFailure ?? 'stop',
     allowMultipleContexts: given.allowMultipleContexts ?? false,
@@ -227,7 +244,7 @@ export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
 /** The part of a context's options that its cluster is made with. */
 export function sparkOptionsOf(options: StreamingOptions): SparkContextOptions {
-  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, checkpointDirectory: _checkpoint, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
+  const { batchInterval: _interval, args: _args, app: _app, clock: _clock, blockIntervalMs: _block, outputTimeoutMs: _output, advanceTimeoutMs: _advance, receiverRestartDelayMs: _restart, receiverRestartsMax: _restarts, receiverRestartsMs: _restartsMs, receiverTimeoutMs: _timeout, blocksInFlightMax: _inFlight, checkpointDirectory: _checkpoint, onBatchFailure: _failure, allowMultipleContexts: _multiple, sparkContext: _spark, print: _print, ...rest } = options;
   return rest;
 }
 

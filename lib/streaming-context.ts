@@ -281,9 +281,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       outputTimeoutMs: rest.outputTimeoutMs,
       advanceTimeoutMs: rest.advanceTimeoutMs,
       receiverRestartDelayMs: rest.receiverRestartDelayMs,
+      receiverRestartsMax: rest.receiverRestartsMax,
+      receiverRestartsMs: rest.receiverRestartsMs,
+      receiverTimeoutMs: rest.receiverTimeoutMs,
+      blocksInFlightMax: rest.blocksInFlightMax,
       onBatchFailure: rest.onBatchFailure,
       outputNames: this.graph.outputs.map(({ operator }) => operator.name),
-      receivers: this.receiverInputs.map(({ stream, source, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, operator })),
+      receivers: this.receiverInputs.map(({ stream, source, storage, operator }) => ({ stream, kind: source.kind, host: 'host' in source ? source.host : '', port: 'port' in source ? source.port : 0, copies: storage?.replication ?? null, operator })),
     };
   }
 
