@@ -58,11 +58,11 @@ export class ReceiverLives {
     this.#deaths = nowMs - this.#startedAtMs >= backoff.resetAfterMs ? 1 : this.#deaths + 1;
   }
 
-  admit({ epoch, sequence }: ReceivedBlock): Admission {
+  admit({ epoch, sequence, resumes }: ReceivedBlock): Admission {
     const next = this.#next.get(epoch);
     if (next === undefined) return 'over';
     if (sequence < next && !this.#passedOver.has(`${epoch}/${sequence}`)) return 'again';
-    if (this.#position === null) return 'received';
+    if (!resumes) return 'received';
     if (epoch < this.#epoch) return 'over';
     return sequence > next ? 'gap' : 'received';
   }

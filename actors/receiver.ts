@@ -201,10 +201,10 @@ function handOver(state: State, how: 'cut' | 'end', turn: Turning): void {
     turn.tell(tracker(state.spec), { type: 'receiverError', stream: state.spec.stream, message: error.message, error, willRestart: false });
   }
   const copies = state.spec.copies ?? state.source.copies;
-  for (const { codec, place, records, position } of blocks) {
+  for (const { codec, place, records, position = null, resumes = false } of blocks) {
     const sequence = state.nextSequence++;
     state.underWay.set(sequence, Math.max(0, records));
-    const cut = { epoch: state.resume?.epoch ?? 0, sequence, block: { id: asBlockId(''), codec, place, records }, records, position: position ?? null };
+    const cut = { epoch: state.resume?.epoch ?? 0, sequence, block: { id: asBlockId(''), codec, place, records }, records, position, resumes };
     turn.tell(state.generator, { type: 'blockCut', cut, copies });
   }
   if (how === 'cut' && !state.isHeldBack && state.underWay.size >= state.spec.blocksInFlightMax) {

@@ -34,6 +34,8 @@ export interface ReceivedBlock {
   readonly records: number;
   /** One encoded record: the place in its source up to which the receiver has stored, with this block. Null: it gave none. */
   readonly position: Uint8Array | null;
+  /** Its receiver gives positions: what is behind the last one that counts, its next life brings again. */
+  readonly resumes: boolean;
 }
 
 /** What a receiver is told when it starts. */

@@ -39,6 +39,8 @@ export class ReceiverSource implements Source {
   readonly #builder: RecordBlockBuilder<Stored>;
   #receiver: Receiver<unknown> | null = null;
   #stopped = false;
+  /** It has given a position, in this life or in one before. */
+  #resumes = false;
   #isHeldBack = false;
   /** Blocks that were cut because they were full, until the actor takes them. */
   #ready: MarkedBlock<Stored>[] = [];
@@ -62,6 +64,7 @@ export class ReceiverSource implements Source {
     const receiver: unknown = make();
     if (!isReceiver(receiver)) throw new MillraceError('InvalidArgument', `Expected the factory given to receiverStream to return a Receiver; it returned ${previewOf(receiver)}. Return a new object of a class that extends Receiver.`);
     this.#receiver = receiver;
+    this.#resumes = lastAcknowledged !== null;
     receiver.attach({
       stream,
       lastAcknowledged: lastAcknowledged === null ? null : decodeRecord(lastAcknowledged),
@@ -84,7 +87,7 @@ export class ReceiverSource implements Source {
     return blocks.map(({ marks, ...block }) => {
       this.#waiting.set(this.#nextSequence++, marks);
       const position = marks.reduce<Uint8Array | null>((last, mark) => mark.position ?? last, null);
-      return { ...block, position };
+      return { ...block, position, resumes: this.#resumes };
     });
   }
 
@@ -140,6 +143,7 @@ export class ReceiverSource implements Source {
     } catch (thrown) {
       return handled(Promise.reject(thrown));
     }
+    this.#resumes ||= encoded !== null;
     let isFull = false;
     for (const record of records) {
       if (isFull) this.#cutFull();

@@ -15,6 +15,8 @@ export interface SourceBlock {
   readonly records: number;
   /** One encoded record, where the receiver said how far it has come with this block. */
   readonly position?: Uint8Array | null;
+  /** The source gives positions, and begins behind the last one when it starts. Left out: it does not. */
+  readonly resumes?: boolean;
 }
 
 export interface Source {

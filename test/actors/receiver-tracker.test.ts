@@ -23,7 +23,7 @@ let asks = 1_000;
 
 function block(number: number, stream = first, more: Partial<ReceivedBlock> = {}): ReceivedBlock {
   const place = { id: asBlockId(`b${number}`), codec: 'text', place: handle(number), records: 10 } as const;
-  return { program: asProgramId(0), stream, epoch: 1, sequence: number, records: 10, position: null, block: place, ...more };
+  return { program: asProgramId(0), stream, epoch: 1, sequence: number, records: 10, position: null, block: place, resumes: false, ...more };
 }
 
 /** Reported by a block manager, and held by the ledger. Gives the number of its ask. */
@@ -150,9 +150,9 @@ t.test('a block whose memory went with its thread is refused, and in no batch', 
 
 t.test('a receiver is told the position of the last block that was received, and what comes late of its old life is refused', (t) => {
   const s = begun();
-  const position = (at: number): { readonly position: Uint8Array } => ({ position: Uint8Array.of(at) });
+  const position = (at: number): Partial<ReceivedBlock> => ({ position: Uint8Array.of(at), resumes: true });
   add(s, 0, first, position(10));
-  add(s, 1);
+  add(s, 1, first, { resumes: true });
   const started = receiverOn(3);
   s.send(started);
   t.match(s.replies.get(asks), { epoch: 2, lastAcknowledged: Uint8Array.of(10), delayMs: 0 }, 'a block without one changes nothing');
