@@ -34,8 +34,8 @@ export function blockManager(services: HostServices): Behavior<State, ToBlockMan
           turn.tell(programPlaces(message.program).receiverTracker, { type: 'addBlock', stream: message.stream, block: message.block, records: message.records });
           return { stored: state.stored + 1 };
         case 'spillBlock': {
-          const { place, file, replyTo } = message;
-          turn.perform('spill', () => spill(services.pool, services.files, place, file), (outcome) => ({ type: 'spillEnded', replyTo, spilled: outcome.ok }));
+          const { places: from, file, replyTo } = message;
+          turn.perform('spill', () => spill(services.pool, services.files, from, file), (outcome) => ({ type: 'spillEnded', replyTo, spilled: outcome.ok }));
           return state;
         }
         case 'spillEnded':

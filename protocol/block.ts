@@ -38,8 +38,8 @@ export type ToBlockManagerMaster =
   | { readonly type: 'hostExited'; readonly host: HostId }
   /** An io thread's block manager can write blocks to files. Again with each thread. */
   | { readonly type: 'blockManagerUp'; readonly host: HostId; readonly manager: ActorRef<ToBlockManager> }
-  /** From the task scheduler: a copy of the block in a file, by whichever io thread is next; its memory stays held. */
-  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** From the task scheduler: a copy of a block (or of what is forgotten together) in a file, one after another, by whichever io thread is next; its memory stays held. */
+  | { readonly type: 'spillBlock'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
   /** Own: the io thread has answered, or is gone. */
   | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** Answered behind everything that was sent before it: what was released then is free. */
@@ -61,8 +61,8 @@ export interface Spilled {
 
 /** To the block manager of an io thread: from its block generators, and from the master. */
 export type ToBlockManager =
-  /** From the master: a copy of the block in this file. */
-  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** From the master: a copy of these places in this file, one after another. */
+  | { readonly type: 'spillBlock'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
   /** Own: it is written, or can't be. */
   | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** Stored (and, where asked, replicated and logged) before the tracker is told. */

@@ -8,7 +8,7 @@
  *   table 3, partition 0:   t1 [snapshot] -> t2 [step] -> t3 (failed)
  *                                               `-------> t4 [step] -> t5 [snapshot]       t1 to t4 go when t5 is the oldest remembered
  */
-import type { RddNode, StateLink } from '../../../protocol/rdd.ts';
+import type { BlockRef, RddNode, SharedHandle, StateLink } from '../../../protocol/rdd.ts';
 import type { StateInput } from '../../../protocol/task.ts';
 import type { HostId, ProgramId, RddId } from '../../../protocol/ids.ts';
 import type { BatchTime } from '../../../protocol/time.ts';
@@ -19,6 +19,7 @@ export type StateNode = Extract<RddNode, { kind: 'state' }>;
 
 interface Version {
   readonly rdd: RddId;
+  readonly program: ProgramId | null;
   readonly table: TableName;
   readonly number: number;
   readonly time: BatchTime;
@@ -141,6 +142,44 @@ export class StateBook {
     return places;
   }
 
+  /** The steps in memory: each is read only where its partition's table has died with its worker. */
+  *stepsInMemory(): Iterable<{ readonly rdd: RddId; readonly partition: number; readonly program: ProgramId | null; readonly handles: readonly SharedHandle[] }> {
+    for (const { rdd, program, links } of this.#versions.values()) {
+      for (const [partition, link] of links.entries()) {
+        const handles = placesOfLink(link).filter((place): place is SharedHandle => 'slab' in place);
+        if (handles.length > 0) yield { rdd, partition, program, handles };
+      }
+    }
+  }
+
+  /** Bytes of a step lie elsewhere from now on. False: they were not known to lie at `from`. */
+  moveStep(rdd: RddId, partition: number, from: readonly SharedHandle[], to: readonly Place[]): boolean {
+    const version = this.#versions.get(rdd);
+    const link = version?.links[partition];
+    if (version === undefined || link === undefined) return false;
+    const known = placesOfLink(link);
+    if (!from.every((handle) => known.includes(handle))) return false;
+    const moved = (block: BlockRef | null): BlockRef | null => {
+      const index = block === null ? -1 : from.indexOf(block.place as SharedHandle);
+      return block === null || index < 0 ? block : { ...block, place: to[index] as Place };
+    };
+    version.links[partition] = { ...link, pairs: moved(link.pairs), extra: moved(link.extra) };
+    return true;
+  }
+
+  /** Where the steps of a partition lie now, oldest first, from a snapshot on; null: the version is not held any more. */
+  chain(rdd: RddId, partition: number): readonly StateLink[] | null {
+    const version = this.#versions.get(rdd);
+    return version?.links[partition] === undefined ? null : chainOf(version, partition);
+  }
+
+  /** Steps of which something lies in a file. */
+  get stepsOnDisk(): number {
+    let steps = 0;
+    for (const { links } of this.#versions.values()) for (const link of links) if (placesOfLink(link).some((place) => 'file' in place)) steps += 1;
+    return steps;
+  }
+
   places(): Place[] {
     return [...this.#versions.values()].flatMap(({ links }) => links.flatMap(placesOfLink));
   }
@@ -156,7 +195,7 @@ export class StateBook {
     const table: TableName = `${program ?? -1}/${node.table}`;
     const base = this.baseOf(node);
     const version: Version = {
-      rdd: node.id, table, number: node.table, time: node.time, versionsKept: node.versionsKept,
+      rdd: node.id, program, table, number: node.table, time: node.time, versionsKept: node.versionsKept,
       base: base === null ? null : this.#versions.get(base) ?? null,
       links: [], missing: new Set(), made: false, failed: null, forgotten: false,
     };
