@@ -116,16 +116,18 @@ export class KeptOutputs {
   /** All that lies in memory, also what can't go just now: who looks for whole slabs has to know of it. */
   inMemory(): KeptOutput[] {
     const found: KeptOutput[] = [];
+    const shuffles = new Set([...this.#readers.values()].flatMap((reader) => [...reader.shuffles]));
+    const steps = new Set([...this.#readers.values()].flatMap((reader) => [...reader.steps]));
     for (const { shuffle, mapPartition, handles } of this.#known.bucketsInMemory()) {
       const output = rddOfShuffle(shuffle);
       const shuffled = this.#shuffles.get(output);
       if (shuffled === undefined) continue;
-      found.push(this.#keptOutput({ shuffle, mapPartition }, output, handles, shuffled.program, shuffled.lastUse, this.#readersOf(shuffle).length));
+      found.push(this.#keptOutput({ shuffle, mapPartition }, output, handles, shuffled.program, shuffled.lastUse, shuffles.has(shuffle)));
     }
     for (const { rdd, partition, program, handles } of this.#known.states.stepsInMemory()) {
       for (const own of bySlab(handles)) {
         // Nobody reads them while their worker lives, so they go before anything else.
-        found.push(this.#keptOutput({ state: rdd, partition }, rdd, own, program, 0, this.#readersOfSteps(own).length));
+        found.push(this.#keptOutput({ state: rdd, partition }, rdd, own, program, 0, own.some((handle) => steps.has(handle))));
       }
     }
     const moving = new Set([...this.#moving.values()].flatMap(({ handles }) => handles));
@@ -171,10 +173,10 @@ export class KeptOutputs {
     for (const [rdd, shuffled] of this.#shuffles) if (shuffled.program === program) this.#shuffles.delete(rdd);
   }
 
-  #keptOutput(of: KeptOutput['of'], output: RddId, handles: readonly SharedHandle[], program: ProgramId | null, lastUse: number, pins: number): KeptOutput {
+  #keptOutput(of: KeptOutput['of'], output: RddId, handles: readonly SharedHandle[], program: ProgramId | null, lastUse: number, isRead: boolean): KeptOutput {
     const bytes = handles.reduce((sum, handle) => sum + handle.bytes, 0);
     return {
-      of, output, handles, lastUse, pins, bytes, rdd: null, slab: (handles[0] as SharedHandle).slab, handleCount: handles.length,
+      of, output, handles, lastUse, pins: isRead ? 1 : 0, bytes, rdd: null, slab: (handles[0] as SharedHandle).slab, handleCount: handles.length,
       scope: programScope(program), mayGo: !this.#stuck.has(output), phase: 'resident',
     };
   }

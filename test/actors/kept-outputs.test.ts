@@ -18,6 +18,12 @@ const shuffle = (reader * shuffleParentsMax) as ShuffleId;
 const buckets = (map: number): SharedHandle[] => [handle(map, 0), handle(map, 64)];
 const inFile = (file: string, reducer: number) => ({ file, offset: 64 * reducer, bytes: 64 });
 
+const version: StateNode = {
+  kind: 'state', id: asRddId(30), parents: [], partitions: 1, partitioner: null, storage: null, operator: null, table: 0, time: asBatchTime(1_000),
+  spec: { kind: 'hash', partitions: 1 }, update: { kind: 'update', fn: { kind: 'builtin', name: 'identity' }, form: 'plain' },
+  input: null, initial: null, previous: null, emits: null, versionsKept: 1,
+};
+
 class Kept {
   readonly known = new KnownOutputs();
   readonly outputs = new KeptOutputs(this.known);
@@ -140,12 +146,6 @@ t.test('a task that gets the steps of a dead owner gets them where they lie, and
   t.equal(kept.outputs.taskHandedOut(owned, 3).states[0]?.chain, null, 'the owner is told none');
   t.end();
 });
-
-const version: StateNode = {
-  kind: 'state', id: asRddId(30), parents: [], partitions: 1, partitioner: null, storage: null, operator: null, table: 0, time: asBatchTime(1_000),
-  spec: { kind: 'hash', partitions: 1 }, update: { kind: 'update', fn: { kind: 'builtin', name: 'identity' }, form: 'plain' },
-  input: null, initial: null, previous: null, emits: null, versionsKept: 1,
-};
 
 function step(slab: number): StateLink {
   const block = (offset: number) => ({ id: asBlockId('b'), codec: 'records' as const, place: handle(slab, offset), records: 1 });
