@@ -112,6 +112,8 @@ export type ToTaskScheduler =
   | { readonly type: 'restoreState'; readonly program: ProgramId; readonly tables: readonly RestoredState[]; readonly replyTo: ReplyTo<null> }
   /** Own: a block that makes room for others lies in a file now; null: it could not be written. */
   | { readonly type: 'blockSpilled'; readonly from: SharedHandle; readonly to: { readonly file: string; readonly offset: number; readonly bytes: number } | null }
+  /** Own: the same for what tasks have put out, by its file. */
+  | { readonly type: 'outputSpilled'; readonly file: string; readonly written: boolean }
   /** Own: the memory of the blocks that made room has been given back. */
   | { readonly type: 'roomMade' }
   | { readonly type: 'storageStats'; readonly replyTo: ReplyTo<StorageStats> }
@@ -139,7 +141,9 @@ export interface StorageStats {
   /** Blocks that may leave memory; blocks of sources that have. */
   readonly evictable: number;
   readonly sourceBlocksOnDisk: number;
-  /** Since the cluster's start: blocks moved to the disk, persisted partitions dropped, tasks that waited for memory. */
+  /** Map outputs and steps of keyed state of which something lies in a file. */
+  readonly outputsOnDisk: number;
+  /** Since the cluster's start: blocks and outputs moved to the disk, persisted partitions dropped, tasks that waited for memory. */
   readonly spilled: number;
   readonly dropped: number;
   readonly memoryWaits: number;
