@@ -59,6 +59,15 @@ t.test('a receiver of one\'s own gives the mean of each sensor', async (t) => {
   t.ok(means.every(([, sensor = '', mean]) => Math.abs(Number(mean) - (offset[sensor] ?? 0) - 2) <= 2), child.stdout);
 });
 
+t.test('a reliable receiver whose thread is killed twice brings each line of its file exactly once', async (t) => {
+  const child = startNode(t, [builtFile('examples/reliable-receiver.js')]);
+  t.strictSame(await child.ended, { code: 0, signal: null });
+  t.equal(child.stderr, '');
+  t.equal(child.stdout.match(/^thread \d+ has died$/gm)?.length, 2);
+  t.equal(child.stdout.match(/^the receiver runs on thread \d+$/gm)?.length, 3);
+  t.match(child.stdout, /^3000 lines of 3000; each exactly once, in order$/m);
+});
+
 /** Each checks its results by a plain computation of its own, and ends with 1 where one is wrong. */
 const checked: readonly (readonly [script: string, batches: number, shows: RegExp])[] = [
   ['examples/windowed-word-count.js', 8, /^window 8: \w+ \d+/m],
