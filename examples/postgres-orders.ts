@@ -46,18 +46,18 @@ for (let batch = 0; batch < batches; batch += 1) {
     const id = batch * ordersPerBatch + index;
     return { id, customer: customers[id % customers.length] as string, cents: 100 + id };
   });
-  const written = new Promise((resolve) => {
-    const off = ssc.on('batchCompleted', ({ records }) => {
-      if (records === 0) return;
+  const next = new Promise((resolve) => {
+    const off = ssc.on('batchCompleted', (info) => {
       off();
-      resolve(null);
+      resolve(info);
     });
   });
   await ssc.exports.incoming.push(given);
-  // Every fifth batch a worker dies, wherever it may be.
+  // Now and then a worker dies, whatever it does.
   if (batch % 5 === 2) await faults(ssc).killThread('worker', batch % 2);
-  await written;
+  await next;
 }
+// Graceful: what was pushed and is in no batch yet is written, too.
 await ssc.stop({ graceful: true });
 
 const total = batches * ordersPerBatch;
