@@ -391,6 +391,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       },
       accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
       deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
+      outputSkipped: (output, time, error) => this.deadLetterStreams.forEach((stream) => stream.postBatch(output === null ? null : (this.graph.outputs[output]?.operator ?? null), time, error)),
       read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
     });
   }
