@@ -71,7 +71,8 @@ for (const [name, make] of Object.entries(changing)) {
 t.test('foreach: a function that changes its record fails', async (t) => {
   for (const codegen of [true, false]) {
     const test = await startTest((ssc: StreamingContext) => ssc.batchesStream([[record(1)]], 1).foreach(bump), { codegen, logger: options.logger, taskFailuresMax: 1 });
-    await t.rejects(test.advance(), { code: 'TaskFailed', cause: { code: 'UserFunctionFailed', cause: { name: 'TypeError' } } });
+    await test.advance();
+    await t.rejects(test.ssc.awaitTermination(1), { code: 'TaskFailed', cause: { code: 'UserFunctionFailed', cause: { name: 'TypeError' } } });
     await test.stop();
   }
 });
