@@ -36,6 +36,7 @@ import type { HostServices } from './services.ts';
 
 export class BuiltProgram implements HostProgram {
   readonly program: ProgramId;
+  readonly appName: string;
   readonly builder: ProgramBuilder;
   readonly fingerprint: Fingerprint;
   readonly #services: HostServices;
@@ -58,6 +59,7 @@ export class BuiltProgram implements HostProgram {
 
   constructor(builder: ProgramBuilder, services: HostServices, local: LocalFunctions | null) {
     this.program = builder.program;
+    this.appName = builder.appName;
     this.builder = builder;
     this.fingerprint = builder.fingerprint();
     this.#services = services;

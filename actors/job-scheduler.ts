@@ -83,7 +83,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
         const [next, ...waiting] = at.waiting;
         if (next === undefined || at.halted) return answerAwaiting(at, turn);
         const { jobSet, error } = next;
-        if (error !== null) at = fail(at, error, jobSet.time, turn);
+        if (error !== null) at = fail(at, error, jobSet.time, null, turn);
         at = { ...at, waiting, running: { jobSet, job: 0, startedAt: now(), jobStartedAt: now(), outputs: [], printed: null } };
         emit(at, turn, { type: 'batchStarted', info: infoOf(at) });
         startJob(at, turn);
@@ -151,7 +151,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
       turn.tell(places.taskScheduler, { type: 'cancelOutput', resultScope: resultScopeOf(state.args.program, running.jobSet.time, job.output), error });
     }
     const output: OutputInfo = { output: job.output, name: state.args.outputNames[job.output] ?? '', durationMs: now() - running.jobStartedAt, error };
-    const failed = error === null ? state : fail(state, error, running.jobSet.time, turn);
+    const failed = error === null ? state : fail(state, error, running.jobSet.time, job.output, turn);
     const next: State = { ...failed, running: { ...running, job: running.job + 1, jobStartedAt: now(), outputs: [...running.outputs, output], printed: null } };
     startJob(next, turn);
     return advance(next, turn);
@@ -277,10 +277,11 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
 }
 
-/** The first failure is what the context reports; with `stop`, it is also the last batch's. */
-function fail(state: State, error: WireError, time: BatchTime, turn: Turning): State {
+/** The first failure is what the context reports; with `stop`, it is also the last batch's. With `skip` it is a dead letter, and nothing more. */
+function fail(state: State, error: WireError, time: BatchTime, output: number | null, turn: Turning): State {
   if (state.args.onBatchFailure === 'skip') {
     turn.log('warn', `An output of the batch at ${time} ms failed and is skipped: ${error.message}`);
+    turn.tell(programPlaces(state.args.program).outputs, { type: 'outputSkipped', output, time, error });
     return state;
   }
   emit(state, turn, { type: 'failed', info: { error, time } });

@@ -39,6 +39,7 @@ export type { EncodedPartition };
 
 export interface HostProgram {
   readonly program: ProgramId;
+  readonly appName: string;
   readonly fingerprint: Fingerprint;
 
   /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */

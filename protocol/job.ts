@@ -158,6 +158,8 @@ export type ToAppOutputs =
   | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorUpdate[] }
   /** Records that an operator left out, each once: for the program's dead-letter streams. */
   | { readonly type: 'deadLetters'; readonly letters: LeftOutRecords }
+  /** An output of a batch has failed for good and is passed over: for the program's dead-letter streams. Output null: the batch could not be generated. */
+  | { readonly type: 'outputSkipped'; readonly output: number | null; readonly time: BatchTime; readonly error: WireError }
   /** A marker: answered when everything sent before it has been handled. */
   | { readonly type: 'flush'; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'bodyEnded'; readonly replyTo: ReplyTo<{ readonly error: WireError | null }>; readonly error: WireError | null };

@@ -196,9 +196,10 @@ export type BucketRef = SharedHandle | FilePlace | null;
 
 /**
  * What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the
- * sink's functions fail. `batchTime`: that of a shuffle's reader. `output`: the program's output that the job is of.
+ * sink's functions fail. `batchTime`: that of a shuffle's reader, or of the body that asks for it. `output`: the program's output that the
+ * job is of; `outputUid`: its name (and the action's, in a body) in what `foreach` and `foreachPartition` write.
  */
-export type Sink = SinkKind & { readonly operator?: OperatorPlace | null; readonly batchTime?: BatchTime; readonly output?: number };
+export type Sink = SinkKind & { readonly operator?: OperatorPlace | null; readonly batchTime?: BatchTime; readonly output?: number; readonly outputUid?: string };
 
 type SinkKind =
   | { readonly kind: 'shuffle'; readonly shuffle: ShuffleId; readonly spec: PartitionerSpec; readonly combine: AggregatorSpec | null; readonly keyed: boolean }

@@ -9,7 +9,7 @@ import type { RDD, RecordHint } from '../rdd/rdd.ts';
 import type { RecordOptions } from '../rdd/record-options.ts';
 import { policyOf } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
-import type { TaskContext } from '../rdd/task-context.ts';
+import type { OutputTaskContext, TaskContext } from '../rdd/task-context.ts';
 import { callError } from '../base/caller-place.ts';
 import { previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
@@ -275,15 +275,18 @@ export class DStream<T> extends StreamNode<T> {
     this.graph.addOutput(this, 'foreachRDD', { kind: 'foreachRDD', body: fn as unknown as OutputBody });
   }
 
-  /** Calls the function with every record, on the workers. */
-  foreach(fn: (record: T) => void, options?: RecordOptions): void {
+  /** Calls the function with every record, on the workers. `context.id` names what the record's partition writes in this batch. */
+  foreach(fn: (record: T, context: OutputTaskContext) => void, options?: RecordOptions): void {
     checkFunction('foreach', fn);
     const policy = policyOf('foreach', options);
     this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false), ...policy }));
   }
 
-  /** Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. */
-  foreachPartition(fn: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): void {
+  /**
+   * Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. `context.id` names
+   * the records in every attempt and every run of the batch: see `transactionalSink`.
+   */
+  foreachPartition(fn: (records: Iterable<T>, context: OutputTaskContext) => void | Promise<void>): void {
     checkFunction('foreachPartition', fn);
     this.graph.addOutput(this, 'foreachPartition', (place) => ({ kind: 'foreachPartition', fn: this.host.registerFunction(fn, 'foreachPartition', place, true) }));
   }

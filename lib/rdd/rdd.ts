@@ -357,12 +357,15 @@ export class RDD<T> {
     return actions.lookup<K, V>(this, key);
   }
 
-  /** `f` runs on the workers. */
-  foreach(f: (record: T) => void, options?: RecordOptions): Promise<void> {
+  /** `f` runs on the workers. In a body of foreachRDD its context has an `id` that names what the partition writes. */
+  foreach(f: (record: T, context: TaskContext) => void, options?: RecordOptions): Promise<void> {
     return actions.foreach<T>(this, f, options);
   }
 
-  /** `f` runs on the workers and may be async: its worker takes no other task until it has settled. */
+  /**
+   * `f` runs on the workers and may be async: its worker takes no other task until it has settled. In a body of foreachRDD its context
+   * has an `id` that names the partition in every attempt.
+   */
   foreachPartition(f: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): Promise<void> {
     return actions.foreachPartition<T>(this, f);
   }

@@ -112,6 +112,9 @@ t.test('skip: the next batch runs, and nobody is told of a failure of the contex
   t.same(underWay(s), ['2000/0']);
   t.same(events(s, 'failed'), []);
   t.match(s.logs, [/warn .*1000 ms failed and is skipped/]);
+  t.match(s.take('outputSkipped'), [{ output: 0, time: 1_000, error: { message: 'It failed.' } }], 'a dead letter goes to the app');
+  s.answer(done).answer(done).send({ type: 'generationFailed', time: asBatchTime(3_000), error: wireError('No RDD.') });
+  t.match(s.take('outputSkipped'), [{ output: null, time: 3_000, error: { message: 'No RDD.' } }]);
   t.end();
 });
 
@@ -121,6 +124,7 @@ t.test('continue: the failure is told, and the next batch runs', (t) => {
   s.answer(failure).answer(done);
   t.same(underWay(s), ['2000/0']);
   t.equal(events(s, 'failed').length, 1);
+  t.same(s.take('outputSkipped'), []);
   t.end();
 });
 
