@@ -6,6 +6,7 @@
  * (narrow.ts, keyed.ts, combined.ts), and how RDDs are made and remembered by StreamNode.
  */
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
+import type { RecordsOnly } from '../rdd/records-only.ts';
 import type { RecordOptions } from '../rdd/record-options.ts';
 import { policyOf } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
@@ -31,15 +32,18 @@ import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDu
 
 /** A stream: one RDD for each multiple of its slide. Operations on it make other streams; outputs are what makes them run. Spark's `DStream`. */
 export class DStream<T> extends StreamNode<T> {
+  /** See RecordsOnly. @internal */
+  declare readonly 'A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition': RecordsOnly<never>['A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition'];
+
   // Record by record, partition by partition.
 
   /** One record for each. A function that returns an array of two makes a stream of pairs. */
-  map<U extends RecordHint>(fn: (record: T) => U, options?: RecordOptions): DStream<U> {
+  map<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (record: T) => U, options?: RecordOptions): DStream<U> {
     return this.derive(mapSpec(this, checkFunction('map', fn), options));
   }
 
   /** None, one or many records for each: whatever the function's result iterates over. With `onError`: all of them or none. */
-  flatMap<U extends RecordHint>(fn: (record: T) => Iterable<U>, options?: RecordOptions): DStream<U> {
+  flatMap<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (record: T) => Iterable<U>, options?: RecordOptions): DStream<U> {
     return this.derive(flatMapSpec(this, checkFunction('flatMap', fn), options));
   }
 
@@ -56,7 +60,7 @@ export class DStream<T> extends StreamNode<T> {
   }
 
   /** Whole partitions: the function is called once for each, and its result's records are the new partition. */
-  mapPartitions<U extends RecordHint>(fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
+  mapPartitions<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
     return this.derive(mapPartitionsSpec(this, checkFunction('mapPartitions', fn)));
   }
 
@@ -106,12 +110,12 @@ export class DStream<T> extends StreamNode<T> {
   // Pairs.
 
   /** The value changed, the key and the layout kept. */
-  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => W, options?: RecordOptions): DStream<[K, W]> {
+  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<W>, fn: (value: V) => W, options?: RecordOptions): DStream<[K, W]> {
     return this.derive(mapValuesSpec(this, checkFunction('mapValues', fn), options));
   }
 
   /** None, one or many values for each, all under its key. */
-  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => Iterable<W>, options?: RecordOptions): DStream<[K, W]> {
+  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<W>, fn: (value: V) => Iterable<W>, options?: RecordOptions): DStream<[K, W]> {
     return this.derive(flatMapValuesSpec(this, checkFunction('flatMapValues', fn), options));
   }
 
@@ -130,7 +134,7 @@ export class DStream<T> extends StreamNode<T> {
    * record's value; what `mergeCombiners` throws fails the task.
    */
   combineByKey<K, V, C extends RecordHint>(
-    this: DStream<readonly [K, V]>,
+    this: DStream<readonly [K, V]> & RecordsOnly<C>,
     createCombiner: (value: V) => C,
     mergeValue: (combiner: C, value: V) => C,
     mergeCombiners: (a: C, b: C) => C,
@@ -176,9 +180,9 @@ export class DStream<T> extends StreamNode<T> {
    * [key, state] of all keys, after each batch. The function is called in every batch for each key that has state or values; undefined or
    * null as its result ends the key's state. States and values are not to be changed in place.
    */
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
   updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
     checkObject('updateStateByKey', 'options', options);
     const stream = this.derive(updateStateSpec<K, V, S>(this, fn, options));
@@ -190,7 +194,7 @@ export class DStream<T> extends StreamNode<T> {
    * What a function emits that is called for each record with its key's state. It costs by the keys that a batch touches, not by
    * those that have state. `stateSnapshots()` of the result is the state itself.
    */
-  mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
+  mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S | E>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
     const states = this.derive(trackStateSpec(this, spec));
     states.persistByItself(StorageLevel.MEMORY_ONLY_SER);
     return new MapWithStateDStream<K, S, E>(states, emittedSpec<E>(states as DStream<unknown>));
@@ -276,7 +280,7 @@ export class DStream<T> extends StreamNode<T> {
   }
 
   /** Calls the function with every record, on the workers. */
-  foreach(fn: (record: T) => void, options?: RecordOptions): void {
+  foreach<R>(this: DStream<T> & RecordsOnly<R>, fn: (record: T) => R, options?: RecordOptions): void {
     checkFunction('foreach', fn);
     const policy = policyOf('foreach', options);
     this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false), ...policy }));

@@ -27,7 +27,7 @@ t.test('a policy is checked at the call', async (t) => {
       () => numbers.map(pair).combineByKey(refuse, refuse, refuse, 1, true, given),
     ]) t.equal(await codeOf(call), 'InvalidArgument', JSON.stringify(options));
   }
-  t.equal(await codeOf(() => numbers.map(async () => 1, { onError: 'skip' }).print()), 'AsyncRecordFunction');
+  t.equal(await codeOf(() => numbers.map((async () => 1) as () => unknown, { onError: 'skip' }).print()), 'AsyncRecordFunction');
 });
 
 t.test('it is part of the fingerprint and no part of the uid', async (t) => {
