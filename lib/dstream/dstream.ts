@@ -8,7 +8,7 @@
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
 import type { RecordsOnly } from '../rdd/records-only.ts';
 import type { RecordOptions } from '../rdd/record-options.ts';
-import { policyOf } from '../rdd/record-options.ts';
+import { policyOf, refusePolicy } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import { callError } from '../base/caller-place.ts';
@@ -61,6 +61,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Whole partitions: the function is called once for each, and its result's records are the new partition. */
   mapPartitions<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
+    refusePolicy('mapPartitions', arguments);
     return this.derive(mapPartitionsSpec(this, checkFunction('mapPartitions', fn)));
   }
 
@@ -83,6 +84,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** One record a batch, made of all of them by an associative function; none for an empty batch. */
   reduce(fn: (a: T, b: T) => T): DStream<T> {
+    refusePolicy('reduce', arguments);
     return this.derive(reduceSpec(this, checkFunction('reduce', fn)));
   }
 
@@ -96,12 +98,14 @@ export class DStream<T> extends StreamNode<T> {
    * broadcast variables alone: workers call it again, to get at the functions that it makes.
    */
   transform<U>(fn: (rdd: RDD<T>, time: BatchTime) => Eventually<RDD<U>>): DStream<U> {
+    refusePolicy('transform', arguments);
     checkFunction('transform', fn);
     return this.derive(transformSpec<U>('transform', [this as DStream<unknown>], fn, ([rdd], time) => fn(rdd as RDD<T>, time)));
   }
 
   /** Any RDD made of this stream's and another's: as `transform`. */
   transformWith<U, V>(other: DStream<U>, fn: (rdd: RDD<T>, otherRdd: RDD<U>, time: BatchTime) => Eventually<RDD<V>>): DStream<V> {
+    refusePolicy('transformWith', arguments);
     checkFunction('transformWith', fn);
     const parents = [this as DStream<unknown>, other as DStream<unknown>];
     return this.derive(transformSpec<V>('transformWith', parents, fn, ([rdd, otherRdd], time) => fn(rdd as RDD<T>, otherRdd as RDD<U>, time)));
@@ -124,9 +128,12 @@ export class DStream<T> extends StreamNode<T> {
     return this.derive(groupByKeySpec(this, checkCount('groupByKey', 'partitions', partitions)));
   }
 
-  /** [key, its values made one by an associative function]; a single value is passed on untouched. */
-  reduceByKey<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, partitions?: number): DStream<[K, V]> {
-    return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions)));
+  /**
+   * [key, its values made one by an associative function]; a single value is passed on untouched. Under `options.onError` the second value
+   * is left out where the function throws, always that of one record: nothing is combined before the shuffle then, which costs more.
+   */
+  reduceByKey<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, partitions?: number, options?: RecordOptions): DStream<[K, V]> {
+    return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions), options));
   }
 
   /**
@@ -182,7 +189,7 @@ export class DStream<T> extends StreamNode<T> {
    */
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
   updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: IteratorUpdateFunction<K, V, S>, options: Omit<UpdateStateOptions<K, S>, 'onError'> & { readonly variant: 'iterator' }): DStream<[K, S]>;
   updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
     checkObject('updateStateByKey', 'options', options);
     const stream = this.derive(updateStateSpec<K, V, S>(this, fn, options));
@@ -221,6 +228,7 @@ export class DStream<T> extends StreamNode<T> {
   reduceByWindow(fn: (a: T, b: T) => T, inverse: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
   reduceByWindow(fn: (a: T, b: T) => T, ...rest: readonly [number, number] | readonly [(a: T, b: T) => T, number, number]): DStream<T> {
     const method = 'reduceByWindow';
+    refusePolicy(method, arguments);
     checkFunction(method, fn);
     if (typeof rest[0] !== 'function') return reducedByWindow(this, fn, windowDurations(method, this, rest[0], rest[1] as number));
     const [inverse, windowMs, slideMs] = rest as readonly [(a: T, b: T) => T, number, number];
@@ -246,6 +254,7 @@ export class DStream<T> extends StreamNode<T> {
   ): DStream<[K, V]>;
   reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, ...rest: readonly unknown[]): DStream<[K, V]> {
     const method = 'reduceByKeyAndWindow';
+    refusePolicy(method, arguments);
     checkFunction(method, fn);
     const inverse = typeof rest[0] === 'function' ? (rest[0] as (a: V, b: V) => V) : undefined;
     const [windowMs, slideMs, partitions, filter] = (inverse === undefined ? rest : rest.slice(1)) as [number, number?, number?, ((pair: readonly [K, V]) => boolean)?];
@@ -275,6 +284,7 @@ export class DStream<T> extends StreamNode<T> {
    * the RDD is valid until its promise settles. Functions for the workers are made beforehand: `ssc.task(fn)`.
    */
   foreachRDD<App = Readonly<Record<string, unknown>>>(fn: (rdd: RDD<T>, time: BatchTime, context: OutputContext<App>) => void | Promise<void>): void {
+    refusePolicy('foreachRDD', arguments);
     checkFunction('foreachRDD', fn);
     this.graph.addOutput(this, 'foreachRDD', { kind: 'foreachRDD', body: fn as unknown as OutputBody });
   }
@@ -288,6 +298,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. */
   foreachPartition(fn: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): void {
+    refusePolicy('foreachPartition', arguments);
     checkFunction('foreachPartition', fn);
     this.graph.addOutput(this, 'foreachPartition', (place) => ({ kind: 'foreachPartition', fn: this.host.registerFunction(fn, 'foreachPartition', place, true) }));
   }

@@ -22,7 +22,7 @@ import { defineNode, userFunction } from './rdd-base.ts';
 import * as reshape from './reshape.ts';
 import type { RecordsOnly } from './records-only.ts';
 import type { RecordOptions } from './record-options.ts';
-import { policyOf } from './record-options.ts';
+import { policyOf, refusedPolicy, refusePolicy } from './record-options.ts';
 import { StorageLevel, isLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -76,23 +76,24 @@ export class RDD<T> {
 
   /** One record for each record. */
   map<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => U, options?: RecordOptions): RDD<U> {
-    return narrowed<U>(this, 'map', 'map', f, null, options);
+    return reshape.narrowed<U>(this, 'map', 'map', f, null, options);
   }
 
   /** The records for which `f` holds; keeps the partitioner. */
   filter<U extends T>(f: (record: T) => record is U, options?: RecordOptions): RDD<U>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T> {
-    return narrowed<T>(this, 'filter', 'filter', f, this.partitioner, options);
+    return reshape.narrowed<T>(this, 'filter', 'filter', f, this.partitioner, options);
   }
 
   /** The records of the iterable (or array) that `f` gives for each record. */
   flatMap<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => Iterable<U>, options?: RecordOptions): RDD<U> {
-    return narrowed<U>(this, 'flatMap', 'flatMap', f, null, options);
+    return reshape.narrowed<U>(this, 'flatMap', 'flatMap', f, null, options);
   }
 
   /** [f(record), record]. */
   keyBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, f: (record: T) => K): RDD<[K, T]> {
+    refusePolicy('keyBy', arguments);
     return ordered.keyBy(this, f, 'keyBy');
   }
 
@@ -100,10 +101,12 @@ export class RDD<T> {
 
   /** `f` gets all records of a partition, once. `preservesPartitioning`: `f` changes no keys. */
   mapPartitions<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (records: Iterable<T>, context: TaskContext) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+    refusePolicy('mapPartitions', arguments);
     return reshape.mapPartitions<T, U>(this, f, false, preservesPartitioning, 'mapPartitions');
   }
 
   mapPartitionsWithIndex<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (partition: number, records: Iterable<T>) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+    refusePolicy('mapPartitionsWithIndex', arguments);
     return reshape.mapPartitions<T, U>(this, f, true, preservesPartitioning, 'mapPartitionsWithIndex');
   }
 
@@ -162,11 +165,13 @@ export class RDD<T> {
 
   /** Sorted by `keyOf(record)`, in the canonical order of keys. Stable. */
   sortBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, keyOf: (record: T) => K, ascending = true, numPartitions?: number): RDD<T> {
+    refusePolicy('sortBy', arguments);
     return ordered.sortBy<T, K>(this, keyOf, ascending, numPartitions);
   }
 
   /** [key, all records of that key]. */
   groupBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, f: (record: T) => K, partitioning?: Partitioning): RDD<[K, T[]]> {
+    refusePolicy('groupBy', arguments);
     return pairs.groupByKey<K, T>(ordered.keyBy(this, f, 'groupBy'), partitioning, 'groupBy');
   }
 
@@ -189,8 +194,12 @@ export class RDD<T> {
     return reshape.mapBuiltin<V>(this, 'valueOf', 'values');
   }
 
-  reduceByKey<K, V>(this: RDD<readonly [K, V]>, f: (a: V, b: V) => V, partitioning?: Partitioning): RDD<[K, V]> {
-    return pairs.reduceByKey<K, V>(this, userFunction(this.context, f, 'reduceByKey'), partitioning, 'reduceByKey');
+  /**
+   * [key, its values made one by an associative function]. Under `options.onError` the second value is left out where the function throws,
+   * always that of one record: nothing is combined before the shuffle then, which costs more.
+   */
+  reduceByKey<K, V>(this: RDD<readonly [K, V]>, f: (a: V, b: V) => V, partitioning?: Partitioning, options?: RecordOptions): RDD<[K, V]> {
+    return pairs.reduceByKey<K, V>(this, userFunction(this.context, f, 'reduceByKey'), partitioning, 'reduceByKey', options);
   }
 
   /** [key, values in the order of their partitions]. Combines nothing before the shuffle. */
@@ -215,11 +224,13 @@ export class RDD<T> {
   aggregateByKey<K, V, C extends ZeroHint>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]>;
   aggregateByKey<K, V, C>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]>;
   aggregateByKey<K, V, C>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]> {
+    refusePolicy('aggregateByKey', arguments);
     return pairs.aggregateByKey<K, V, C>(this, zero, seqFn, combFn, partitioning);
   }
 
   /** As `reduceByKey`, each key of each partition beginning with a copy of `zero`. */
   foldByKey<K, V>(this: RDD<readonly [K, V]>, zero: NoInfer<V>, f: (a: V, b: V) => V, partitioning?: Partitioning): RDD<[K, V]> {
+    refusePolicy('foldByKey', arguments);
     return pairs.foldByKey<K, V>(this, zero, f, partitioning);
   }
 
@@ -327,18 +338,18 @@ export class RDD<T> {
 
   /** Rejects with EmptyCollection where there are no records. `f` also runs here, on the partitions' results. */
   reduce(f: (a: T, b: T) => T): Promise<T> {
-    return actions.reduce<T>(this, f);
+    return refusedPolicy('reduce', arguments) ?? actions.reduce<T>(this, f);
   }
 
   /** Each partition begins with a copy of `zero`, and so does the fold of their results. */
   fold(zero: NoInfer<T>, f: (a: T, b: T) => T): Promise<T> {
-    return actions.aggregate<T, T>(this, zero, f, f, 'fold');
+    return refusedPolicy('fold', arguments) ?? actions.aggregate<T, T>(this, zero, f, f, 'fold');
   }
 
   aggregate<U extends ZeroHint>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U>;
   aggregate<U>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U>;
   aggregate<U>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U> {
-    return actions.aggregate<T, U>(this, zero, seqFn, combFn, 'aggregate');
+    return refusedPolicy('aggregate', arguments) ?? actions.aggregate<T, U>(this, zero, seqFn, combFn, 'aggregate');
   }
 
   /** Keys that are objects (dates, arrays) are found in the Map by identity only. */
@@ -367,7 +378,7 @@ export class RDD<T> {
 
   /** `f` runs on the workers and may be async: its worker takes no other task until it has settled. */
   foreachPartition(f: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): Promise<void> {
-    return actions.foreachPartition<T>(this, f);
+    return refusedPolicy('foreachPartition', arguments) ?? actions.foreachPartition<T>(this, f);
   }
 
   /** One file part-NNNNN for each partition, a line for each record: String(record); then `_SUCCESS`. Rejects with FileExists unless `overwrite`. */
@@ -378,9 +389,4 @@ export class RDD<T> {
   saveAsObjectFile(directory: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     return actions.save(this, 'saveObjects', directory, options.overwrite ?? false, 'saveAsObjectFile');
   }
-}
-
-function narrowed<U>(rdd: RDD<unknown>, kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: never) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
-  const fn = userFunction(rdd.context, f, method);
-  return rdd.derive(method, { kind, parents: [rdd.id], partitions: rdd.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
 }
