@@ -303,7 +303,7 @@ export class DStream<T> extends StreamNode<T> {
     this.graph.addOutput(this, 'foreachPartition', (place) => ({ kind: 'foreachPartition', fn: this.host.registerFunction(fn, 'foreachPartition', place, true) }));
   }
 
-  /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`, and `_SUCCESS` when all parts are there. */
+  /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`, and `_SUCCESS` when all parts are there. A directory of an earlier run is written anew. */
   saveAsTextFiles(prefix: string, suffix?: string): void {
     this.graph.addOutput(this, 'saveAsTextFiles', { kind: 'saveText', prefix, suffix: suffix ?? null });
   }

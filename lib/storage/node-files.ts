@@ -120,19 +120,25 @@ export async function listFiles(directory: string): Promise<readonly ListedFile[
 /** As Hadoop names it. */
 const successName = '_SUCCESS';
 
-/** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
+/**
+ * Makes an output directory. Of one that may be overwritten, what says that its parts are complete goes first, then the parts: at no time
+ * does `_SUCCESS` stand beside parts of two runs. Throws FileExists where it holds something and may not be overwritten, FileFailed.
+ */
 export async function claimDirectory(directory: string, overwrite: boolean): Promise<void> {
   const held = await readdir(directory).catch(() => []);
   if (held.length > 0 && !overwrite) {
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
-  // First what says that they are complete.
-  await rm(join(directory, successName), { force: true });
-  for (const name of held) {
-    // Parts of another run, which may have had more of them.
-    if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+  try {
+    await rm(join(directory, successName), { force: true });
+    for (const name of held) {
+      // Parts of another run, which may have had more of them.
+      if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+    }
+    await mkdir(directory, { recursive: true });
+  } catch (thrown) {
+    throw new MillraceError('FileFailed', `Could not make the output directory ${directory}, or empty it: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that this user may.`, { cause: thrown, details: { file: directory } });
   }
-  await mkdir(directory, { recursive: true });
 }
 
 /** Says, by an empty file `_SUCCESS`, that all parts are in an output directory. Call it when they are. Throws FileFailed. */
