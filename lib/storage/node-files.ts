@@ -7,7 +7,7 @@
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MillraceError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export interface SyncFiles {
   /** The bytes [start, end) of the file, fewer where it ends before. */
@@ -77,7 +77,7 @@ function attempt<R>(verb: string, file: string, action: () => R): R {
   try {
     return action();
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that it exists and that this user may.`, {
+    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${clauseOf(thrown)}. Check that it exists and that this user may.`, {
       cause: thrown,
       details: { file },
     });
@@ -137,7 +137,7 @@ export async function claimDirectory(directory: string, overwrite: boolean): Pro
     }
     await mkdir(directory, { recursive: true });
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not make the output directory ${directory}, or empty it: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that this user may.`, { cause: thrown, details: { file: directory } });
+    throw new MillraceError('FileFailed', `Could not make the output directory ${directory}, or empty it: ${clauseOf(thrown)}. Check that this user may.`, { cause: thrown, details: { file: directory } });
   }
 }
 
@@ -150,7 +150,7 @@ export async function completeDirectory(directory: string): Promise<void> {
     const file = await open(path, 'w');
     await file.sync().finally(() => file.close());
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not write ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
+    throw new MillraceError('FileFailed', `Could not write ${path}: ${clauseOf(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
   }
 }
 
