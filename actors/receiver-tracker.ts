@@ -23,7 +23,7 @@ import type { ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { BlockId, HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
-import { MillraceError, toWireError } from '../protocol/errors.ts';
+import { MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places, programPlaces } from './places.ts';
@@ -128,7 +128,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           const input = inputOf(state, message.stream);
           const error = message.error === null ? null : withInput(message.error, input.operator);
           emit(state, turn, { type: 'receiverError', info: { ...input, message: message.message, error, willRestart } });
-          turn.log('warn', `Receiver of ${nameOf(input)}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${sentenceOf(message.message)}${willRestart ? ' It starts again with back-off.' : ''}`);
           return state;
         }
         case 'receiverStopped': {

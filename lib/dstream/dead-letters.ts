@@ -23,7 +23,7 @@ import { PublishedStream } from './published-stream.ts';
  */
 export interface DeadLetter {
   readonly kind: 'record' | 'batch';
-  /** What the function was given (mapValues: the whole pair). A text that shows its beginning, where `isPreview`. Null for a batch. */
+  /** What the function was given (by key: the whole pair; of states see `onError` there). A text that shows its beginning, where `isPreview`. Null for a batch. */
   readonly record: unknown;
   /** The record has no codec, or is longer than 64 KiB. */
   readonly isPreview: boolean;
