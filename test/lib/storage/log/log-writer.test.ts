@@ -106,6 +106,20 @@ t.test('segments go when all in them lies below; the oldest first, and never the
   t.match(await readAll(disk), { code: 'WalCorrupted' }, 'who wants more than there is, is told');
 });
 
+t.test('a segment that failed before it held anything is no reason to remove those before it', async (t) => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const { writer } = await openLog(disk, { attemptsMax: 2 });
+  await append(writer, '1', '2');
+  // The open segment; the header of the next one passes, its first frame fails.
+  disk.fail({ call: 'append', code: 'EIO' });
+  disk.fail({ call: 'append', code: 'EIO', after: 1 });
+  await t.rejects(append(writer, '3'), { code: 'LogFailed' });
+  await writer.removeBefore(3);
+  disk.crash();
+  t.match(await readAll(disk, { fromSequence: 3 }), { code: null });
+  t.strictSame(textsOf(await readAll(disk)).slice(0, 2), ['1', '2']);
+});
+
 t.test('a file that a reader is at, and that goes, is an error for the reader alone', async (t) => {
   const disk = new SimulatedDisk({ seed: 1 });
   const { writer } = await openLog(disk, { closeFileAfterWrite: true });
