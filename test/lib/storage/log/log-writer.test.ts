@@ -120,6 +120,22 @@ t.test('a segment that failed before it held anything is no reason to remove tho
   t.strictSame(textsOf(await readAll(disk)).slice(0, 2), ['1', '2']);
 });
 
+t.test('a place that was given out is good until its number is removed, also where a reader has written it again', async (t) => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const first = await openLog(disk);
+  await append(first.writer, '1');
+  const [two] = await append(first.writer, '2');
+  disk.crash();
+  const read = await readAll(disk);
+  t.equal(read.content?.settledBytes, 25);
+  const { writer } = await openLog(disk, { nextSequence: 3 });
+  await append(writer, '3');
+  await writer.removeBefore(2);
+  t.equal(Buffer.from(await disk.read(two!.file, two!.offset, two!.offset + two!.bytes)).toString(), '2');
+  await writer.removeBefore(3);
+  t.strictSame((await disk.list(directory)).map((name) => Number(name.slice(0, 20))), [3]);
+});
+
 t.test('a file that a reader is at, and that goes, is an error for the reader alone', async (t) => {
   const disk = new SimulatedDisk({ seed: 1 });
   const { writer } = await openLog(disk, { closeFileAfterWrite: true });
