@@ -158,6 +158,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
             stream.lives.threadDied(turn.now, state.limits);
             Object.assign(stream, { host: null, receiver: null });
           }
+          turn.reply(message.replyTo, null);
           return state;
         case 'blockLogged':
           return onBlockLogged(state, message, turn);

@@ -5,6 +5,8 @@
  *
  *   node soak-process.js '{"master":"local[2]","batchMs":20,"port":9999,"batches":10000,"samples":100,...}'
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Milliseconds, StreamingContext } from '../lib/index.ts';
 import { describeVersions, usageOf } from './machine.ts';
 import type soak from './programs/soak.ts';
@@ -17,6 +19,9 @@ import { epochMs } from './wall-clock.ts';
 const settings = JSON.parse(process.argv[2] ?? '{}') as SoakSettings;
 let batches = 0;
 let words = 0;
+let timedOut = 0;
+let windowKeys = 0;
+const stateKeys = { updateStateByKey: 0, mapWithState: 0 };
 
 const { millrace, node } = describeVersions();
 say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });
@@ -29,7 +34,15 @@ try {
 say({ event: 'end', epochMs: epochMs(), batches, rssPeakMib: Math.round(usageOf(process.pid)?.rssPeakMib ?? Number.NaN) });
 
 async function run(): Promise<void> {
-  const app: SoakApp = { onCounts: (count) => void (words += count) };
+  const app: SoakApp = {
+    onCounts: (count) => void (words += count),
+    onState: (form, keys) => void (stateKeys[form] = keys),
+    onTimedOut: (keys) => void (timedOut += keys),
+    onWindow(keys, different) {
+      windowKeys = keys;
+      if (different > 0) throw new Error(`Of the ${keys} keys of a window, ${different} have other counts with the inverse function than without.`);
+    },
+  };
   const ssc = await StreamingContext.create<typeof soak>(new URL('./programs/soak.js', import.meta.url), {
     appName: 'millrace-soak',
     master: settings.master,
@@ -38,7 +51,11 @@ async function run(): Promise<void> {
     blockMemoryBytesMax: settings.poolBytes,
     slabBytes: settings.slabBytes,
     app: { ...app },
-    args: { host: '127.0.0.1', port: settings.port, rememberMs: settings.rememberMs },
+    args: {
+      host: '127.0.0.1', port: settings.port, rememberMs: settings.rememberMs, windowMs: settings.windowMs, slideMs: settings.slideMs, idleMs: settings.idleMs, idleBatches: Math.round(settings.idleMs / settings.batchMs),
+      // State asks for one. Nothing is written there yet.
+      checkpointDirectory: join(tmpdir(), `millrace-soak-${process.pid}`),
+    },
   });
   const { factor, lines, clean } = ssc.exports;
   let published = 0;
@@ -54,6 +71,7 @@ async function run(): Promise<void> {
       usedBytes: blocks.usedBytes, heldHandles: blocks.heldHandles, scopes: blocks.scopes,
       persistedPartitions: storage.persistedPartitions, diskBytes: storage.diskBytes, rdds: storage.rdds, spilled: storage.spilled, sourceBlocksOnDisk: storage.sourceBlocksOnDisk,
       processingDelayMs, schedulingDelayMs, lines: lines.value, words,
+      updateKeys: stateKeys.updateStateByKey, mapKeys: stateKeys.mapWithState, windowKeys, timedOut,
     });
   };
   const done = new Promise<void>((resolve, reject) => {
@@ -68,6 +86,7 @@ async function run(): Promise<void> {
   await Promise.race([done, ssc.awaitTermination()]);
   await ssc.stop();
   await reading;
+  if (timedOut === 0 && batches * settings.batchMs > 10 * settings.idleMs) throw new Error('No key has timed out: the program did not do its work.');
   if (published === 0) throw new Error('Nothing was published: the program did not do its work.');
   process.stdin.destroy();
 }

@@ -74,8 +74,11 @@ export type ToReceiverTracker =
   | { readonly type: 'blockLogged'; readonly stream: StreamId; readonly block: BlockId; readonly error: WireError | null }
   /** The batch and all before it are done with. */
   | { readonly type: 'forgetBatches'; readonly upTo: BatchTime }
-  /** From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. */
-  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError }
+  /**
+   * From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. Answered behind the blocks
+   * that it had reported: by then the ledger has been told to hold them.
+   */
+  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError; readonly replyTo: ReplyTo<null> }
   /** Own timer: do the threads with receivers answer? */
   | { readonly type: 'checkHealth' }
   /** Own: a thread with receivers has not answered, `missed` times in a row. */

@@ -286,8 +286,11 @@ export class StateBook {
         version.links[partition] = undefined;
       });
       const gone = version.forgotten && version !== newest && version.links.every((link) => link === undefined);
-      if (gone && version.rdd !== null) this.#versions.delete(version.rdd);
-      return !gone;
+      if (!gone) return true;
+      if (version.rdd !== null) this.#versions.delete(version.rdd);
+      // Else each version that lives would hold all that there ever were, by way of this one.
+      if (version.failed === null) version.base = null;
+      return false;
     });
     this.#tables.set(table, kept);
     // Else each version would keep all before it. One that failed leads back to what is made instead, as long as it is there.
