@@ -18,8 +18,10 @@ import type { Clock } from '../base/clock.ts';
 import { createPrng } from '../base/prng.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Disk, DiskFile, Lock } from './disk.ts';
+import type { SyncFiles } from './node-files.ts';
+import { simulatedFiles } from './simulated-files.ts';
 import { DiskSession, namesOf, systemError } from './simulated-session.ts';
-import type { DiskCall, DiskStatistics, MachineOfSessions } from './simulated-session.ts';
+import type { DiskCall, DiskStatistics, MachineOfSessions, Schedule } from './simulated-session.ts';
 import { DirectoryNode, sectorBytes } from './simulated-tree.ts';
 import type { FileNode, TreeNode } from './simulated-tree.ts';
 
@@ -56,6 +58,7 @@ export class SimulatedDisk implements Disk {
   readonly #sessions = new Set<DiskSession>();
   #faults: { fault: DiskFault; passed: number; failed: number }[] = [];
   #own: DiskSession;
+  #files: SyncFiles | null = null;
 
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
@@ -67,11 +70,16 @@ export class SimulatedDisk implements Disk {
     return { ...this.#counts };
   }
 
-  /** What another process has of it, or another thread. */
-  session(): DiskSession {
-    const session = new DiskSession(this.#inside);
+  /** What another process has of it, or another thread. `schedule`: who says when its calls are carried out; left out: the next turn of promises. */
+  session(schedule?: Schedule): DiskSession {
+    const session = new DiskSession(this.#inside, schedule);
     this.#sessions.add(session);
     return session;
+  }
+
+  /** The synchronous calls that tasks make on the same files. They know no planned faults. */
+  get files(): SyncFiles {
+    return (this.#files ??= simulatedFiles(this.#inside));
   }
 
   // The faults.
@@ -156,9 +164,10 @@ export class SimulatedDisk implements Disk {
   // What sessions ask for.
 
   readonly #inside: MachineOfSessions = {
-    wait: (call, fire) => {
+    wait: (call, fire, schedule) => {
       const ms = this.#options.latencyMs?.(this.#prng, call) ?? 0;
       if (ms > 0 && this.#options.clock !== undefined) this.#options.clock.setTimer(ms, fire);
+      else if (schedule !== null) schedule(call, fire);
       else void Promise.resolve().then(fire);
     },
     check: (call, path) => this.#check(call, path),
