@@ -100,6 +100,8 @@ export class SimulatedCluster {
       await this.simulator.advance(Math.max(0, due - this.simulator.clock.now()));
       idleRounds = 0;
     }
+    // What the end of the process has settled is no answer.
+    this.#checkAlive();
     return noted;
   }
 
