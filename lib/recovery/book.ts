@@ -14,6 +14,7 @@ import type { BlockCodec, FilePlace } from '../../protocol/rdd.ts';
 import type { StateVersion } from '../../protocol/state.ts';
 import type { BlockId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { versionsNeeded } from '../rdd/state/state-versions.ts';
 
 export interface LoggedBlock {
   readonly uid: string;
@@ -27,7 +28,7 @@ export interface LoggedBatch {
   readonly broadcasts: readonly number[];
 }
 
-/** One operator's keyed state: its versions, oldest first, back to the snapshots that the oldest readable one is made of. */
+/** One operator's keyed state: its versions, oldest first, with the steps that those are made of which can be read. */
 export interface LoggedState {
   readonly oldest: BatchTime;
   readonly versions: readonly StateVersion[];
@@ -119,18 +120,14 @@ function commitState(book: RecoveryBook, { uid, oldest, version }: StateCommit):
   const before = book.states.get(uid)?.versions ?? [];
   // Made again after a restart, of the same batches: the same.
   if (version.time <= (before.at(-1)?.time ?? -Infinity)) return;
-  book.states.set(uid, { oldest, versions: sinceSnapshots([...before, version], oldest) });
+  const versions = [...before, version];
+  book.states.set(uid, { oldest, versions: versionsNeeded(versions, remembered(versions, oldest)) });
 }
 
-/** Drops versions before the last snapshots, partition by partition, that the oldest readable version is made of. */
-function sinceSnapshots(versions: readonly StateVersion[], oldest: BatchTime): readonly StateVersion[] {
-  const newest = versions.at(-1);
-  let first = versions.length - 1;
-  for (let partition = 0; partition < (newest?.links.length ?? 0); partition += 1) {
-    const snapshot = versions.findLastIndex(({ time, links }) => time <= oldest && links[partition]?.snapshot === true);
-    first = Math.min(first, Math.max(0, snapshot));
-  }
-  return first <= 0 ? versions : versions.slice(first);
+/** Those that can be read, and one that stands in for the oldest of them where that failed. */
+function remembered(versions: readonly StateVersion[], oldest: BatchTime): BatchTime[] {
+  const first = versions.findLastIndex(({ time }) => time <= oldest);
+  return versions.slice(Math.max(0, first)).map(({ time }) => time);
 }
 
 function forget(book: RecoveryBook, upTo: BatchTime): void {

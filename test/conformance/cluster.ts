@@ -29,14 +29,19 @@ const advanceTimeoutMs = 20_000;
 // Failures are what many cases are about: they are compared, not logged.
 const silent: Logger = { log: () => {} };
 
-/** Opens the cluster; its threads start with the first case. `killSeed`: worker threads die now and then, between batches and in the middle of them. */
-export async function openCluster(master: string, killSeed: string | null = null): Promise<Cluster> {
+/** Opens the cluster; its threads start with the first case. `killSeed`: worker threads die now and then, between batches and in the middle of them. `restartSeed`: each case is stopped (or its driver's thread killed) after some batch, and goes on from its checkpoint. */
+export async function openCluster(master: string, killSeed: string | null = null, restartSeed: string | null = null): Promise<Cluster> {
   // Inline there is no thread to kill.
   const prng = killSeed === null || master === 'inline' ? null : createPrng(`kills ${killSeed}`);
   const threads = new Threads(master);
   const errors = new RealErrorKit(threads);
   return {
-    cases: { create: (args, app) => createCase(threads, args, app, prng), recover: null },
+    cases: {
+      create: (args, app) => openCase(threads, args, app, prng, null),
+      recover: (args, app, nowMs) => openCase(threads, args, app, prng, nowMs),
+      restarts: restartSeed === null ? null : createPrng(`restarts ${restartSeed}`),
+      canCrash: master !== 'inline',
+    },
     errors,
     async reset() {
       await threads.stopContexts();
@@ -69,6 +74,16 @@ class Threads {
     return ssc;
   }
 
+  /** From the checkpoint that an earlier context has left. */
+  async recover(program: URL, directory: string, options: Omit<StreamingOptions<object>, 'batchInterval'> & { readonly batchMs: number }): Promise<StreamingContext> {
+    const { batchMs, ...rest } = options;
+    const ssc = await StreamingContext.getOrCreate<(ssc: StreamingContext, args?: object) => unknown>(directory, program, {
+      ...rest, batchInterval: batchMs, sparkContext: this.#running(), clock: 'manual', onBatchFailure: 'continue', advanceTimeoutMs,
+    });
+    this.#contexts.add(ssc);
+    return ssc;
+  }
+
   async stopContexts(): Promise<void> {
     const contexts = [...this.#contexts];
     this.#contexts.clear();
@@ -86,16 +101,27 @@ class Threads {
   }
 }
 
-async function createCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: Prng | null): Promise<CaseContext> {
+/** `nowMs`: where the manual clock stands when a context goes on; the batches up to it were missed. Null: a new one. */
+async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: Prng | null, nowMs: number | null): Promise<CaseContext> {
   let printed = '';
   let failure: CaseFailure | null = null;
-  const ssc = await threads.create(caseProgram, { batchMs: args.case.batchMs, args, app: { ...app }, print: (text) => void (printed += text) });
+  const options = { batchMs: args.case.batchMs, args, app: { ...app }, print: (text: string) => void (printed += text) };
+  const ssc = nowMs === null ? await threads.create(caseProgram, options) : await threads.recover(caseProgram, args.checkpointDirectory as string, options);
   ssc.on('failed', ({ error, time }) => {
     failure ??= { error, atMs: time };
   });
   return {
     exports: ssc.exports as CaseExports,
-    start: () => ssc.start(),
+    async start() {
+      await ssc.start();
+      const missed = nowMs === null ? 0 : (nowMs - (ssc.recoveredFrom ?? 0)) / args.case.batchMs;
+      if (missed > 0) await ssc.clock.advance(missed);
+    },
+    crash: async () => {
+      await ssc.sparkContext.killHost(1, 'terminate');
+      await ssc.awaitTermination(10_000).catch(() => {});
+      await ssc.stop();
+    },
     async advance() {
       if (kills !== null && kills.int(8) === 0) await killAWorker(ssc, kills);
       const done = ssc.clock.advance(1);

@@ -9,6 +9,7 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Prng } from '../../lib/base/prng.ts';
 import type { ConformanceCase, ErrorMoment } from './case.ts';
 import { differenceOf, differenceOfCalls } from './compare.ts';
 import type { ObservedCall } from './compare.ts';
@@ -29,6 +30,8 @@ export interface CaseContext {
   printed(): string;
   /** Not gracefully; the threads stay for the next case. */
   stop(): Promise<void>;
+  /** The driver's thread dies. What was complete a moment ago may run again after that. */
+  crash(): Promise<void>;
 }
 
 /** What awaitTermination throws, and the batch that it came from, where that is known. */
@@ -40,8 +43,12 @@ export interface CaseFailure {
 /** Makes contexts: on threads or inline. */
 export interface CaseKit {
   create(args: CaseArgs, app: CaseApp): Promise<CaseContext>;
-  /** The same from a checkpoint, the clock at `nowMs`. Null where recovery is not built yet. */
-  readonly recover: ((args: CaseArgs, app: CaseApp, nowMs: number) => Promise<CaseContext>) | null;
+  /** The same from a checkpoint, the clock at `nowMs`. */
+  recover(args: CaseArgs, app: CaseApp, nowMs: number): Promise<CaseContext>;
+  /** Not null: every case is stopped after a batch that it chooses, and goes on from its checkpoint. */
+  readonly restarts: Prng | null;
+  /** There is a thread to kill in place of a stop. */
+  readonly canCrash: boolean;
 }
 
 export type Verdict = { readonly kind: 'passed' | 'asSpark' | 'asDocumented' } | { readonly kind: 'failed'; readonly reason: string };
@@ -80,10 +87,13 @@ async function observe(kit: CaseKit, testCase: ConformanceCase): Promise<Run> {
 
 async function observeIn(kit: CaseKit, testCase: ConformanceCase, folder: string): Promise<Run> {
   const outputDirectory = join(folder, 'output');
-  const args: CaseArgs = { case: testCase, outputDirectory, checkpointDirectory: testCase.checkpoint === true ? join(folder, 'checkpoint') : null };
+  const restartAfter = testCase.recovery === undefined && testCase.batchesToRun > 0 && kit.restarts !== null ? kit.restarts.int(testCase.batchesToRun) : null;
+  const isDurable = testCase.checkpoint === true || restartAfter !== null;
+  const args: CaseArgs = { case: testCase, outputDirectory, checkpointDirectory: isDurable ? join(folder, 'checkpoint') : null };
   let calls: ObservedCall[] = [];
   let callsBefore: ObservedCall[] = [];
-  const app: CaseApp = { record: (call) => void calls.push(call) };
+  // At least once: what a batch gives when it runs again takes the place of what it gave before.
+  const app: CaseApp = { record: (call) => void (calls = [...calls.filter(({ timeMs }) => timeMs !== call.timeMs), call]) };
   let when: ErrorMoment = 'build';
   let atMs: number | null = null;
   let context: CaseContext | null = null;
@@ -93,12 +103,17 @@ async function observeIn(kit: CaseKit, testCase: ConformanceCase, folder: string
     await context.start();
     when = 'batch';
     const stopAfter = testCase.recovery?.stopAfter ?? testCase.batchesToRun;
+    let text = '';
     for (let batch = 0; batch < stopAfter; batch += 1) {
       atMs = (batch + 1) * testCase.batchMs;
       await runBatch(context, testCase, batch);
+      if (batch !== restartAfter) continue;
+      text += context.printed();
+      await (kit.canCrash && kit.restarts?.int(4) === 0 ? context.crash() : context.stop());
+      context = await kit.recover(args, app, atMs);
+      await context.start();
     }
     if (testCase.recovery !== undefined) {
-      if (kit.recover === null) throw new Error('recovery is not built yet');
       await context.stop();
       [callsBefore, calls] = [calls, []];
       const down = testCase.recovery.downBatches;
@@ -112,7 +127,7 @@ async function observeIn(kit: CaseKit, testCase: ConformanceCase, folder: string
     when = 'slice';
     atMs = null;
     const slice = testCase.slice === undefined ? null : await sliceOf(context, testCase.slice);
-    const text = context.printed();
+    text += context.printed();
     await context.stop();
     context = null;
     const files = testCase.collect === 'textFiles' ? await readTextFiles(outputDirectory) : null;
@@ -178,6 +193,10 @@ function differenceOfRecovery(testCase: ConformanceCase, run: Run): string | nul
   if (run.failure !== null) return notBuiltYetIn(run.failure.error) ?? `${run.failure.when}: ${describeError(run.failure.error)}`;
   const before = differenceOfCalls(testCase.collect, testCase.expectedBefore ?? [], run.callsBefore);
   if (before !== null) return `before the stop, ${before}`;
-  const after = differenceOfCalls(testCase.collect, testCase.expectedAfter ?? [], run.calls);
+  // Spark runs the last complete batch a second time; a batch that is known to be complete need not run again.
+  const stoppedAtMs = (testCase.recovery?.stopAfter ?? 0) * testCase.batchMs;
+  const ranAgain = run.calls.some(({ timeMs }) => timeMs <= stoppedAtMs);
+  const expected = (testCase.expectedAfter ?? []).filter(([timeMs]) => ranAgain || timeMs > stoppedAtMs);
+  const after = differenceOfCalls(testCase.collect, expected, run.calls);
   return after === null ? null : `after the recovery, ${after}`;
 }

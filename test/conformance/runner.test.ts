@@ -13,7 +13,9 @@ type Behaviour = (testCase: ConformanceCase) => 'right' | 'hangs' | 'lies';
 /** A cluster that gets its results from the sequential model, or misbehaves. */
 function modelCluster(behaviour: Behaviour): Cluster {
   const cases: CaseKit = {
-    recover: null,
+    recover: () => Promise.reject(new Error('The model recovers nothing.')),
+    restarts: null,
+    canCrash: false,
     create: async (args, app) => {
       const run = await runSequentially(args.case);
       let batch = 0;
@@ -36,6 +38,7 @@ function modelCluster(behaviour: Behaviour): Cluster {
         },
         failure: () => (failure === null ? null : { error: failure, atMs: null }),
         printed: () => '',
+        crash: async () => {},
         stop: async () => {},
       };
     },

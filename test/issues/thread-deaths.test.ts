@@ -3,6 +3,7 @@ import t from 'tap';
 import { faults, startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import { silent } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 /**
  * Bug: when more threads had died than the cluster accepts, the host manager ended and killed the others, but told nobody that they
@@ -12,7 +13,7 @@ import { silent } from '../helpers/running.ts';
 for (const master of ['inline', 'local[2]']) {
   t.test(`more deaths of threads than a cluster accepts end the context, and say so (${master})`, async (t) => {
     const program = master === 'inline' ? (ssc: StreamingContext) => void ssc.batchesStream([[1]]).print() : new URL('../fixtures/windowed-counts.js', import.meta.url);
-    const test = await startTest(program as URL, { master, logger: silent, checkpointDirectory: 'nothing-is-written-yet', args: {} } as never);
+    const test = await startTest(program as URL, { master, logger: silent, checkpointDirectory: temporaryDirectory(), args: {} } as never);
     t.after(() => test.stop().catch(() => {}));
     let lost = 0;
     let ended = false;

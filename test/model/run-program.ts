@@ -15,6 +15,7 @@ import type { RandomProgram } from './random-program.ts';
 import { defaultOptions } from './sequential-rdd.ts';
 import { SequentialStreams } from './sequential.ts';
 import { NoRdd } from './sequential-stream.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 type Partitions = readonly (readonly Value[])[];
 
@@ -77,7 +78,7 @@ export async function runProgram(sparkContext: SparkContext, program: RandomProg
         });
       }
     },
-    { sparkContext, batchInterval: program.batchMs, clock: 'manual', allowMultipleContexts: true, onBatchFailure: 'continue', checkpointDirectory: 'checkpoints', advanceTimeoutMs: 60_000 },
+    { sparkContext, batchInterval: program.batchMs, clock: 'manual', allowMultipleContexts: true, onBatchFailure: 'continue', checkpointDirectory: temporaryDirectory(), advanceTimeoutMs: 60_000 },
   ));
   const allFailures = new Promise<void>((resolve) => {
     if (failuresExpected === 0) resolve();

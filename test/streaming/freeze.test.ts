@@ -10,6 +10,7 @@ import type { DStream } from '../../lib/dstream/dstream.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import type { MillraceError } from '../../protocol/errors.ts';
 import { startTest, testOperation } from '../../lib/testing.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 interface Counted {
   n: number;
@@ -45,11 +46,11 @@ const changing: Readonly<Record<string, (pairs: DStream<Pair>) => DStream<unknow
 };
 
 const input: readonly (readonly Pair[])[] = [[['a', record(1)], ['a', record(2)], ['b', record(3)]], [['a', record(4)]]];
-const options = { checkpointDirectory: 'nowhere', partitions: 1, logger: { log: () => {} } };
+const options = { partitions: 1, logger: { log: () => {} } };
 
 async function failureOf(make: (pairs: DStream<Pair>) => DStream<unknown>, more: object = {}): Promise<MillraceError> {
   try {
-    await testOperation<Pair, unknown>(input, make, { ...options, ...more });
+    await testOperation<Pair, unknown>(input, make, { ...options, checkpointDirectory: temporaryDirectory(), ...more });
   } catch (thrown) {
     const error = thrown as MillraceError;
     return error.code === 'TaskFailed' || error.code === 'StateFailed' ? (error.cause as MillraceError) : error;

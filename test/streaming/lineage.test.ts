@@ -7,6 +7,7 @@ import { isSettled } from '../../lib/rdd/state-rdd.ts';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import { silent } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const add = (a: number, b: number): number => a + b;
 const subtract = (a: number, b: number): number => a - b;
@@ -31,7 +32,7 @@ for (const [read, output] of Object.entries(outputs)) {
       const stream = counts(ssc);
       output(stream);
       return { stream };
-    }, { sparkContext, checkpointDirectory: 'nothing-is-written-yet', advanceTimeoutMs: 60_000 });
+    }, { sparkContext, checkpointDirectory: temporaryDirectory(), advanceTimeoutMs: 60_000 });
     t.after(() => test.stop());
     const most = { early: { rdds: 0, handles: 0 }, late: { rdds: 0, handles: 0 } };
     for (let batch = 1; batch <= 200; batch += 1) {
@@ -51,7 +52,7 @@ for (const [read, output] of Object.entries(outputs)) {
 }
 
 t.test(`a version that nobody asks for is made after ${openMax} batches, and lineage ends there`, async (t) => {
-  const test = await startTest((ssc: StreamingContext) => void counts(ssc).foreachRDD(async () => {}), { checkpointDirectory: 'nothing-is-written-yet' });
+  const test = await startTest((ssc: StreamingContext) => void counts(ssc).foreachRDD(async () => {}), { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   const resultsOpen = (): number => test.ssc.rdds.made.filter((id) => !isSettled(test.ssc.rdds.node(id))).length;
   await test.advance(5);
@@ -69,7 +70,7 @@ t.test('a result that can\'t be computed fails no output but those that read it'
     counts(ssc).mapValues(boom).foreachRDD(async (rdd) => void (await rdd.count()));
     ssc.batchesStream<[string, number]>([[['a', 1]], [['a', 1]]]).reduceByKeyAndWindow(add, () => { throw new RangeError('boom'); }, 1_000).foreachRDD(async () => {});
     return { other: ssc.batchesStream([[1]]).count().publish() };
-  }, { checkpointDirectory: 'nothing-is-written-yet', onBatchFailure: 'continue' });
+  }, { checkpointDirectory: temporaryDirectory(), onBatchFailure: 'continue' });
   t.after(() => test.stop());
   await test.advance(4 * openMax);
   t.equal(test.output(test.exports.other).length, 4 * openMax);

@@ -5,6 +5,7 @@
 import t from 'tap';
 import { testOperation } from '../../lib/testing.ts';
 import type { DStream } from '../../lib/dstream/dstream.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 type Pair = readonly [string, number];
 
@@ -13,7 +14,7 @@ const subtract = (a: number, b: number): number => a - b;
 const batches = Array.from({ length: 60 }, (_, batch): Pair[] => [['a', batch], [`b${batch % 3}`, 1]]);
 
 async function windowsOf(make: (pairs: DStream<Pair>) => DStream<Pair>): Promise<readonly Pair[][]> {
-  const output = await testOperation<Pair, Pair>(batches, make, { checkpointDirectory: 'nowhere' });
+  const output = await testOperation<Pair, Pair>(batches, make, { checkpointDirectory: temporaryDirectory() });
   return output.flatMap((records) => (records === null ? [] : [[...records].sort(([a], [b]) => (a < b ? -1 : 1))]));
 }
 

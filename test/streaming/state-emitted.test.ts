@@ -2,6 +2,7 @@
 import t from 'tap';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const input: [string, number][][] = [[['a', 1]], [['a', 2]], [['a', 3]], [['a', 4]], [], [['a', 5]]];
 
@@ -15,7 +16,7 @@ t.test('what a state has emitted can be asked for as long as the state is rememb
     const windows = states.window(3_000, 4_000).publish();
     const snapshots = states.stateSnapshots().publish();
     return { windows, snapshots };
-  }, { checkpointDirectory: 'nothing-is-written-yet' });
+  }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   // One after another: between two of them all is cleared that can be.
   for (let batch = 0; batch < 20; batch += 1) await test.advance(1);

@@ -3,8 +3,8 @@ import t from 'tap';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import type { State } from '../../lib/rdd/state/keyed-state.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
-const checkpointDirectory = 'nothing-is-written-yet';
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
 const sum = (values: readonly number[], state = 0): number => values.reduce((total, value) => total + value, state);
 /** Every key once, with the batch's number. */
@@ -23,7 +23,7 @@ t.test('a batch that failed leaves every partition where it was, and the next on
       }, { partitions: 3 });
       return { totals: totals.publish() };
     },
-    { checkpointDirectory, onBatchFailure: 'skip', taskFailuresMax: 1 },
+    { checkpointDirectory: temporaryDirectory(), onBatchFailure: 'skip', taskFailuresMax: 1 },
   );
   t.after(() => test.stop());
   await test.advance(4);
@@ -51,7 +51,7 @@ t.test('a failed attempt leaves no trace: what it had changed is undone before t
       });
       return { totals: totals.publish(), states: totals.stateSnapshots().publish() };
     },
-    { checkpointDirectory },
+    { checkpointDirectory: temporaryDirectory() },
   );
   t.after(() => test.stop());
   await test.advance(3);
@@ -66,7 +66,7 @@ t.test('all outputs of a batch see one version, and a window over state sees eac
     const totals = ssc.batchesStream(batches(4), 2).updateStateByKey(sum);
     const pairs = totals.filter(([key]) => key === 'a');
     return { now: pairs.publish(), again: pairs.map(([, total]) => total).publish(), window: pairs.window(3_000).map(([, total]) => total).publish() };
-  }, { checkpointDirectory });
+  }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   await test.advance(4);
   t.same(test.output(test.exports.now).map(({ records }) => records), [[['a', 1]], [['a', 3]], [['a', 6]], [['a', 10]]]);
@@ -78,7 +78,7 @@ t.test('a state that outlives its records is kept through batches in which nobod
   const test = await startTest((ssc: StreamingContext) => {
     const totals = ssc.batchesStream(batches(6), 2).updateStateByKey(sum);
     return { totals: totals.window(1_000, 3_000).publish() };
-  }, { checkpointDirectory });
+  }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   await test.advance(9);
   t.same(test.output(test.exports.totals).map(({ time, records }) => [Number(time), Object.fromEntries(records)]), [[3_000, all(6)], [6_000, all(21)], [9_000, all(21)]]);
@@ -88,13 +88,13 @@ t.test('undefined and null end a key\'s state; a promise is refused', async (t) 
   const test = await startTest((ssc: StreamingContext) => {
     const totals = ssc.batchesStream<[string, number]>([[['x', 1], ['y', 1]], [['x', 2]], [['y', 3]]], 1).updateStateByKey((values: readonly number[], state: number | undefined) => (values[0] === 2 ? null : values[0] === 3 ? undefined : sum(values, state)));
     return { totals: totals.publish() };
-  }, { checkpointDirectory });
+  }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   await test.advance(3);
   t.same(test.output(test.exports.totals).map(({ records }) => records), [[['x', 1], ['y', 1]], [['y', 1]], []]);
   const later = await startTest((ssc: StreamingContext) => {
     ssc.batchesStream<[string, number]>([[['x', 1]]], 1).updateStateByKey(((values: readonly number[]) => Promise.resolve(values.length)) as never).print();
-  }, { checkpointDirectory });
+  }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => later.stop());
   await later.advance(1).catch(() => {});
   await t.rejects(later.ssc.awaitTermination(), { code: 'TaskFailed', message: /AsyncRecordFunction/ });

@@ -4,6 +4,7 @@ import type windowedCounts from '../fixtures/windowed-counts.ts';
 import { batchOf } from '../fixtures/windowed-counts.ts';
 import { faults, startTest } from '../../lib/testing.ts';
 import { fixture, silent } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const batches = 40;
 
@@ -16,7 +17,7 @@ function countsOf(last: number): [number, number][] {
 
 t.test('windows lose and double nothing when workers die between and within batches', async (t) => {
   const test = await startTest<typeof windowedCounts>(fixture('windowed-counts'), {
-    master: 'local[2]', args: { batches }, logger: silent, checkpointDirectory: 'nothing-is-written-yet', advanceTimeoutMs: 60_000,
+    master: 'local[2]', args: { batches }, logger: silent, checkpointDirectory: temporaryDirectory(), advanceTimeoutMs: 60_000,
   });
   t.after(() => test.stop());
   for (let batch = 1; batch <= batches; batch += 1) {

@@ -7,6 +7,9 @@
  *
  *   table 3, partition 0:   t1 [snapshot] -> t2 [step] -> t3 (failed)
  *                                               `-------> t4 [step] -> t5 [snapshot]       t1 to t4 go when t5 is the oldest remembered
+ *
+ * A restored version is made and owned by nobody; its steps lie in the log. Where it was written by another layout, or as another version of the
+ * values, tasks are told so (`origin`), and what follows it is snapshots.
  */
 import type { BlockRef, FunctionRef, RddNode, StateLink } from '../../../protocol/rdd.ts';
 import type { RestoredState, StateVersionLinks } from '../../../protocol/state.ts';

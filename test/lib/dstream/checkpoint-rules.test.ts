@@ -5,6 +5,7 @@ import { DStream } from '../../../lib/dstream/dstream.ts';
 import type { ProgramBuilder } from '../../../lib/program/program-builder.ts';
 import { startTest } from '../../../lib/testing.ts';
 import { ProgramRun, builderFor, codeOf } from '../../helpers/program-run.ts';
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 const numbers = (ssc: ProgramBuilder) => ssc.batchesStream([[1], [2]]);
 /** An operator that builds on its own results. */
@@ -64,13 +65,14 @@ t.test('intervals, levels and the directory can\'t change any more after the sta
 });
 
 t.test('the directory comes from the option or from the program, which counts more', async (t) => {
+  const [ofTheOption, ofTheProgram] = [temporaryDirectory(), temporaryDirectory()];
   const program = (ssc: ProgramBuilder, args: { own: boolean } | undefined) => {
-    if (args?.own === true) ssc.checkpoint('of-the-program');
+    if (args?.own === true) ssc.checkpoint(ofTheProgram);
     return { counts: numbers(ssc).countByWindow(2_000, 1_000).publish() };
   };
   await t.rejects(startTest(program), { code: 'CheckpointDirectoryMissing' });
-  for (const [own, directory] of [[false, 'of-the-option'], [true, 'of-the-program']] as const) {
-    const test = await startTest(program, { checkpointDirectory: 'of-the-option', args: { own } });
+  for (const [own, directory] of [[false, ofTheOption], [true, ofTheProgram]] as const) {
+    const test = await startTest(program, { checkpointDirectory: ofTheOption, args: { own } });
     t.equal(test.ssc.graph.checkpointDirectory, directory);
     await test.advance(2);
     t.same(test.output(test.exports.counts).map(({ records }) => records), [[1], [2]]);
