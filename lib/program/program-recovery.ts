@@ -94,7 +94,11 @@ export class ProgramRecovery {
   /** Nobody reads what was taken for these times any more. */
   forget(upTo: BatchTime): void {
     for (const time of this.#blocks.keys()) if (time <= upTo) this.#blocks.delete(time);
-    for (const name of this.#recorded.keys()) if (Number(name.slice(name.lastIndexOf('@') + 1)) <= upTo) this.#recorded.delete(name);
+    for (const [name, taken] of this.#recorded) {
+      if (Number(name.slice(name.lastIndexOf('@') + 1)) > upTo) continue;
+      this.#recorded.delete(name);
+      if (taken.kind === 'queue') for (const item of taken.items) this.#builder.queues[taken.queue]?.forgetRestored(item);
+    }
   }
 
   /** Once, after the graph was started with the old zero time. `store` brings pushed records into memory again. */

@@ -293,7 +293,8 @@ export class LogWriter {
     const { disk, directory, onTrouble } = this.#options;
     // Only one whose header is durable ends those before it.
     const counting = this.#segments.filter(({ header }) => header !== null);
-    const last = segmentsBelow(counting, sequence).at(-1);
+    // Places name a segment by its number: one that was written again under the same number may be read as long as that is needed.
+    const last = segmentsBelow(counting, sequence).findLast(({ first }) => first < sequence);
     if (last === undefined) return;
     const below = this.#segments.slice(0, this.#segments.indexOf(last) + 1);
     for (const [index, segment] of below.entries()) {
