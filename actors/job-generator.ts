@@ -44,6 +44,8 @@ export interface JobGeneratorArgs {
 
 interface State {
   readonly args: JobGeneratorArgs;
+  /** The last batch that was generated before the restart. */
+  readonly generatedBefore: BatchTime | null;
   /** False while what was written down before a restart is put in place. */
   readonly ready: boolean;
   readonly waiting: readonly BatchTime[];
@@ -123,7 +125,8 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
   return {
     name: 'job-generator',
     init(turn, args) {
-      const state: State = { args, ready: args.recovered === null, waiting: [], current: null, blocks: [], pushing: [], counting: [] };
+      // The log goes on with the same book: what it says is taken now.
+      const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, blocks: [], pushing: [], counting: [] };
       const program = programOf(state);
       program.startAt(args.zeroTime, args.startTime);
       return args.recovered === null ? state : restore(state, program, args.recovered, turn);
@@ -194,8 +197,8 @@ function clear(state: State, program: HostProgram, completed: BatchTime, turn: T
 }
 
 /** It was generated before the restart: its inputs are in the log. */
-function isUnfinished({ args: { recovered } }: State, time: BatchTime): boolean {
-  return recovered !== null && recovered.generated !== null && time <= recovered.generated;
+function isUnfinished({ generatedBefore }: State, time: BatchTime): boolean {
+  return generatedBefore !== null && time <= generatedBefore;
 }
 
 /** Blocks that no batch has go to the tracker, versions of state to the task scheduler; batches that were not finished come first. */

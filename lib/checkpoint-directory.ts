@@ -7,6 +7,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Durability } from '../protocol/host.ts';
+import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
@@ -28,11 +29,14 @@ interface GoingOn<Program> {
 export class CheckpointDirectory {
   readonly path: string;
   readonly recovered: Recovered | null;
+  /** As it was found: inline, the log goes on with the same book. */
+  readonly from: { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null;
   readonly #lock: Lock;
 
   private constructor(path: string, recovered: Recovered | null, lock: Lock) {
     this.path = path;
     this.recovered = recovered;
+    this.from = recovered === null ? null : { completed: recovered.book.completed, generated: recovered.book.generated };
     this.#lock = lock;
   }
 

@@ -308,9 +308,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     return this.#checkpoints.durability(this.#options);
   }
 
-  /** Batches up to this time were complete in the run that this one goes on from; null: it goes on from none, or from none that was complete. */
-  get recoveredFrom(): BatchTime | null {
-    return this.#checkpoints?.recovered?.book.completed ?? null;
+  /** The run that this one goes on from; null: it begins. Batches behind `completed`, up to `generated`, run again by themselves, before others. */
+  get recoveredFrom(): { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null {
+    return this.#checkpoints?.from ?? null;
   }
 
   #checkNotStopping(): void {

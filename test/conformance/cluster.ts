@@ -113,8 +113,11 @@ async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: P
   return {
     exports: ssc.exports as CaseExports,
     async start() {
+      const { completed, generated } = ssc.recoveredFrom ?? { completed: null, generated: null };
+      const ranAgain = generated === completed ? null : new Promise<void>((resolve) => ssc.on('batchCompleted', ({ batchTime }) => batchTime === generated && resolve()));
       await ssc.start();
-      const missed = nowMs === null ? 0 : (nowMs - (ssc.recoveredFrom ?? 0)) / args.case.batchMs;
+      await ranAgain;
+      const missed = nowMs === null ? 0 : (nowMs - (generated ?? 0)) / args.case.batchMs;
       if (missed > 0) await ssc.clock.advance(missed);
     },
     crash: async () => {
