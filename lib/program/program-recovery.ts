@@ -41,6 +41,8 @@ export class ProgramRecovery {
   readonly #accumulators: readonly Accumulator<unknown>[];
   readonly #contributions = new ContributionLedger();
   #totalsChanged = false;
+  /** By state's uid: up to which version the log has been told. */
+  readonly #committed = new Map<string, BatchTime>();
 
   constructor(builder: ProgramBuilder) {
     this.#builder = builder;
@@ -55,11 +57,21 @@ export class ProgramRecovery {
     return [...received, ...this.#builder.graph.takenSince()];
   }
 
-  /** The states that the batch has a version of, made or not. */
+  /** The versions of states up to the batch's, made or not, oldest first. A state that is not read in each batch has several at once. Call it once for a batch. */
   statesAt(time: BatchTime): DueState[] {
+    const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
     return this.#builder.graph.states.flatMap((stream) => {
-      const rdd = stream.isTimeValid(time) ? stream.rddAt(time) : null;
-      return rdd === null ? [] : [{ uid: stream.operatorUid, rdd: rdd.id, oldest: oldestOf(stream, time) }];
+      const due: DueState[] = [];
+      const uid = stream.operatorUid;
+      const last = floorToGrid(time, stream.slideMs, zero);
+      const first = Math.max((this.#committed.get(uid) ?? zero) + stream.slideMs, floorToGrid(last - stream.rememberMs, stream.slideMs, zero));
+      for (let at = first; at <= last; at += stream.slideMs) {
+        const rdd = stream.rddAt(asBatchTime(at));
+        if (rdd === null) continue;
+        due.push({ uid, time: asBatchTime(at), rdd: rdd.id, oldest: oldestOf(stream, last) });
+        this.#committed.set(uid, asBatchTime(at));
+      }
+      return due;
     });
   }
 
@@ -158,9 +170,12 @@ export class ProgramRecovery {
   /** The versions that can still be read. What is younger than the newest of them is made again, of the batches' inputs. */
   #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime, directory: string): RestoredState[] {
     const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
-    const last = floorToGrid(completed, stream.slideMs, zero);
+    // Where no output has asked for it since, it is made of the inputs, as it would have been.
+    if (state === null) return [];
+    const last = asBatchTime(Math.min(state.upTo, floorToGrid(completed, stream.slideMs, zero)));
+    this.#committed.set(stream.operatorUid, last);
     const oldest = oldestOf(stream, last);
-    const versions = state?.versions ?? [];
+    const { versions } = state;
     const newest = versions.at(-1);
     // What `track` has emitted lies in no version: where somebody looks back at it, these batches run again.
     const upTo = remakesEmitted(stream) ? oldest : last;

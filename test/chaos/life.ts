@@ -99,7 +99,7 @@ class Life {
     this.#ssc = ssc;
     ssc.on('failed', ({ error }) => void (this.#failure ??= error));
     ssc.on('batchCompleted', ({ batchTime }) => void (this.#lastMs = Math.max(this.#lastMs, Number(batchTime))));
-    this.#lastMs = ssc.recoveredFrom ?? 0;
+    this.#lastMs = ssc.recoveredFrom?.completed ?? 0;
     await cluster.run(ssc.start());
     const ends = this.#prng.int(8);
     for (let round = 0; round < roundsMax; round += 1) {
