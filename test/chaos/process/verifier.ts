@@ -56,6 +56,6 @@ if (missing.length > 0) problem(`${missing.length} records are missing: ${missin
 
 const twice = [...seen.values()].filter((count) => count > 1).length;
 process.stdout.write(`${sent.length} records sent, ${times.length} batches, ${twice} records came more than once (a source that got no acknowledgement gives them again)\n`);
-for (const text of problems.slice(0, 20)) process.stdout.write(`${text}\n`);
+for (const text of problems.toReversed().slice(0, 20)) process.stdout.write(`${text}\n`);
 process.stdout.write(problems.length === 0 ? 'ALL-RECORDS-DELIVERED\n' : `${problems.length} problems\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
