@@ -2,7 +2,8 @@
  * The ledger of shared memory: which handles are held, and for what. Has blocks written to the disk that make room.
  *
  * Owns: the right to give memory back. Invariant: a handle is released exactly once, when its scope (or it alone) is
- * released; nobody else calls `pool.release` for memory that was ever entered here.
+ * released; nobody else calls `pool.release` for memory that was ever entered here. A *pin* (actors/block-pins.ts) keeps a handle
+ * from going with its thread, and is no scope: it gives back only what no scope has taken over.
  * Talks to: receiver tracker, task scheduler, job generator (all on the driver), block managers (io threads), and the app's
  * thread (results read).
  * A crash loses: the ledger. The driver's supervisor then ends the cluster's programs (rest_for_one), since memory that
@@ -10,18 +11,21 @@
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { spill } from '../lib/storage/spill.ts';
-import { isScopeOf } from '../protocol/block.ts';
+import { handleKey, isScopeOf } from '../protocol/block.ts';
 import type { Scope, Spilled, ToBlockManager, ToBlockManagerMaster } from '../protocol/block.ts';
 import type { HostId } from '../protocol/ids.ts';
 import type { SharedHandle } from '../protocol/rdd.ts';
+import { driverHost } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import { BlockPins } from './block-pins.ts';
 import type { HostServices } from './services.ts';
 
 interface State {
   /** Handles by a number that no two live handles share: slab and offset. */
   readonly scopes: Map<Scope, Map<number, SharedHandle>>;
-  /** Who writes blocks to the disk: taken in turn, the next one first. */
+  readonly pins: BlockPins;
+  /** Who keeps received blocks. Those on io threads write blocks to the disk, too: taken in turn, the next one first. */
   readonly managers: Map<HostId, ActorRef<ToBlockManager>>;
 }
 
@@ -43,22 +47,50 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
     for (const handle of handles?.values() ?? []) pool.release(handle);
   };
 
+  /** What no scope holds is nobody's any more. */
+  const releaseUnheld = (state: State, handles: readonly SharedHandle[]): void => {
+    for (const handle of handles) {
+      const isHeld = [...state.scopes.values()].some((held) => held.get(handleKey(handle))?.generation === handle.generation);
+      if (!isHeld && pool.isLive(handle)) pool.release(handle);
+    }
+  };
+
   return {
     name: 'block-manager-master',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: () => ({ scopes: new Map(), managers: new Map() }),
+    init: () => ({ scopes: new Map(), pins: new BlockPins(), managers: new Map() }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'hold': {
           const handles = scopeOf(state, message.scope);
-          for (const handle of message.handles) handles.set(keyOf(handle), handle);
+          for (const handle of message.handles) handles.set(handleKey(handle), handle);
           return state;
         }
+        case 'holdLive': {
+          const handles = scopeOf(state, message.scope);
+          const held = message.handles.map((handle) => pool.isLive(handle));
+          for (const [index, handle] of message.handles.entries()) if (held[index] === true) handles.set(handleKey(handle), handle);
+          forgetEmpty(state, message.scope);
+          turn.reply(message.replyTo, held);
+          return state;
+        }
+        case 'pin': {
+          const pinned = message.handles.map((handle) => pool.isLive(handle));
+          state.pins.add(message.holder, message.origin, message.handles.filter((_handle, index) => pinned[index]));
+          turn.reply(message.replyTo, pinned);
+          return state;
+        }
+        case 'unpin':
+          releaseUnheld(state, state.pins.remove(message.holder, message.handles));
+          return state;
+        case 'releaseUnheld':
+          releaseUnheld(state, state.pins.leave(message.handles.filter((handle) => pool.isLive(handle))));
+          return state;
         case 'moveHold': {
           const from = scopeOf(state, message.from);
           const to = scopeOf(state, message.to);
           for (const handle of message.handles) {
-            if (take(from, handle)) to.set(keyOf(handle), handle);
+            if (take(from, handle)) to.set(handleKey(handle), handle);
           }
           forgetEmpty(state, message.from, message.to);
           return state;
@@ -81,6 +113,7 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           return state;
         case 'blockManagerUp':
           state.managers.set(message.host, message.manager);
+          tellManagers(state, turn);
           return state;
         case 'spillBlock':
           return onSpillBlock(state, message, services, turn);
@@ -88,10 +121,13 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           turn.reply(message.replyTo, { spilled: message.spilled });
           return state;
         case 'hostExited': {
-          state.managers.delete(message.host);
-          const live: SharedHandle[] = [];
+          if (state.managers.delete(message.host)) tellManagers(state, turn);
+          // Its pins first: what nobody else has taken over is left to the reclaim, or given back.
+          const unpinned = state.pins.dropHolder(message.host);
+          const live: SharedHandle[] = [...state.pins.leaveOrigin(message.host)];
           for (const handles of state.scopes.values()) live.push(...handles.values());
           pool.reclaim(message.host, live);
+          releaseUnheld(state, unpinned);
           return state;
         }
         case 'blockStats': {
@@ -107,10 +143,16 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
   };
 }
 
+function tellManagers(state: State, turn: Turn<ToBlockManagerMaster>): void {
+  const managers = [...state.managers.values()];
+  for (const manager of managers) turn.tell(manager, { type: 'managersChanged', managers });
+}
+
 /** By the io thread whose turn it is; where none is up just now, here. */
 function onSpillBlock(state: State, { place, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
   const ended = (spilled: boolean): ToBlockManagerMaster => ({ type: 'spillEnded', replyTo, spilled });
   for (const [host, manager] of state.managers) {
+    if (host === driverHost) continue;
     state.managers.delete(host);
     state.managers.set(host, manager);
     turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', place, file, replyTo: answer }), spillTimeoutMs, (outcome) => ended(outcome.ok && outcome.value.spilled));
@@ -129,11 +171,6 @@ function forgetEmpty(state: State, ...scopes: readonly Scope[]): void {
 
 /** False where it is not held, or where the place has been given to another handle meanwhile. */
 function take(handles: Map<number, SharedHandle>, handle: SharedHandle): boolean {
-  const key = keyOf(handle);
+  const key = handleKey(handle);
   return handles.get(key)?.generation === handle.generation && handles.delete(key);
-}
-
-/** Slab numbers stay below 2^20 and offsets below 2^32: together a safe integer. */
-function keyOf(handle: SharedHandle): number {
-  return handle.slab * 0x1_0000_0000 + handle.offset;
 }

@@ -203,8 +203,8 @@ function isUnfinished({ generatedBefore }: State, time: BatchTime): boolean {
 
 /** Blocks that no batch has go to the tracker, versions of state to the task scheduler; batches that were not finished come first. */
 function restore(state: State, program: HostProgram, book: RecoveryBook, turn: Turning): State {
-  const { waiting, states } = program.restore(book, state.args.directory);
-  turn.tell(programPlaces(state.args.program).receiverTracker, { type: 'restoreBlocks', waiting });
+  const { waiting, lives, states } = program.restore(book, state.args.directory);
+  turn.tell(programPlaces(state.args.program).receiverTracker, { type: 'restoreBlocks', waiting, lives });
   turn.ask<ToTaskScheduler, null>(
     places.taskScheduler,
     (replyTo) => ({ type: 'restoreState', program: program.program, tables: states, replyTo }),

@@ -41,7 +41,7 @@ export const places = {
   appLog: place<LogLine>(appHost, 13, '/app/log'),
   /** One of each on a thread: the host tells them apart. */
   taskWorker: (host: HostId, index: number): ActorRef<ToTaskWorker> => place(host, 11, `/driver/hosts/task-worker-${index}`),
-  blockManager: (host: HostId, index: number): ActorRef<ToBlockManager> => place(host, 12, `/driver/hosts/block-manager-${index}`),
+  blockManager: (host: HostId, index: number): ActorRef<ToBlockManager> => place(host, 12, host === driverHost ? '/driver/block-manager' : `/driver/hosts/block-manager-${index}`),
 } as const;
 
 const programCells = 32;

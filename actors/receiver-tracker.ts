@@ -1,41 +1,65 @@
 /**
  * Knows what was received and to which batch it went.
  *
- * Owns: for each stream the blocks that no batch has yet, and for each batch its blocks until the batch is forgotten.
- * Invariant: a block is allocated to exactly one batch, in the order in which it was added; asking twice for a batch gives
- * the same blocks.
- * Talks to: block managers and receivers (io threads), job generator, block manager master, listener bus.
+ * Owns: for each stream the blocks that no batch has yet, its receiver's lives and last position (actors/receiver-lives.ts), and
+ * for each batch its blocks until the batch is forgotten. Invariant: a block is allocated to exactly one batch, in the order in
+ * which it was added; asking twice for a batch gives the same blocks. A block is answered for only when it waits for its batch
+ * here and the ledger holds its memory: so what was acknowledged outlives every thread but this one.
+ * Talks to: block managers and receivers (io threads), the agents of their threads (do they answer?), host manager, job
+ * generator, block manager master, listener bus.
  * A crash loses: which blocks had been received (without a write-ahead log); the program then fails as a whole.
  *
- *   addBlock -->  [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
+ *   addBlocks --> [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { programScope, receivedScope } from '../protocol/block.ts';
+import type { ToBlockManagerMaster } from '../protocol/block.ts';
+import type { ToHostAgent } from '../protocol/host.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
-import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
-import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
+import type { ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { BlockId, HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
+import { MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
-import { places } from './places.ts';
+import { places, programPlaces } from './places.ts';
+import { ReceiverLives } from './receiver-lives.ts';
+import type { RestartLimits } from './receiver-lives.ts';
 
 export interface ReceiverTrackerArgs {
   readonly program: ProgramId;
   readonly inputs: readonly { readonly stream: StreamId; readonly operator: OperatorPlace }[];
+  readonly limits: RestartLimits;
+  /** A thread with receivers that doesn't answer for so long is ended. Infinity: never. */
+  readonly receiverTimeoutMs: number;
+  /** A block counts when it is in the log. */
+  readonly logsBlocks: boolean;
+  /** What was received before a restart comes first. */
+  readonly isRestored: boolean;
 }
 
 interface Stream {
   readonly operator: OperatorPlace;
-  readonly waiting: { readonly block: BlockRef; readonly records: number }[];
+  /** In order: those before the first that is not in the log can be given to a batch. */
+  readonly waiting: { readonly block: BlockRef; readonly records: number; isLogged: boolean }[];
+  readonly lives: ReceiverLives;
   receiver: ActorRef<ToReceiver> | null;
   host: HostId | null;
 }
 
 interface State {
   readonly program: ProgramId;
+  readonly limits: RestartLimits;
+  readonly receiverTimeoutMs: number;
+  readonly logsBlocks: boolean;
+  /** False while what was received before a restart is to come. */
+  isReady: boolean;
+  /** Blocks on their way into the log, and who waits for them. */
+  readonly logging: Map<BlockId, Report[]>;
   readonly streams: Map<StreamId, Stream>;
   readonly batches: Map<BatchTime, readonly StreamBlocks[]>;
   /** Batches that wait for their receivers' open blocks. */
@@ -46,38 +70,57 @@ interface State {
   readonly endTimeoutMs: number | null;
 }
 
+/** One `addBlocks` whose blocks are not all in the log. */
+interface Report {
+  left: number;
+  error: WireError | null;
+  readonly replyTo: ReplyTo<null>;
+}
+
 type Turning = Turn<ToReceiverTracker>;
 
 /** A batch waits no longer for an io thread that is busy; its block then goes into the next batch. */
 const flushTimeoutMs = 25;
+/** The ledger is on this thread, and answers as soon as its turn comes. */
+const holdTimeoutMs = 60_000;
+/** The log says itself what it can't do; this is for one that says nothing. */
+const logTimeoutMs = 120_000;
+/** Of `receiverTimeoutMs`: the pause between two looks at a thread, and how long each of the two questions waits. */
+const healthParts = { pause: 0.25, questions: [0.5, 0.25] } as const;
 
 export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
   return {
     name: 'receiver-tracker',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, { program, inputs }) => ({
-      program,
-      streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], receiver: null, host: null }])),
-      batches: new Map(),
-      flushing: new Map(),
-      ending: null,
-      endTimeoutMs: null,
-    }),
+    init(turn, { program, inputs, limits, receiverTimeoutMs, logsBlocks, isRestored }) {
+      const state: State = {
+        program,
+        limits,
+        receiverTimeoutMs,
+        logsBlocks,
+        isReady: !isRestored,
+        logging: new Map(),
+        streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], lives: new ReceiverLives(), receiver: null, host: null }])),
+        batches: new Map(),
+        flushing: new Map(),
+        ending: null,
+        endTimeoutMs: null,
+      };
+      if (inputs.length > 0) nextHealthCheck(state, turn);
+      return state;
+    },
     receive(state, message, turn) {
+      if (!state.isReady && (message.type === 'receiverStarted' || message.type === 'allocate')) {
+        turn.stash(message);
+        return state;
+      }
       switch (message.type) {
-        case 'addBlock':
-          return onAddBlock(state, message, turn);
-        case 'receiverStarted': {
-          const stream = state.streams.get(message.stream);
-          if (stream !== undefined) Object.assign(stream, { receiver: message.receiver, host: message.host });
-          emit(state, turn, { type: 'receiverStarted', info: { ...inputOf(state, message.stream), host: message.host } });
-          // One that comes back from a failure while the context stops: what it took would be in no batch.
-          if (state.endTimeoutMs !== null) {
-            if (state.ending !== null) state.ending.left += 1;
-            endIntake(message.receiver, state.endTimeoutMs, turn);
-          }
-          return state;
-        }
+        case 'addBlocks':
+          return onAddBlocks(state, message, turn);
+        case 'blocksHeld':
+          return onBlocksHeld(state, message, turn);
+        case 'receiverStarted':
+          return onReceiverStarted(state, message, turn);
         case 'receiverError': {
           const { willRestart } = message;
           const input = inputOf(state, message.stream);
@@ -89,7 +132,15 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'receiverStopped': {
           const stream = state.streams.get(message.stream);
           if (stream !== undefined) stream.receiver = null;
-          emit(state, turn, { type: 'receiverStopped', info: { ...inputOf(state, message.stream), message: message.message } });
+          const input = inputOf(state, message.stream);
+          emit(state, turn, { type: 'receiverStopped', info: { ...input, message: message.message, error: message.error === null ? null : withInput(message.error, input.operator) } });
+          return state;
+        }
+        case 'blocksRefused': {
+          const { stream, host, records } = message;
+          const input = inputOf(state, stream);
+          emit(state, turn, { type: 'recordsLost', info: { ...input, host, records } });
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${records} records were not stored: ${message.error.message}`);
           return state;
         }
         case 'allocate':
@@ -99,16 +150,27 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'forgetBatches':
           return forget(state, message.upTo, turn);
         case 'ioHostDown':
-          for (const [stream, { host }] of state.streams) {
-            if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, stream), host, records: -1 } });
+          for (const [id, stream] of state.streams) {
+            if (stream.host !== message.host) continue;
+            emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, id), host: message.host, records: -1 } });
+            stream.lives.threadDied(turn.now, state.limits);
+            Object.assign(stream, { host: null, receiver: null });
           }
           return state;
+        case 'blockLogged':
+          return onBlockLogged(state, message, turn);
         case 'restoreBlocks':
           for (const { stream, blocks } of message.waiting) {
-            // Before what was received meanwhile.
-            state.streams.get(stream)?.waiting.unshift(...blocks.map((block) => ({ block, records: block.records })));
+            state.streams.get(stream)?.waiting.push(...blocks.map((block) => ({ block, records: block.records, isLogged: true })));
           }
+          for (const { stream, epoch, position } of message.lives) state.streams.get(stream)?.lives.goOn(epoch, position);
+          state.isReady = true;
+          turn.unstash();
           return state;
+        case 'checkHealth':
+          return onCheckHealth(state, turn);
+        case 'healthChecked':
+          return onHealthChecked(state, message, turn);
         case 'stopReceivers':
           return onStopReceivers(state, message, turn);
         case 'receiversStopped':
@@ -120,17 +182,156 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
   };
 }
 
-function onAddBlock(state: State, message: Extract<ToReceiverTracker, { type: 'addBlock' }>, turn: Turning): State {
-  const stream = state.streams.get(message.stream);
-  const { place } = message.block;
-  if (place !== null && 'slab' in place) {
-    const hold = { scope: receivedScope(state.program), handles: [place] } as const;
-    turn.tell(places.blockManagerMaster, { type: 'hold', ...hold });
-    // Of a stream that the program doesn't have: nobody will ever read it.
-    if (stream === undefined) turn.tell(places.blockManagerMaster, { type: 'release', ...hold });
+function onAddBlocks(state: State, { blocks, replyTo }: Extract<ToReceiverTracker, { type: 'addBlocks' }>, turn: Turning): State {
+  // What was received before is held, or was read and given back: its handle is not to be entered again.
+  const handles = blocks.flatMap((received) => (state.streams.get(received.stream)?.lives.admit(received) === 'received' ? handlesOf(received) : []));
+  if (handles.length === 0) return onBlocksHeld(state, { type: 'blocksHeld', blocks, held: [], replyTo }, turn);
+  turn.ask<ToBlockManagerMaster, readonly boolean[]>(places.blockManagerMaster, (answer) => ({ type: 'holdLive', scope: receivedScope(state.program), handles, replyTo: answer }), holdTimeoutMs, (outcome) => ({
+    type: 'blocksHeld',
+    blocks,
+    held: outcome.ok ? heldOf(blocks, handles, outcome.value) : null,
+    replyTo,
+  }));
+  return state;
+}
+
+/** By block: is its memory there. One without memory, such as an empty block, always is. */
+function heldOf(blocks: readonly ReceivedBlock[], handles: readonly SharedHandle[], held: readonly boolean[]): readonly boolean[] {
+  return blocks.map((received) => handlesOf(received).every((handle) => held[handles.indexOf(handle)] ?? true));
+}
+
+function onBlocksHeld(state: State, { blocks, held, replyTo }: Extract<ToReceiverTracker, { type: 'blocksHeld' }>, turn: Turning): State {
+  let refused: string | null = null;
+  const toLog: ReceivedBlock[] = [];
+  const notReceived: SharedHandle[] = [];
+  for (const [index, received] of blocks.entries()) {
+    const stream = state.streams.get(received.stream);
+    // Once more: much may have come between the question to the ledger and its answer.
+    const admission = stream?.lives.admit(received) ?? 'over';
+    if (admission === 'again') {
+      if (state.logging.has(received.block.id)) toLog.push(received);
+      continue;
+    }
+    const isHeld = held !== null && (held[index] ?? true);
+    if (stream === undefined || admission !== 'received' || !isHeld) {
+      refused ??= isHeld ? refusals[admission] : 'its memory is gone with its thread.';
+      if (isHeld) notReceived.push(...handlesOf(received));
+      continue;
+    }
+    stream.lives.received(received);
+    // An empty block says only how far the receiver has come.
+    if (received.block.place !== null) stream.waiting.push({ block: received.block, records: received.records, isLogged: !state.logsBlocks });
+    if (!state.logsBlocks) continue;
+    toLog.push(received);
+    logBlock(state, received, turn);
   }
-  if (stream === undefined) return state;
-  stream.waiting.push({ block: message.block, records: message.records });
+  if (notReceived.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: receivedScope(state.program), handles: notReceived });
+  if (refused === null && toLog.length > 0) awaitLog(state, toLog, replyTo);
+  else if (refused === null) turn.reply(replyTo, null);
+  else turn.replyError(replyTo as ReplyTo<never>, toWireError(new MillraceError('BlockNotStored', `Expected the block to be stored; it was not, since ${refused} Don't acknowledge its records: their source has to send them again.`)));
+  return state;
+}
+
+/** A block that is not in the log is in no batch, and is not acknowledged. */
+function logBlock(state: State, { stream, block, epoch, position }: ReceivedBlock, turn: Turning): void {
+  state.logging.set(block.id, []);
+  const urgent = state.flushing.size > 0 || state.ending !== null;
+  turn.ask<ToWriteAheadLog, null>(programPlaces(state.program).writeAheadLog, (replyTo) => ({ type: 'logBlock', stream, block, epoch, position, urgent, replyTo }), logTimeoutMs, (outcome) => ({ type: 'blockLogged', stream, block: block.id, error: outcome.ok ? null : outcome.error }));
+}
+
+function awaitLog(state: State, blocks: readonly ReceivedBlock[], replyTo: ReplyTo<null>): void {
+  const report: Report = { left: blocks.length, error: null, replyTo };
+  for (const { block } of blocks) state.logging.get(block.id)?.push(report);
+}
+
+/** Where the log fails for good the program ends with that: nobody need take back what was counted here. */
+function onBlockLogged(state: State, { stream, block, error }: Extract<ToReceiverTracker, { type: 'blockLogged' }>, turn: Turning): State {
+  const waiting = state.streams.get(stream)?.waiting.find((one) => one.block.id === block);
+  if (waiting !== undefined && error === null) waiting.isLogged = true;
+  for (const report of state.logging.get(block) ?? []) {
+    report.left -= 1;
+    report.error ??= error;
+    if (report.left > 0) continue;
+    if (report.error === null) turn.reply(report.replyTo, null);
+    else turn.replyError(report.replyTo as ReplyTo<never>, report.error);
+  }
+  state.logging.delete(block);
+  return state;
+}
+
+const refusals = {
+  received: '',
+  again: '',
+  over: 'its receiver has been started again.',
+  gap: 'a block before it is missing.',
+} as const;
+
+function handlesOf({ block: { place } }: ReceivedBlock): readonly SharedHandle[] {
+  return place !== null && 'slab' in place ? [place] : [];
+}
+
+/** One that has started anew more often than it may ends the program. */
+function onReceiverStarted(state: State, { stream: id, host, receiver, replyTo }: Extract<ToReceiverTracker, { type: 'receiverStarted' }>, turn: Turning): State {
+  const stream = state.streams.get(id);
+  const resume = stream?.lives.start(turn.now, state.limits) ?? null;
+  if (stream === undefined || resume === null) {
+    const { restartsMax, restartsMs } = state.limits;
+    const error = toWireError(new MillraceError('RestartIntensityReached', `Expected the receiver of ${nameOf(inputOf(state, id))} to start again at most ${restartsMax} times within ${restartsMs} ms; it has failed once more. Look at its last receiverError, or raise receiverRestartsMax.`, { details: { stream: id, restartsMax, restartsMs } }));
+    turn.replyError(replyTo as ReplyTo<never>, error);
+    return stream === undefined ? state : giveUp(state, id, error, turn);
+  }
+  Object.assign(stream, { receiver, host });
+  turn.reply(replyTo, resume);
+  emit(state, turn, { type: 'receiverStarted', info: { ...inputOf(state, id), host } });
+  // One that comes back from a failure while the context stops: what it took would be in no batch.
+  if (state.endTimeoutMs !== null) {
+    if (state.ending !== null) state.ending.left += 1;
+    endIntake(receiver, state.endTimeoutMs, turn);
+  }
+  return state;
+}
+
+/** Stops instead of throwing: a turn that throws has told nobody anything. Its supervisor allows no restart, and ends the program. */
+function giveUp(state: State, stream: StreamId, error: WireError, turn: Turning): State {
+  const input = inputOf(state, stream);
+  emit(state, turn, { type: 'receiverStopped', info: { ...input, message: error.message, error: withInput(error, input.operator) } });
+  turn.stop({ type: 'error', error });
+  return state;
+}
+
+function nextHealthCheck({ receiverTimeoutMs }: State, turn: Turning): void {
+  if (Number.isFinite(receiverTimeoutMs)) turn.startTimer('health', receiverTimeoutMs * healthParts.pause, { type: 'checkHealth' });
+}
+
+/** A quiet source is no sign of anything; a thread that doesn't answer is. */
+function onCheckHealth(state: State, turn: Turning): State {
+  for (const host of new Set([...state.streams.values()].map((stream) => stream.host))) {
+    if (host !== null) askHealth(state, host, 0, turn);
+  }
+  nextHealthCheck(state, turn);
+  return state;
+}
+
+function askHealth(state: State, host: HostId, missed: number, turn: Turning): void {
+  const timeoutMs = state.receiverTimeoutMs * (healthParts.questions[missed] ?? 0);
+  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed }));
+}
+
+/** Asked twice, since it may have been this thread that stood still: then the second question finds the answer to the first on its way. */
+function onHealthChecked(state: State, { host, answered, missed }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
+  const its = [...state.streams].filter(([, stream]) => stream.host === host);
+  if (answered || its.length === 0) return state;
+  if (missed + 1 < healthParts.questions.length) {
+    askHealth(state, host, missed + 1, turn);
+    return state;
+  }
+  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${state.receiverTimeoutMs} ms; it does not. Something on it doesn't return, such as a loop in onStart: the thread is ended, and the receiver starts again on another.`, { details: { host, receiverTimeoutMs: state.receiverTimeoutMs } }));
+  for (const [id] of its) {
+    const input = inputOf(state, id);
+    emit(state, turn, { type: 'receiverError', info: { ...input, message: error.message, error: withInput(error, input.operator), willRestart: true } });
+    turn.log('warn', `Receiver of ${nameOf(input)}: ${error.message}`);
+  }
+  turn.tell(places.hostManager, { type: 'killHost', host, how: 'terminate' });
   return state;
 }
 
@@ -142,6 +343,8 @@ function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, 
     return state;
   }
   state.flushing.set(time, { left: live.length, replyTo });
+  // What waits for the next sync of the log belongs to this batch.
+  if (state.logging.size > 0) turn.tell(programPlaces(state.program).writeAheadLog, { type: 'syncNow' });
   for (const receiver of live) {
     turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), flushTimeoutMs, () => ({ type: 'flushed', time }));
   }
@@ -164,7 +367,8 @@ function allocate(state: State, time: BatchTime, turn: Turning): readonly Stream
   const allocated: StreamBlocks[] = [];
   const handles: SharedHandle[] = [];
   for (const [stream, { waiting }] of state.streams) {
-    const taken = waiting.splice(0);
+    const unlogged = waiting.findIndex(({ isLogged }) => !isLogged);
+    const taken = waiting.splice(0, unlogged === -1 ? waiting.length : unlogged);
     for (const { block } of taken) {
       if (block.place !== null && 'slab' in block.place) handles.push(block.place);
     }

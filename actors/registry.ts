@@ -28,7 +28,7 @@ import { streamingTree } from './tree.ts';
 export function registryFor(services: HostServices, load: ProgramLoader): BehaviorRegistry {
   const behaviors: AnyBehavior[] = [hostAgent(services, load)];
   if (services.role === 'driver') {
-    behaviors.push(blockManagerMaster(services), listenerBus(), taskScheduler(services), hostManager(services), programManager(services, streamingTree));
+    behaviors.push(blockManagerMaster(services), blockManager(services), listenerBus(), taskScheduler(services), hostManager(services), programManager(services, streamingTree));
     behaviors.push(receiverTracker(), jobScheduler(services), jobGenerator(services), batchTimer(services), writeAheadLog(services), checkpointWriter(services));
   }
   if (services.role === 'io') behaviors.push(blockManager(services), blockGenerator(services), receiver(services));

@@ -42,7 +42,7 @@ export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit
       return new SocketBytesSource({ host, port, net, emit, sink: new DecoderSink(decoder, { ...ofRecords, onRefused: reportRefused(emit) }) });
     }
     case 'custom':
-      return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, ...ofRecords });
+      return new ReceiverSource({ stream, make: factory() as () => Receiver<unknown>, emit, blocksInFlightMax: spec.blocksInFlightMax, ...ofRecords });
     default:
       return unreachable(spec.kind);
   }

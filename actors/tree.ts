@@ -4,6 +4,7 @@
  *   the driver's thread                                            io threads                     worker threads
  *   /driver                 rest_for_one, 0 restarts                /agent                         /agent
  *   |- block-manager-master permanent
+ *   |- block-manager        permanent
  *   |- listener-bus         permanent
  *   |- task-scheduler       permanent
  *   |- hosts                one_for_one ........................... block-manager-I                task-worker-I
@@ -34,12 +35,13 @@ import type { BatchTimerArgs } from './batch-timer.ts';
 import type { CheckpointWriterArgs } from './checkpoint-writer.ts';
 import type { JobGeneratorArgs } from './job-generator.ts';
 import type { JobSchedulerArgs } from './job-scheduler.ts';
+import { driverHost } from '../protocol/ref.ts';
 import { places, programPlaces, receiverPlaces } from './places.ts';
 import type { StreamingTimes } from './program-manager.ts';
 import type { ReceiverTrackerArgs } from './receiver-tracker.ts';
 import type { WriteAheadLogArgs } from './write-ahead-log.ts';
 
-/** Restarts that are not counted: their own back-off, or the host manager's bound, limits them. */
+/** Restarts that are not counted here: their own back-off, the host manager's bound, or (receivers') their tracker limits them. */
 const uncounted = { intensity: 1_000_000, periodMs: 1_000 };
 
 export function driverTree(): SupervisorSpec {
@@ -50,6 +52,7 @@ export function driverTree(): SupervisorSpec {
     intensity: 0,
     children: [
       child('block-manager-master', 'block-manager-master', places.blockManagerMaster.cell),
+      child('block-manager', 'block-manager', places.blockManager(driverHost, 0).cell),
       child('listener-bus', 'listener-bus', places.listenerBus.cell),
       child('task-scheduler', 'task-scheduler', places.taskScheduler.cell),
       group('hosts', places.hosts.cell, { strategy: 'one_for_one', ...uncounted, children: [] }),
@@ -71,7 +74,15 @@ export function streamingTree(spec: StreamingSpec, times: StreamingTimes, record
   const { zeroTime, startTime, lastTime } = times;
   const { program, batchIntervalMs: intervalMs } = descriptor;
   const at = programPlaces(program);
-  const trackerArgs: ReceiverTrackerArgs = { program, inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })) };
+  const backoff = { minMs: Math.min(100, spec.receiverRestartDelayMs), maxMs: spec.receiverRestartDelayMs, jitter: 0.2, resetAfterMs: 10_000 };
+  const trackerArgs: ReceiverTrackerArgs = {
+    program,
+    inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })),
+    limits: { restartsMax: spec.receiverRestartsMax, restartsMs: spec.receiverRestartsMs, backoff },
+    receiverTimeoutMs: spec.receiverTimeoutMs,
+    logsBlocks: durability?.settings.logsBlocks === true,
+    isRestored: durability?.recovered != null,
+  };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames, isDurable: durability !== null };
   const recovered = (durability?.recovered ?? null) as Recovered | null;
   const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0, isDurable: durability !== null, recovered: recovered?.book ?? null, directory: durability?.settings.directory ?? '' };
@@ -79,8 +90,7 @@ export function streamingTree(spec: StreamingSpec, times: StreamingTimes, record
   const receivers = spec.receivers.map((source, index): ChildSpec => {
     const host = io[index % Math.max(1, io.length)] as HostId;
     const cells = receiverPlaces(host, program, source.stream);
-    const args: ReceiverSpec = { ...source, program, blockIntervalMs: spec.blockIntervalMs, recordBytesMax, restartDelayMs: spec.receiverRestartDelayMs };
-    const backoff = { minMs: Math.min(100, spec.receiverRestartDelayMs), maxMs: spec.receiverRestartDelayMs, jitter: 0.2, resetAfterMs: 10_000 };
+    const args: ReceiverSpec = { ...source, program, blockIntervalMs: spec.blockIntervalMs, recordBytesMax, restartDelayMs: spec.receiverRestartDelayMs, blocksInFlightMax: spec.blocksInFlightMax };
     return {
       id: `receiver-${source.stream}`,
       behavior: 'supervisor',

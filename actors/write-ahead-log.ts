@@ -3,8 +3,8 @@
  *
  * Owns: the files in the program's checkpoint directory, and the book (the fold of all events that are durable). Invariant: an event is
  * answered when it is durable, and is in the book from then on; a checkpoint is the book as it was after some event. An append that fails for good
- * ends the program; a block's is told to whoever wanted it stored.
- * Talks to: job generator, checkpoint writer, block managers (what is to be logged), program manager (the end).
+ * ends the program.
+ * Talks to: receiver tracker, job generator, checkpoint writer (what is to be logged), program manager (the end).
  * A crash loses: nothing that was answered. The program then fails as a whole, and can be recovered.
  *
  *   logEvent, logBlock ----------------------------> log/    --> answered, applied to the book ---(now and then)---> checkpoint-N
@@ -64,13 +64,13 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     return { ...state, underWay: state.underWay + 1 };
   };
 
-  const appendBlock = (state: State, { stream, block, replyTo }: Extract<ToWriteAheadLog, { type: 'logBlock' }>, turn: Turning): State => {
-    const event: Extract<RecoveryEvent, { type: 'blockAdded' }> = { type: 'blockAdded', uid: state.args.uids[stream] ?? '', block: block.id, codec: block.codec, records: block.records };
+  const appendBlock = (state: State, { stream, block, epoch, position, urgent, replyTo }: Extract<ToWriteAheadLog, { type: 'logBlock' }>, turn: Turning): State => {
+    const event: Extract<RecoveryEvent, { type: 'blockAdded' }> = { type: 'blockAdded', uid: state.args.uids[stream] ?? '', block: block.id, codec: block.codec, records: block.records, epoch, position };
     turn.perform(
       'appendBlock',
       async () => {
         const { parts, dataOffset } = encodeBlock(event, bytesOf(block));
-        const { sequence, file, offset, bytes } = await state.files.append(frameTypes.block, parts);
+        const { sequence, file, offset, bytes } = await state.files.append(frameTypes.block, parts, { urgent });
         return { sequence, place: { file, offset: offset + dataOffset, bytes: bytes - dataOffset } };
       },
       (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
@@ -107,7 +107,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
 
   const onLogged = (state: State, { event, outcome, replyTo }: Extract<ToWriteAheadLog, { type: 'logged' }>, turn: Turning): State => {
     const next = { ...state, underWay: state.underWay - 1 };
-    if (!('sequence' in outcome)) return failed(next, event, outcome, replyTo, turn);
+    if (!('sequence' in outcome)) return failed(next, outcome, replyTo, turn);
     if (replyTo !== null) turn.reply(replyTo, null);
     next.early.set(outcome.sequence, { event, place: outcome.place });
     for (let one = next.early.get(next.book.sequence + 1); one !== undefined; one = next.early.get(next.book.sequence + 1)) {
@@ -158,12 +158,15 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
           return append(state, message.event, message.replyTo, turn);
         case 'logBlock':
           return appendBlock(state, message, turn);
+        case 'syncNow':
+          turn.perform('syncNow', () => state.files.hurry(), () => null);
+          return state;
         case 'logCompleted':
           return writeStates(state, message, turn);
         case 'statesWritten': {
           const next = { ...state, underWay: state.underWay - 1 };
           const { time, accumulators, outcome, replyTo } = message;
-          if ('code' in outcome) return failed(next, { type: 'batchCompleted', time, states: [], accumulators }, outcome, replyTo, turn);
+          if ('code' in outcome) return failed(next, outcome, replyTo, turn);
           return append(next, { type: 'batchCompleted', time, states: outcome, accumulators }, replyTo, turn);
         }
         case 'logged':
@@ -190,9 +193,9 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   };
 }
 
-/** A block that is not logged is not acknowledged, and the stream goes on. Without the rest nothing could be recovered: the program ends. */
-function failed(state: State, event: RecoveryEvent, error: WireError, replyTo: ReplyTo<null> | null, turn: Turning): State {
+/** Nobody was told that it is durable, and without it nothing could be recovered: the program ends. */
+function failed(state: State, error: WireError, replyTo: ReplyTo<null> | null, turn: Turning): State {
   if (replyTo !== null) turn.replyError(replyTo as ReplyTo<never>, error);
-  if (event.type !== 'blockAdded') turn.stop({ type: 'error', error });
+  turn.stop({ type: 'error', error });
   return state;
 }

@@ -14,6 +14,7 @@ export type { PublishedBatch, PublishOptions } from './dstream/published-stream.
 export type { OutputContext } from './dstream/output.ts';
 export { RddQueue } from './dstream/rdd-queue.ts';
 export { Receiver } from './dstream/receiver.ts';
+export type { StoreOptions } from './dstream/receiver.ts';
 export type { StreamDecoder } from './dstream/input.ts';
 export { RDD } from './rdd/rdd.ts';
 export { StorageLevel } from './rdd/storage-level.ts';

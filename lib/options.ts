@@ -21,7 +21,7 @@ export interface SparkContextOptions {
   readonly inlineWorkers?: number;
   /** Partitions of what is made without a number. Default: the number of workers. */
   readonly defaultParallelism?: number;
-  /** Threads for receivers. Default 1. */
+  /** Threads for receivers. Where there are two, each keeps replicas of the other's `_2` blocks; where there is one, the driver's thread does. Default 1. */
   readonly ioThreads?: number;
   /** The pool of shared memory for blocks, shuffles and results, in bytes; touched only as it is used. At least two slabs for each thread. Default 512 MiB. */
   readonly blockMemoryBytesMax?: number;
@@ -74,6 +74,14 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly advanceTimeoutMs?: number;
   /** The longest back-off before a failed receiver starts again, in ms. Default 2,000, as in Spark. */
   readonly receiverRestartDelayMs?: number;
+  /** A receiver that fails more often than this within `receiverRestartsMs` is not started again: the context fails. Default Infinity: it is tried for ever. */
+  readonly receiverRestartsMax?: number;
+  /** The time within which `receiverRestartsMax` counts, in ms. Default 60 s. */
+  readonly receiverRestartsMs?: number;
+  /** A thread with receivers that answers nothing for so long is ended, and its receivers start again on another, in ms; a source may be quiet for ever. Default 60 s; Infinity: never. */
+  readonly receiverTimeoutMs?: number;
+  /** How many blocks of a receiver may be on their way to being stored: over it, its source is held back. Default 64. */
+  readonly blocksInFlightMax?: number;
   /** Where checkpoints go; `ssc.checkpoint(directory)` in the program counts more. Default: none. */
   readonly checkpointDirectory?: string;
   /** With a checkpoint directory: received data are logged, too, before they are acknowledged. As Spark's `spark.streaming.receiver.writeAheadLog.enable`, but true by default. */
@@ -135,6 +143,7 @@ const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => ({
   accepts: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
 });
 const duration: Rule = { expected: 'a positive number of milliseconds', accepts: (value) => typeof value === 'number' && value > 0 };
+const wholeOrInfinity: Rule = { expected: 'a whole number of 0 or more, or Infinity', accepts: (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0) };
 const flag: Rule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
 const oneOf = (...values: readonly string[]): Rule => ({ expected: `one of ${values.join(', ')}`, accepts: (value) => values.includes(value as string) });
 const object: Rule = { expected: 'an object', accepts: (value) => typeof value === 'object' && value !== null };
@@ -174,6 +183,10 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   outputTimeoutMs: duration,
   advanceTimeoutMs: duration,
   receiverRestartDelayMs: duration,
+  receiverRestartsMax: wholeOrInfinity,
+  receiverRestartsMs: duration,
+  receiverTimeoutMs: duration,
+  blocksInFlightMax: whole(1, 65_536),
   checkpointDirectory: text,
   writeAheadLog: flag,
   walSync: flag,
@@ -250,6 +263,10 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
     outputTimeoutMs: given.outputTimeoutMs ?? tenMinutesMs,
     advanceTimeoutMs: given.advanceTimeoutMs ?? 30_000,
     receiverRestartDelayMs: given.receiverRestartDelayMs ?? 2_000,
+    receiverRestartsMax: given.receiverRestartsMax ?? Infinity,
+    receiverRestartsMs: given.receiverRestartsMs ?? 60_000,
+    receiverTimeoutMs: given.receiverTimeoutMs ?? 60_000,
+    blocksInFlightMax: given.blocksInFlightMax ?? 64,
     checkpointDirectory: given.checkpointDirectory ?? null,
     writeAheadLog: given.writeAheadLog ?? true,
     walSync: given.walSync ?? true,

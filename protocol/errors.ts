@@ -88,6 +88,7 @@ export const errorTable = {
   BlockMissing: entry('A block that a task needs is lost.', 'Without a write-ahead log a lost block can\'t be had again; the report says how many records it held.'),
   ConnectionFailed: entry('A source could not be reached, or its connection broke.', 'It is tried again with back-off; check host and port.', true),
   ReceiverFailed: entry('A receiver failed.', 'It is restarted with back-off; the cause says why.', true),
+  BlockNotStored: entry('Records were not stored, or nobody can say that they are.', 'Don\'t acknowledge them to their source: it has to send them again.', true),
   FileExists: entry('An output directory exists already.', 'Remove it, or give another prefix.'),
   FileFailed: entry('A file could not be read or written.', 'The cause is the system\'s own error.', true),
   LogFailed: entry('A log could not be written, in one new file after the other.', 'Mend the disk, as the cause says; what was acknowledged is safe, and later appends are tried again.', true),

@@ -114,6 +114,10 @@ export interface StreamingSpec {
   readonly outputTimeoutMs: number;
   readonly advanceTimeoutMs: number;
   readonly receiverRestartDelayMs: number;
+  readonly receiverRestartsMax: number;
+  readonly receiverRestartsMs: number;
+  readonly receiverTimeoutMs: number;
+  readonly blocksInFlightMax: number;
   readonly onBatchFailure: 'stop' | 'skip' | 'continue';
   /** By output number, for events. */
   readonly outputNames: readonly string[];
@@ -139,6 +143,8 @@ export interface ReceiverSource {
   readonly kind: 'socketText' | 'rawSocket' | 'socketDecoder' | 'custom';
   readonly host: string;
   readonly port: number;
+  /** How many block managers know a block before it counts as received: 2 for a `_2` level. Null: the user's receiver says so itself. */
+  readonly copies: number | null;
   /** The input in the user's program: its uid, its method and the place of the call. */
   readonly operator: OperatorPlace;
 }

@@ -60,11 +60,12 @@ export interface ListenerEvents {
   readonly batchCompleted: BatchInfo;
   readonly receiverStarted: ReceiverOf & { readonly host: HostId };
   readonly receiverError: ReceiverOf & { readonly message: string; readonly error: WireError | null; readonly willRestart: boolean };
-  readonly receiverStopped: ReceiverOf & { readonly message: string };
+  /** It is not started again: it has ended by itself (`error` as it said), or has failed more often than `receiverRestartsMax`. */
+  readonly receiverStopped: ReceiverOf & { readonly message: string; readonly error: WireError | null };
   /** A thread of the runtime has died and another is being started in its place. */
   readonly threadLost: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver'; readonly error: WireError };
   readonly threadStarted: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver' };
-  /** Records that had been received but not handed over when a thread died. -1: nobody knows how many. */
+  /** Records that had been received but not stored: their thread died (-1: nobody knows how many), or they were refused. */
   readonly recordsLost: ReceiverOf & { readonly host: HostId; readonly records: number };
   /** Records went into the dead-letter stream: of one operator and partition. `error`: the first one's. */
   readonly deadLetters: { readonly operator: OperatorPlace | null; readonly batchTime: BatchTime | null; readonly partition: number; readonly records: number; readonly dropped: number; readonly error: WireError | null };

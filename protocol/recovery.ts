@@ -56,8 +56,8 @@ export interface ProgramIdentity {
 
 export type RecoveryEvent =
   | { readonly type: 'programStarted'; readonly identity: ProgramIdentity }
-  /** Its bytes lie behind it, in the same frame. */
-  | { readonly type: 'blockAdded'; readonly uid: string; readonly block: BlockId; readonly codec: BlockCodec; readonly records: number }
+  /** Its bytes lie behind it, in the same frame; without bytes it says only how far its receiver had come (`epoch`, `position`: see receiver.ts). */
+  | { readonly type: 'blockAdded'; readonly uid: string; readonly block: BlockId; readonly codec: BlockCodec; readonly records: number; readonly epoch: number; readonly position: Uint8Array | null }
   /** Before its jobs run: what they run on. */
   | { readonly type: 'batchGenerated'; readonly time: BatchTime; readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] }
   /** Its outputs are done, one way or the other. `accumulators`: the totals as they are then; null: none has changed. */
@@ -70,8 +70,10 @@ export type RecoveryEvent =
 /** To the program's write-ahead log, on the driver. Each is answered when it is durable. Lost with the driver: then nobody acts on it either. */
 export type ToWriteAheadLog =
   | { readonly type: 'logEvent'; readonly event: Exclude<RecoveryEvent, { type: 'blockAdded' | 'batchCompleted' }>; readonly replyTo: ReplyTo<null> | null }
-  /** From a block manager: the block and its bytes. */
-  | { readonly type: 'logBlock'; readonly stream: StreamId; readonly block: BlockRef; readonly replyTo: ReplyTo<null> }
+  /** From the receiver tracker: the block and its bytes, which the ledger holds. `urgent`: a batch waits for it. */
+  | { readonly type: 'logBlock'; readonly stream: StreamId; readonly block: BlockRef; readonly epoch: number; readonly position: Uint8Array | null; readonly urgent: boolean; readonly replyTo: ReplyTo<null> }
+  /** What waits for the next sync is not to wait any longer. */
+  | { readonly type: 'syncNow' }
   /** The links' bytes lie in memory (or in scratch files), and stay there until this is answered. */
   | { readonly type: 'logCompleted'; readonly time: BatchTime; readonly states: readonly StateCommit[]; readonly accumulators: readonly Uint8Array[] | null; readonly replyTo: ReplyTo<null> }
   /** The last checkpoint is written, the files are closed. */

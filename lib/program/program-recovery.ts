@@ -8,7 +8,7 @@ import { decodeRecord, encodeRecord } from '../../protocol/codec.ts';
 import type { DueState, EncodedPartition } from '../../protocol/batch.ts';
 import type { BlockRef, FilePlace, RddNode } from '../../protocol/rdd.ts';
 import type { InputRecord, InputTaken } from '../../protocol/recovery.ts';
-import type { StreamBlocks } from '../../protocol/receiver.ts';
+import type { StreamBlocks, StreamLife } from '../../protocol/receiver.ts';
 import type { RestoredState, StateVersion } from '../../protocol/state.ts';
 import type { AccumulatorUpdate } from '../../protocol/task.ts';
 import type { BlockId, RddId, StreamId } from '../../protocol/ids.ts';
@@ -29,6 +29,7 @@ import type { ProgramBuilder } from './program-builder.ts';
 export interface RestoreOrders {
   /** Received, and in no batch yet. */
   readonly waiting: readonly StreamBlocks[];
+  readonly lives: readonly StreamLife[];
   readonly states: readonly RestoredState[];
 }
 
@@ -127,7 +128,11 @@ export class ProgramRecovery {
       const blocks = ids.map((id) => refs.get(id) as BlockRef);
       return [{ stream, blocks, records: countOf(blocks) }];
     });
-    return { waiting, states };
+    const lives = [...book.receivers].flatMap(([uid, life]): StreamLife[] => {
+      const stream = this.#streamOf(uid);
+      return stream === null ? [] : [{ stream, ...life }];
+    });
+    return { waiting, lives, states };
   }
 
   /** The blocks of a batch that was generated before the restart. */

@@ -43,6 +43,8 @@ export interface RecoveryBook {
   identity: ProgramIdentity | null;
   /** In the order in which they came. */
   readonly blocks: Map<BlockId, LoggedBlock>;
+  /** How far the receivers had come, by the input's uid. */
+  readonly receivers: Map<string, { readonly epoch: number; readonly position: Uint8Array | null }>;
   readonly batches: Map<BatchTime, LoggedBatch>;
   /** The last batch that was generated, and the last that is complete; null: none. */
   generated: BatchTime | null;
@@ -57,7 +59,7 @@ export interface RecoveryBook {
 
 export function emptyBook(): RecoveryBook {
   return {
-    sequence: 0, identity: null, blocks: new Map(), batches: new Map(), generated: null, completed: null, forgotten: null,
+    sequence: 0, identity: null, blocks: new Map(), receivers: new Map(), batches: new Map(), generated: null, completed: null, forgotten: null,
     broadcasts: new Map(), queues: new Map(), accumulators: null, states: new Map(),
   };
 }
@@ -71,7 +73,8 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
       book.identity = event.identity;
       return;
     case 'blockAdded':
-      if (place !== null) book.blocks.set(event.block, { uid: event.uid, codec: event.codec, records: event.records, place });
+      book.receivers.set(event.uid, { epoch: Math.max(event.epoch, book.receivers.get(event.uid)?.epoch ?? 0), position: event.position ?? book.receivers.get(event.uid)?.position ?? null });
+      if (place !== null && place.bytes > 0) book.blocks.set(event.block, { uid: event.uid, codec: event.codec, records: event.records, place });
       return;
     case 'batchGenerated':
       book.batches.set(event.time, { inputs: event.inputs, broadcasts: event.broadcasts });

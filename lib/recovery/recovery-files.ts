@@ -66,6 +66,11 @@ export class RecoveryFiles {
     return this.#relative(await log.append(type, parts, options));
   }
 
+  /** What waits for the next sync is synced now. */
+  async hurry(): Promise<void> {
+    (await this.#writers()).log.hurry();
+  }
+
   async appendState(type: number, parts: readonly Uint8Array[]): Promise<AppendedAt> {
     const { state } = await this.#writers();
     return this.#relative(await state.append(type, parts));

@@ -3,7 +3,11 @@
  *
  * Invariant: every stored record is in exactly one cut block, in the order in which it was stored, or was refused: one that
  * can't be encoded is taken out and told of, and holds back no other. Where memory runs out the records stay, and
- * `exhausted` says so until a later cut succeeds. A block of several records has at most `blockBytesMax` bytes.
+ * `exhausted` says so until a later cut succeeds. A block of several records has at most `blockBytesMax` bytes. A *mark* stands
+ * behind a record and comes with the block that has it; with a block of its own, without records, where there is none.
+ *
+ *   records:  a  b  c | d  e  f  g | h        a cut that takes six:  a b c d e f, with the mark behind c;
+ *                   mark         mark         then g h, with the other one
  */
 import { encodeRecord, encodeRecords } from '../../protocol/codec.ts';
 import { MillraceError } from '../../protocol/errors.ts';
@@ -27,9 +31,16 @@ interface Encoded {
   readonly bytes: number;
 }
 
-export class RecordBlockBuilder {
+/** A block with the marks that stand behind its records, in order. */
+export interface MarkedBlock<Mark> extends SourceBlock {
+  readonly marks: readonly Mark[];
+}
+
+export class RecordBlockBuilder<Mark = never> {
   readonly #options: RecordBlockBuilderOptions;
   #records: unknown[] = [];
+  /** `behind`: how many of the records stand before it. */
+  #marks: { behind: number; readonly mark: Mark }[] = [];
   #exhausted = false;
   /** How many records fill a block, by the bytes of those that were cut last. */
   #recordsFull: number;
@@ -44,15 +55,25 @@ export class RecordBlockBuilder {
     return this.#records.push(record) < this.#recordsFull;
   }
 
+  /** Behind the record that was added last. */
+  mark(mark: Mark): void {
+    this.#marks.push({ behind: this.#records.length, mark });
+  }
+
+  /** Marks whose block has not been cut. They are forgotten. */
+  takeMarks(): readonly Mark[] {
+    return this.#marks.splice(0).map(({ mark }) => mark);
+  }
+
   /** True while the last cut found no memory. */
   get exhausted(): boolean {
     return this.#exhausted;
   }
 
   /** What is open: one block, or several smaller ones where it is too large for one, or there is no memory for one. */
-  cut(): readonly SourceBlock[] {
+  cut(): readonly MarkedBlock<Mark>[] {
     this.#exhausted = false;
-    const blocks: SourceBlock[] = [];
+    const blocks: MarkedBlock<Mark>[] = [];
     const { blockBytesMax, recordBytesMax } = this.#options;
     let take = this.#records.length;
     while (take > 0) {
@@ -67,12 +88,13 @@ export class RecordBlockBuilder {
       }
       const { place, bytes } = encoded;
       if (place !== null) {
-        blocks.push({ codec: 'records', place, records: take });
+        blocks.push({ codec: 'records', place, records: take, marks: this.#passMarks(take) });
         this.#records = this.#records.slice(take);
         this.#recordsFull = this.#recordsFor(take, bytes);
         take = Math.min(take, this.#records.length);
       } else if (take === 1 && bytes > recordBytesMax) {
         this.#records = this.#records.slice(1);
+        for (const mark of this.#marks) mark.behind = Math.max(0, mark.behind - 1);
         this.#options.onRefused(1, new MillraceError('RecordTooLarge', `Expected records of at most ${recordBytesMax} bytes, which is all that receivers may have of the memory for blocks; got one of ${bytes}. Raise blockMemoryBytesMax, or split the record.`, { details: { bytes, recordBytesMax } }));
         take = this.#records.length;
       } else if (take > 1) {
@@ -82,7 +104,17 @@ export class RecordBlockBuilder {
         return blocks;
       }
     }
+    const marks = this.#passMarks(0);
+    if (marks.length > 0) blocks.push({ codec: 'records', place: null, records: 0, marks });
     return blocks;
+  }
+
+  /** The marks behind the first `records` records, which go. */
+  #passMarks(records: number): readonly Mark[] {
+    const passed = this.#marks.filter(({ behind }) => behind <= records);
+    this.#marks = this.#marks.filter(({ behind }) => behind > records);
+    for (const mark of this.#marks) mark.behind -= records;
+    return passed.map(({ mark }) => mark);
   }
 
   /** How many records of that size a block takes: one at least. */
@@ -105,9 +137,11 @@ export class RecordBlockBuilder {
   }
 
   #refuse(thrown: unknown): void {
-    const kept = this.#records.filter(canBeEncoded);
+    const isGood = this.#records.map(canBeEncoded);
+    const kept = this.#records.filter((_record, index) => isGood[index]);
     const refused = this.#records.length - kept.length;
     if (refused === 0) throw thrown;
+    for (const mark of this.#marks) mark.behind = isGood.slice(0, mark.behind).filter(Boolean).length;
     this.#records = kept;
     this.#options.onRefused(refused, thrown);
   }

@@ -29,10 +29,12 @@ export interface SocketBytesOptions {
 }
 
 export class SocketBytesSource implements Source {
+  readonly copies = 1;
   readonly #options: SocketBytesOptions;
   readonly #buffer = new Uint8Array(65_536);
   #connection: ReturnType<NetPort['connect']> | null = null;
   #paused = false;
+  #isHeldBack = false;
   #failed = false;
 
   constructor(options: SocketBytesOptions) {
@@ -58,7 +60,7 @@ export class SocketBytesSource implements Source {
       this.#guard(() => {
         this.#paused = !this.#options.sink.ready();
       });
-      if (!this.#paused) this.#connection?.resume();
+      if (!this.#paused && !this.#isHeldBack) this.#connection?.resume();
     }
     return blocks;
   }
@@ -69,6 +71,17 @@ export class SocketBytesSource implements Source {
     if (!this.#failed) this.#finish();
     return this.#options.sink.cut();
   }
+
+  /** One read more may come: it is taken. */
+  holdBack(isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack;
+    if (!isHeldBack && !this.#paused) this.#connection?.resume();
+  }
+
+  // A plain connection takes no acknowledgement.
+  stored(): void {}
+
+  refused(): void {}
 
   /** It ends in any case: a decoder that throws now is no reason to start again, but what it held back is lost. */
   #finish(): void {
@@ -93,7 +106,7 @@ export class SocketBytesSource implements Source {
       this.#paused = true;
       this.#options.emit({ type: 'blockFull' });
     }
-    return more;
+    return more && !this.#isHeldBack;
   }
 
   #guard(step: () => void): void {

@@ -20,6 +20,7 @@ export interface SocketTextOptions {
 }
 
 export class SocketTextSource implements Source {
+  readonly copies = 1;
   readonly #options: SocketTextOptions;
   readonly #builder: TextBlockBuilder;
   #connection: ReturnType<NetPort['connect']> | null = null;
@@ -27,6 +28,7 @@ export class SocketTextSource implements Source {
   readonly #overflow = new Uint8Array(65_536);
   #waiting: Uint8Array = new Uint8Array(0);
   #paused = false;
+  #isHeldBack = false;
   /** One `blockFull` for each filled block, however many reads come before it is cut. */
   #fullSaid = false;
 
@@ -65,6 +67,17 @@ export class SocketTextSource implements Source {
     return this.#builder.finish().map(asTextBlock);
   }
 
+  /** One read more may come: it is taken. */
+  holdBack(isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack;
+    if (!isHeldBack && !this.#paused) this.#connection?.resume();
+  }
+
+  // A server of lines takes no acknowledgement.
+  stored(): void {}
+
+  refused(): void {}
+
   #onRead(bytes: number, buffer: Uint8Array): boolean {
     if (buffer === this.#overflow) {
       this.#waiting = this.#builder.copyIn(this.#overflow.subarray(0, bytes)).slice();
@@ -79,14 +92,14 @@ export class SocketTextSource implements Source {
       this.#fullSaid = true;
       this.#options.emit({ type: 'blockFull' });
     }
-    return true;
+    return !this.#isHeldBack;
   }
 
   #tryAgain(): void {
     this.#waiting = this.#builder.copyIn(this.#waiting);
     if (this.#waiting.length > 0) return;
     this.#paused = false;
-    this.#connection?.resume();
+    if (!this.#isHeldBack) this.#connection?.resume();
   }
 
   #onClose(error: Error | null): void {

@@ -156,6 +156,12 @@ export class SlabPool {
     return this.#bytes(handle.slab, handle.offset, handle.bytes);
   }
 
+  /** False where it was released, or went with its thread. */
+  isLive(handle: SharedHandle): boolean {
+    const isThere = handle.slab >= 0 && handle.slab < this.#book.shape.slabs;
+    return isThere && this.#book.isAlive(handle.slab, entryPart(handle)) && this.#book.generation(handle.slab) === generationPart(handle);
+  }
+
   /** On any thread, once for each handle: a second time throws `StaleHandle`. */
   release(handle: SharedHandle): void {
     const entry = this.#check(handle);

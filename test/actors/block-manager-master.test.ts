@@ -86,3 +86,56 @@ t.test('when a thread has died, its slabs keep what the ledger holds, and nothin
   t.same(services.reclaimed, [{ host: 4, live: [handle(1), handle(3)] }]);
   t.end();
 });
+
+t.test('a pinned block outlives its thread, and is given back with its last pin unless a scope has it by then', (t) => {
+  const { services, driven } = master();
+  const [taken, lost] = [handle(1), handle(2)];
+  for (const holder of [3, 4]) driven.send({ type: 'pin', holder: asHostId(holder), origin: asHostId(2), handles: [taken, lost], replyTo: driven.replyTo(holder) });
+  t.same(driven.replies.get(3), [true, true]);
+  driven.send({ type: 'hostExited', host: asHostId(2) });
+  t.same(services.reclaimed, [{ host: asHostId(2), live: [taken, lost] }]);
+  driven.send({ type: 'holdLive', scope: 'received/0', handles: [taken], replyTo: driven.replyTo(5) });
+  driven.send({ type: 'unpin', holder: asHostId(3), handles: [taken, lost] });
+  t.same(services.released, [], 'another one knows them');
+  driven.send({ type: 'hostExited', host: asHostId(4) });
+  t.same(services.released, [lost]);
+  t.end();
+});
+
+t.test('while its thread lives the end of a pin gives nothing back; what the thread gives up goes with the pin', (t) => {
+  const { services, driven } = master();
+  driven.send({ type: 'pin', holder: asHostId(3), origin: asHostId(2), handles: [handle(1), handle(2)], replyTo: driven.replyTo(1) });
+  driven.send({ type: 'unpin', holder: asHostId(3), handles: [handle(1)] });
+  t.same(services.released, []);
+  driven.send({ type: 'releaseUnheld', handles: [handle(1), handle(2)] });
+  t.same(services.released, [handle(1)]);
+  driven.send({ type: 'unpin', holder: asHostId(3), handles: [handle(2)] });
+  t.same(services.released, [handle(1), handle(2)]);
+  t.end();
+});
+
+t.test('what went with its thread can be neither held nor pinned; what a scope holds is not given back by another', (t) => {
+  const { services, driven, hold } = master();
+  services.gone.push(handle(1));
+  driven.send({ type: 'holdLive', scope: 'received/0', handles: [handle(1), handle(2)], replyTo: driven.replyTo(1) });
+  driven.send({ type: 'pin', holder: asHostId(3), origin: asHostId(2), handles: [handle(1)], replyTo: driven.replyTo(2) });
+  t.same([driven.replies.get(1), driven.replies.get(2)], [[false, true], [false]]);
+  hold('program/0', handle(5));
+  driven.send({ type: 'releaseUnheld', handles: [handle(1), handle(2), handle(5)] });
+  t.same(services.released, []);
+  t.end();
+});
+
+t.test('every block manager is told of all whenever one comes or goes; the driver\'s writes nothing to the disk', (t) => {
+  const { driven } = master();
+  const up = (host: number): void => void driven.send({ type: 'blockManagerUp', host: asHostId(host), manager: { host: asHostId(host), cell: 12 } as never });
+  up(1);
+  up(2);
+  const told = (): unknown[] => driven.told.splice(0).map(({ to, message }) => [to.host, (message['managers'] as readonly { host: number }[]).map(({ host }) => host)]);
+  t.same(told(), [[1, [1]], [1, [1, 2]], [2, [1, 2]]]);
+  driven.send({ type: 'spillBlock', place: handle(1), file: 'f', replyTo: driven.replyTo(1) });
+  t.same(driven.asked.map(({ to }) => to.host), [2]);
+  driven.send({ type: 'hostExited', host: asHostId(2) });
+  t.same(told(), [[1, [1]]]);
+  t.end();
+});

@@ -1,7 +1,7 @@
 /** Which blocks go to which batch, and that none goes to two or to none. */
 import t from 'tap';
 import { receiverTracker } from '../../actors/receiver-tracker.ts';
-import type { StreamBlocks, ToReceiver, ToReceiverTracker } from '../../protocol/receiver.ts';
+import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../../protocol/receiver.ts';
 import type { ActorRef } from '../../protocol/ref.ts';
 import { asActorPath, asBlockId, asHostId, asProgramId, asStreamId } from '../../protocol/ids.ts';
 import { asBatchTime } from '../../protocol/time.ts';
@@ -11,19 +11,45 @@ import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const [first, second] = [asStreamId(0), asStreamId(1)];
 
-function tracker() {
-  return new Driven(receiverTracker(), { program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
+const limits = { restartsMax: Infinity, restartsMs: 60_000, backoff: { minMs: 100, maxMs: 2_000, jitter: 0, resetAfterMs: 10_000 } };
+
+function tracker(given: Partial<typeof limits> = {}) {
+  return new Driven(receiverTracker(), { limits: { ...limits, ...given }, logsBlocks: false, isRestored: false, receiverTimeoutMs: 1_000, program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
 }
 
 type Tracker = ReturnType<typeof tracker>;
 
-function added(number: number, stream = first): ToReceiverTracker {
-  return { type: 'addBlock', stream, block: { id: asBlockId(`b${number}`), codec: 'text', place: handle(number), records: 10 }, records: 10 };
+let asks = 1_000;
+
+function block(number: number, stream = first, more: Partial<ReceivedBlock> = {}): ReceivedBlock {
+  const place = { id: asBlockId(`b${number}`), codec: 'text', place: handle(number), records: 10 } as const;
+  return { program: asProgramId(0), stream, epoch: 1, sequence: number, records: 10, position: null, block: place, resumes: false, ...more };
+}
+
+/** Reported by a block manager, and held by the ledger. Gives the number of its ask. */
+function add(tracker: Tracker, number: number, stream = first, more: Partial<ReceivedBlock> = {}, held = true): number {
+  return report(tracker, [block(number, stream, more)], held);
+}
+
+function report(tracker: Tracker, blocks: readonly ReceivedBlock[], held = true): number {
+  asks += 1;
+  const before = tracker.asked.length;
+  tracker.send({ type: 'addBlocks', blocks, replyTo: tracker.replyTo(asks) });
+  if (tracker.asked.length > before) tracker.answer(blocks.map(() => held), ({ message }) => message.type === 'holdLive');
+  return asks;
+}
+
+/** Its first life has begun: blocks of it can come. */
+function begun(given: Partial<typeof limits> = {}): Tracker {
+  const s = tracker(given);
+  for (const stream of [first, second]) s.send({ ...receiverOn(2, stream) }, { type: 'ioHostDown', host: asHostId(2), error: wireError('gone') });
+  s.take();
+  return s;
 }
 
 function receiverOn(host: number, stream = first): ToReceiverTracker {
   const receiver = { host: asHostId(host), cell: 1, path: asActorPath('/receiver') } as ActorRef<ToReceiver>;
-  return { type: 'receiverStarted', stream, host: asHostId(host), receiver };
+  return { type: 'receiverStarted', stream, host: asHostId(host), receiver, replyTo: { host: asHostId(9), cell: 9, ask: (asks += 1) } };
 }
 
 function allocate(tracker: Tracker, time: number, ask: number): void {
@@ -35,11 +61,13 @@ function blocksOf(tracker: Tracker, ask: number): string[] {
 }
 
 t.test('a block goes to the first batch after it, in the order of its coming, and to that one alone', (t) => {
-  const s = tracker();
-  s.send(added(1), added(2, second), added(3));
+  const s = begun();
+  add(s, 1);
+  add(s, 2, second);
+  add(s, 3);
   allocate(s, 1_000, 1);
   allocate(s, 2_000, 2);
-  s.send(added(4));
+  add(s, 4);
   allocate(s, 3_000, 3);
   t.same(blocksOf(s, 1), ['0:b1', '0:b3', '1:b2']);
   t.same(blocksOf(s, 2), []);
@@ -49,10 +77,10 @@ t.test('a block goes to the first batch after it, in the order of its coming, an
 });
 
 t.test('asked twice for a batch it gives the same blocks, also when more have come', (t) => {
-  const s = tracker();
-  s.send(added(1));
+  const s = begun();
+  add(s, 1);
   allocate(s, 1_000, 1);
-  s.send(added(2));
+  add(s, 2);
   allocate(s, 1_000, 2);
   t.same(blocksOf(s, 2), ['0:b1']);
   allocate(s, 2_000, 3);
@@ -65,28 +93,148 @@ t.test('a batch waits for the open blocks of all its receivers, and for none tha
   s.send(receiverOn(2), receiverOn(3, second));
   allocate(s, 1_000, 1);
   t.same(s.asked.map(({ message }) => message.type), ['flushBlock', 'flushBlock']);
-  s.send(added(1));
+  add(s, 1);
   s.answer(null);
-  t.equal(s.replies.size, 0, 'one is still to come');
-  s.send(added(2, second));
+  t.notOk(s.replies.has(1), 'one is still to come');
+  add(s, 2, second);
   s.fail(wireError('gone', 'HostGone'));
   t.same(blocksOf(s, 1), ['0:b1', '1:b2']);
   t.end();
 });
 
-t.test('memory: held when it comes, moved when it is allocated, given back when the batch is forgotten, each once', (t) => {
-  const s = tracker();
-  s.send(added(1), added(2));
-  t.same(s.take().map(({ type, scope }) => [type, scope]), [['hold', 'received/0'], ['hold', 'received/0']]);
+t.test('memory: held before it is answered for, moved when it is allocated, given back when the batch is forgotten, each once', (t) => {
+  const s = begun();
+  s.send({ type: 'addBlocks', blocks: [block(1), block(2)], replyTo: s.replyTo(7) });
+  t.match(s.asked.map(({ message }) => message), [{ type: 'holdLive', scope: 'received/0', handles: [handle(1), handle(2)] }]);
+  t.notOk(s.replies.has(7), 'not yet');
+  allocate(s, 500, 8);
+  t.same(blocksOf(s, 8), [], 'and in no batch yet');
+  s.answer([true, true]);
+  t.equal(s.replies.get(7), null);
   allocate(s, 1_000, 1);
   t.match(s.take('moveHold'), [{ from: 'received/0', to: 'program/0', handles: [handle(1), handle(2)] }]);
-  s.send(added(3));
+  add(s, 3);
   allocate(s, 2_000, 2);
   s.take();
   s.send({ type: 'forgetBatches', upTo: asBatchTime(1_000) }, { type: 'forgetBatches', upTo: asBatchTime(1_000) });
   t.match(s.take('release'), [{ scope: 'program/0', handles: [handle(1), handle(2)] }]);
   s.send({ type: 'forgetBatches', upTo: asBatchTime(2_000) });
   t.match(s.take('release'), [{ handles: [handle(3)] }]);
+  t.end();
+});
+
+t.test('a block that is reported again counts once, is answered again, and its memory is not entered again', (t) => {
+  const s = begun();
+  const one = add(s, 0);
+  const again = report(s, [block(0), block(1)]);
+  t.same([s.replies.get(one), s.replies.get(again)], [null, null]);
+  allocate(s, 1_000, 1);
+  t.same(blocksOf(s, 1), ['0:b0', '0:b1']);
+  s.send({ type: 'addBlocks', blocks: [block(0)], replyTo: s.replyTo(7) });
+  t.equal(s.replies.get(7), null);
+  t.same(s.asked, [], 'its handle may be another block\'s by now');
+  allocate(s, 2_000, 2);
+  t.same(blocksOf(s, 2), []);
+  t.end();
+});
+
+t.test('a block whose memory went with its thread is refused, and in no batch', (t) => {
+  const s = begun();
+  const asked = add(s, 0, first, {}, false);
+  t.match(s.replies.get(asked), { code: 'BlockNotStored' });
+  allocate(s, 1_000, 1);
+  t.same(blocksOf(s, 1), []);
+  t.same(s.take('release'), []);
+  t.end();
+});
+
+t.test('a receiver is told the position of the last block that was received, and what comes late of its old life is refused', (t) => {
+  const s = begun();
+  const position = (at: number): Partial<ReceivedBlock> => ({ position: Uint8Array.of(at), resumes: true });
+  add(s, 0, first, position(10));
+  add(s, 1, first, { resumes: true });
+  const started = receiverOn(3);
+  s.send(started);
+  t.match(s.replies.get(asks), { epoch: 2, lastAcknowledged: Uint8Array.of(10), delayMs: 0 }, 'a block without one changes nothing');
+  const late = add(s, 2, first, position(20));
+  t.match(s.replies.get(late), { code: 'BlockNotStored', message: /has been started again/ });
+  t.match(s.take('release'), [{ scope: 'received/0', handles: [handle(2)] }]);
+  const now = add(s, 0, first, { epoch: 2, ...position(20) });
+  t.equal(s.replies.get(now), null);
+  const gap = add(s, 2, first, { epoch: 2, ...position(40) });
+  t.match(s.replies.get(gap), { code: 'BlockNotStored', message: /a block before it is missing/ });
+  s.send(receiverOn(3));
+  t.match(s.replies.get(asks), { epoch: 3, lastAcknowledged: Uint8Array.of(20) });
+  t.end();
+});
+
+t.test('of a receiver without positions late blocks count, also those that others have overtaken', (t) => {
+  const s = begun();
+  add(s, 0);
+  s.send(receiverOn(3));
+  add(s, 0, first, { epoch: 2, block: { ...block(5).block, id: asBlockId('new') } });
+  add(s, 3);
+  add(s, 2);
+  const again = add(s, 2);
+  t.equal(s.replies.get(again), null);
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone') });
+  allocate(s, 1_000, 1);
+  t.same(blocksOf(s, 1), ['0:b0', '0:new', '0:b3', '0:b2']);
+  t.end();
+});
+
+t.test('an empty block moves the position on, and is in no batch', (t) => {
+  const s = begun();
+  add(s, 0, first, { block: { ...block(0).block, place: null }, position: Uint8Array.of(7) });
+  s.send(receiverOn(3));
+  t.match(s.replies.get(asks), { lastAcknowledged: Uint8Array.of(7) });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone') });
+  allocate(s, 1_000, 1);
+  t.same(blocksOf(s, 1), []);
+  t.end();
+});
+
+t.test('a receiver whose thread dies again and again waits longer each time', (t) => {
+  const s = tracker();
+  const delays: unknown[] = [];
+  for (let life = 0; life < 5; life += 1) {
+    s.send(receiverOn(2 + life));
+    delays.push((s.replies.get(asks) as { delayMs: number }).delayMs);
+    s.send({ type: 'ioHostDown', host: asHostId(2 + life), error: wireError('gone') });
+  }
+  t.same(delays, [0, 0, 100, 200, 400]);
+  t.end();
+});
+
+t.test('a receiver that starts again more often than it may ends the program, and that is told first', (t) => {
+  const s = tracker({ restartsMax: 2 });
+  for (let life = 0; life < 3; life += 1) s.send(receiverOn(2));
+  t.equal(s.stopped, null);
+  s.take();
+  s.send(receiverOn(2));
+  t.match(s.replies.get(asks), { code: 'RestartIntensityReached' });
+  t.match(s.take('emit').map(({ event }) => event), [{ type: 'receiverStopped', info: { stream: first, error: { code: 'RestartIntensityReached' } } }]);
+  t.match(s.stopped, { type: 'error', error: { code: 'RestartIntensityReached' } });
+  t.end();
+});
+
+t.test('a thread that answers neither of two questions is ended; one that answers late, or the second, is not', (t) => {
+  const s = tracker();
+  s.send(receiverOn(2), receiverOn(2, second));
+  s.take();
+  s.send({ type: 'checkHealth' });
+  t.match(s.asked.map(({ to, message, timeoutMs }) => [to.host, message.type, timeoutMs]), [[2, 'ping', 500]], 'one question for both receivers');
+  s.fail(wireError('late', 'AskTimeout'));
+  s.answer(null);
+  t.same(s.take(), []);
+  s.send({ type: 'checkHealth' });
+  s.fail(wireError('late', 'AskTimeout'));
+  t.same(s.asked.map(({ timeoutMs }) => timeoutMs), [250]);
+  s.fail(wireError('late', 'AskTimeout'));
+  t.match(s.take('emit').map(({ event }) => event), [{ type: 'receiverError', info: { stream: first, willRestart: true, error: { code: 'ReceiverFailed' } } }, { info: { stream: second } }]);
+  t.match(s.take('killHost'), [{ host: 2, how: 'terminate' }]);
+  s.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone') }, { type: 'checkHealth' });
+  t.same(s.asked, [], 'nobody is there to be asked');
   t.end();
 });
 
@@ -112,9 +260,9 @@ t.test('a graceful end is answered when the last receiver has handed over, with 
   s.send(receiverOn(2), receiverOn(3, second));
   s.send({ type: 'stopReceivers', timeoutMs: 500, replyTo: s.replyTo(1) });
   t.same(s.asked.map(({ message, timeoutMs }) => [message.type, timeoutMs]), [['endIntake', 500], ['endIntake', 500]]);
-  s.send(added(1));
+  add(s, 1);
   s.answer(null);
-  t.equal(s.replies.size, 0);
+  t.notOk(s.replies.has(1));
   s.answer(null);
   t.same(s.replies.get(1), { unallocated: 1 });
   t.end();
@@ -153,12 +301,12 @@ t.test('a receiver that comes back while intake ends is ended, too, and waited f
   s.send(receiverOn(2));
   t.same(s.asked.map(({ message }) => message.type), ['endIntake', 'endIntake']);
   s.answer(null);
-  t.equal(s.replies.size, 0);
-  s.send(added(1));
+  t.notOk(s.replies.has(1));
+  add(s, 1);
   s.answer(null);
   t.same(s.replies.get(1), { unallocated: 1 });
   s.send(receiverOn(2));
   s.answer(null);
-  t.equal(s.replies.size, 1, 'and one that comes later still is ended without a second answer');
+  t.same(s.asked, [], 'and one that comes later still is ended without a second answer');
   t.end();
 });

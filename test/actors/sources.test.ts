@@ -20,9 +20,9 @@ function source(kind: ReceiverSpec['kind'], factory?: () => unknown) {
   const net = new FakeNet();
   const services = { ...stub, net, pool, programs: new Map([[asProgramId(0), { factory: () => factory }]]) } as unknown as HostServices;
   const events: string[] = [];
-  const spec = { program: asProgramId(0), stream: asStreamId(0), kind, host: 'localhost', port: 1, blockIntervalMs: 200, recordBytesMax: 1_000, restartDelayMs: 100 } as ReceiverSpec;
+  const spec = { program: asProgramId(0), stream: asStreamId(0), kind, host: 'localhost', port: 1, blockIntervalMs: 200, recordBytesMax: 1_000, restartDelayMs: 100, blocksInFlightMax: 1_000_000 } as ReceiverSpec;
   const made = sourceFor(services, spec, (event) => void events.push('error' in event ? (event.error?.code ?? event.type) : event.type));
-  made.start();
+  made.start(null);
   return { pool, net, events, source: made };
 }
 

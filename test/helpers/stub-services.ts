@@ -10,26 +10,31 @@ export interface StubServices extends HostServices {
   readonly clock: ManualClock;
   /** Handles given back to the pool, in order. */
   readonly released: SharedHandle[];
+  /** Handles whose memory is no more, beside those that were given back. */
+  readonly gone: SharedHandle[];
   readonly reclaimed: { readonly host: HostId; readonly live: readonly SharedHandle[] }[];
 }
 
 export function stubServices(options: SparkContextOptions = {}, epochMs = 0): StubServices {
   const released: SharedHandle[] = [];
   const reclaimed: StubServices['reclaimed'] = [];
+  const gone: SharedHandle[] = [];
   const pool = {
+    isLive: (handle: SharedHandle) => ![...released, ...gone].some(({ slab, offset, generation }) => slab === handle.slab && offset === handle.offset && generation === handle.generation),
     release: (handle: SharedHandle) => void released.push(handle),
     reclaim: (host: HostId, live: readonly SharedHandle[]) => void reclaimed.push({ host, live }),
     stats: () => ({ slabs: 4, free: 4, liveHandles: 0, usedBytes: 0 }),
     slabs: 4,
     freeSlabs: 4,
   };
-  const given: Partial<HostServices> & Pick<StubServices, 'clock' | 'released' | 'reclaimed'> = {
+  const given: Partial<HostServices> & Pick<StubServices, 'clock' | 'released' | 'gone' | 'reclaimed'> = {
     clock: new ManualClock({ epochMs }),
     options: clusterOptions({ master: 'local[2]', ...options }, '/scratch'),
     pool: pool as never,
     controls: new Map(),
     programs: new Map(),
     released,
+    gone,
     reclaimed,
   };
   return given as StubServices;

@@ -77,6 +77,12 @@ export class Driven<State, Message, Args> {
     return this;
   }
 
+  /** The last call of a life that has stopped itself. */
+  end(): this {
+    this.#behavior.stopped?.(this.state, this.stopped ?? { type: 'shutdown' }, this.#turn);
+    return this;
+  }
+
   signal(signal: Signal): this {
     if (this.#behavior.signal !== undefined) this.state = this.#behavior.signal(this.state, signal, this.#turn);
     return this;

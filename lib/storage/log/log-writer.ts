@@ -144,6 +144,12 @@ export class LogWriter {
     });
   }
 
+  /** What waits for `syncIntervalMs` is written now. */
+  hurry(): void {
+    this.#urgent ||= this.#waiting.length > 0;
+    this.#start();
+  }
+
   /**
    * Removes the segments that lie entirely below `sequence`, the oldest first, and resolves when that was tried; what fails is tried again by the
    * next call, and told to `onTrouble`. The last segment always stays.

@@ -110,6 +110,7 @@ t.test('a user\'s receiver works through its port, and not before it has one', a
   const calls: unknown[] = [];
   const port: ReceiverPort = {
     stream: 4 as never,
+    lastAcknowledged: 17,
     store: (record) => void calls.push(['store', record]) as undefined,
     storeBatch: async () => {},
     reportError: () => {},
@@ -122,6 +123,7 @@ t.test('a user\'s receiver works through its port, and not before it has one', a
   receiver.onStart();
   t.same(calls, [['store', 1], ['restart', 'again', 5]]);
   t.equal(receiver.streamId, 4);
+  t.equal(receiver.lastAcknowledged, 17);
 });
 
 t.test('the program\'s own RDDs have the same ids on every thread, and only the driver stores their records', async (t) => {
