@@ -32,6 +32,8 @@ export interface ChaosInput {
   readonly kind: InputKind;
   /** A queue's: one push a batch, or all that are there. */
   readonly oneAtATime: boolean;
+  /** A receiver's: it tells the runtime how far it has read, and goes on behind that. So each record comes once. */
+  readonly positions: boolean;
   /** What is sent, in this order: pushes, or what the source gives out at once. */
   readonly sends: readonly (readonly Envelope[])[];
 }
@@ -73,7 +75,7 @@ function withoutGaps(program: RandomProgram): RandomProgram {
 
 function inputOf(id: string, batches: readonly (readonly Value[] | null)[], kinds: readonly InputKind[], prng: Prng): ChaosInput {
   const sends = batches.map((batch, index) => (batch ?? []).map((record, at): Envelope => [`${id}/${index}/${at}`, record]));
-  return { id, kind: prng.pick(kinds), oneAtATime: prng.int(2) === 0, sends };
+  return { id, kind: prng.pick(kinds), oneAtATime: prng.int(2) === 0, positions: prng.int(2) === 0, sends };
 }
 
 /** Builds the graph: on each start again. `receiver`: makes one that reads from the input's source. */

@@ -69,7 +69,7 @@ export interface ChaosOptions {
 /** More lives than any run needs: one that doesn't come to its end is a failure. */
 const livesMax = 40;
 
-export const inputKinds: readonly InputKind[] = ['batches', 'queue', 'queue'];
+const inputKinds: readonly InputKind[] = ['batches', 'queue', 'receiver', 'receiver'];
 
 export async function chaosRun(seed: number, trace: (line: string) => void = () => {}): Promise<ChaosRun> {
   const prng = createPrng(`chaos ${seed}`);
@@ -108,5 +108,5 @@ function optionsOf(prng: Prng): ChaosOptions {
 }
 
 function textOf({ chaos: { program, inputs }, options }: ChaosWorld): string {
-  return [textOfProgram(program), ...inputs.map(({ id, kind, oneAtATime }) => `// ${id}: ${kind}${kind === 'queue' && oneAtATime ? ', one at a time' : ''}`), `// ${JSON.stringify(options)}`].join('\n');
+  return [textOfProgram(program), ...inputs.map(({ id, kind, oneAtATime, positions }) => `// ${id}: ${kind}${kind === 'queue' && oneAtATime ? ', one at a time' : ''}${kind === 'receiver' && positions ? ' with positions' : ''}`), `// ${JSON.stringify(options)}`].join('\n');
 }

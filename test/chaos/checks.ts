@@ -23,7 +23,7 @@ export async function checkHistory(history: History, chaos: ChaosProgram, lastMs
 }
 
 function checkInputs(history: History, { inputs, program }: ChaosProgram, lastMs: number): void {
-  for (const { id, kind } of inputs) {
+  for (const { id, kind, positions } of inputs) {
     if (kind === 'batches') continue;
     const times = history.allocations.get(id);
     const seen = new Map<string, number>();
@@ -37,7 +37,7 @@ function checkInputs(history: History, { inputs, program }: ChaosProgram, lastMs
     }
     for (const [envelope, count] of seen) {
       if (!history.sent.has(envelope)) history.problem(`${id}: ${envelope} came, and was never sent`);
-      if (kind === 'queue' && count > 1) history.problem(`${id}: ${envelope} was pushed once, and came ${count} times`);
+      if ((kind === 'queue' || positions) && count > 1) history.problem(`${id}: ${envelope} was sent once, and came ${count} times`);
     }
     for (const envelope of history.acknowledged) if (envelope.startsWith(`${id}/`) && !seen.has(envelope)) history.problem(`${id}: ${envelope} was acknowledged, and is in no batch`);
   }

@@ -89,10 +89,11 @@ class Life {
     const actorsBefore = this.#actors();
     const { options, chaos, history, machine, sources } = this.#world;
     machine.disk.heal();
+    const recordsMax = 1 + this.#prng.int(4);
     const ssc = await cluster.run(
       StreamingContext.getOrCreate(
         directory,
-        (context: StreamingContext) => buildChaosProgram(context, chaos, history, (input) => new FromReliableSource(sources.get(input)!, this.#prng.pick([StorageLevel.MEMORY_ONLY, StorageLevel.MEMORY_AND_DISK_SER_2]), 1 + this.#prng.int(4))),
+        (context: StreamingContext) => buildChaosProgram(context, chaos, history, (input) => new FromReliableSource(sources.get(input)!, { level: StorageLevel.MEMORY_AND_DISK_SER_2, recordsMax, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) })),
         { sparkContext: cluster.sparkContext, batchInterval: chaos.program.batchMs, clock: 'manual', allowMultipleContexts: true, advanceTimeoutMs: 300_000, receiverRestartDelayMs: 500, ...options },
       ),
     );

@@ -30,17 +30,22 @@ export class ReliableSource {
     return this.#acknowledged.size === this.#records.length;
   }
 
-  connect(onCut: () => void): Connection {
+  /** `position`: the reader has stored all before it, and wants what comes then. Null: what it has not acknowledged. */
+  connect(position: number | null, onCut: () => void): Connection {
     this.#connection?.close();
     this.connections += 1;
+    if (position !== null) this.#acknowledge(this.#records.slice(0, position));
     const unacknowledged = this.#records.findIndex(([id]) => !this.#acknowledged.has(id));
-    this.#connection = new Connection(this.#records, unacknowledged < 0 ? this.#records.length : unacknowledged, onCut, (records) => {
-      for (const [id] of records) {
-        this.#acknowledged.add(id);
-        this.#onAcknowledged(id);
-      }
-    });
+    const next = position ?? (unacknowledged < 0 ? this.#records.length : unacknowledged);
+    this.#connection = new Connection(this.#records, next, onCut, (records) => this.#acknowledge(records));
     return this.#connection;
+  }
+
+  #acknowledge(records: readonly Envelope[]): void {
+    for (const [id] of records) {
+      this.#acknowledged.add(id);
+      this.#onAcknowledged(id);
+    }
   }
 
   /** The connection is gone, and its reader is told. */
@@ -70,13 +75,13 @@ export class Connection {
     this.#onAcknowledge = onAcknowledge;
   }
 
-  /** The next records, when there are any; null: the connection has ended. */
-  async next(recordsMax: number): Promise<readonly Envelope[] | null> {
+  /** The next records, when there are any, and the position behind them; null: the connection has ended. */
+  async next(recordsMax: number): Promise<{ readonly records: readonly Envelope[]; readonly position: number } | null> {
     while (!this.#closed && this.#next >= this.#records.length) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#closed) return null;
     const records = this.#records.slice(this.#next, this.#next + recordsMax);
     this.#next += records.length;
-    return records;
+    return { records, position: this.#next };
   }
 
   acknowledge(records: readonly Envelope[]): void {
@@ -99,20 +104,28 @@ export class Connection {
   }
 }
 
-/** Acknowledges what is stored, and reads again what was not. */
-export class FromReliableSource extends Receiver<Envelope> {
+export interface Reading {
+  readonly level: StorageLevel;
+  /** At a time. */
+  readonly recordsMax: number;
+  readonly positions: boolean;
+}
+
+/** Acknowledges what is stored, and reads again what was not; with positions, goes on behind the last that was stored. */
+export class FromReliableSource extends Receiver<Envelope, number> {
   readonly #source: ReliableSource;
-  readonly #recordsMax: number;
+  readonly #reading: Reading;
   #connection: Connection | null = null;
 
-  constructor(source: ReliableSource, level: StorageLevel, recordsMax: number) {
-    super(level);
+  constructor(source: ReliableSource, reading: Reading) {
+    super(reading.level);
     this.#source = source;
-    this.#recordsMax = recordsMax;
+    this.#reading = reading;
   }
 
   override onStart(): void {
-    const connection = this.#source.connect(() => this.restart('The connection was cut.'));
+    const position = this.#reading.positions ? this.lastAcknowledged ?? 0 : null;
+    const connection = this.#source.connect(position, () => this.restart('The connection was cut.'));
     this.#connection = connection;
     void this.#read(connection);
   }
@@ -122,11 +135,13 @@ export class FromReliableSource extends Receiver<Envelope> {
   }
 
   async #read(connection: Connection): Promise<void> {
+    const { recordsMax, positions } = this.#reading;
     for (;;) {
-      const records = await connection.next(this.#recordsMax);
-      if (records === null || this.isStopped()) return;
+      const next = await connection.next(recordsMax);
+      if (next === null || this.isStopped()) return;
+      const { records, position } = next;
       // Several may be under way at a time.
-      this.storeBatch(records).then(
+      this.storeBatch(records, positions ? { position } : {}).then(
         () => connection.acknowledge(records),
         () => connection.cut(),
       );
