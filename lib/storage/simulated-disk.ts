@@ -113,6 +113,14 @@ export class SimulatedDisk implements Disk {
     if (file.bytes > 0) file.flipBit(offset ?? this.#prng.int(file.bytes), bit ?? this.#prng.int(8));
   }
 
+  /** Paths of all files in a directory and below, sorted: for who looks, or damages. */
+  filesBelow(directory: string): string[] {
+    return this.#directory(directory).names.flatMap((name) => {
+      const path = `${directory}/${name}`;
+      return this.#place(path).parent.get(name)?.kind === 'file' ? [path] : this.filesBelow(path);
+    });
+  }
+
   /** With all in it. Files that are open there can be written to, and are nowhere. */
   vanish(directory: string): void {
     const { parent, name } = this.#place(directory);

@@ -13,6 +13,8 @@ import { textOfProgram } from '../model/program-text.ts';
 import { chaosProgram } from './chaos-program.ts';
 import type { ChaosProgram, InputKind } from './chaos-program.ts';
 import { checkHistory } from './checks.ts';
+import { damageOne } from './damage.ts';
+import type { Damage } from './damage.ts';
 import { History } from './history.ts';
 import { live } from './life.ts';
 import type { LifeEnd } from './life.ts';
@@ -84,11 +86,19 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
   // Some runs have no fault at all, most have several.
   let crashesLeft = prng.int(6);
   let end: LifeEnd = { kind: 'stopped', text: '' };
+  const damages: Damage[] = [];
   for (let life = 0; life < livesMax && history.problems.length === 0; life += 1) {
-    end = await live(world, life, crashesLeft, trace);
+    end = await live(world, life, crashesLeft, damages, trace);
     crashesLeft -= 1;
     lives.push(end.text);
     if (end.kind === 'delivered') break;
+    // What was told of is mended, as from a copy; what was not may stay, and must do no harm.
+    if (end.kind === 'damaged') for (const damage of damages.splice(0).reverse()) damage.mend();
+    const damage = end.kind === 'crashed' && world.prng.int(6) === 0 ? damageOne(machine.disk, world.prng) : null;
+    if (damage === null) continue;
+    trace(`damaged: ${damage.text}`);
+    counts.damages += 1;
+    damages.push(damage);
   }
   if (end.kind === 'delivered') await checkHistory(history, chaos, end.lastMs, end.counted);
   else if (history.problems.length === 0) history.problem(`not all was delivered in ${livesMax} lives`);

@@ -15,11 +15,12 @@ import type { MillraceError } from '../../protocol/errors.ts';
 import { buildChaosProgram } from './chaos-program.ts';
 import type { ChaosExports } from './chaos-program.ts';
 import type { ChaosWorld } from './chaos-run.ts';
+import type { Damage } from './damage.ts';
 import { FromReliableSource } from './reliable-source.ts';
 
 export type LifeEnd =
   | { readonly kind: 'delivered'; readonly text: string; readonly lastMs: number; readonly counted: number }
-  | { readonly kind: 'crashed' | 'driver' | 'stopped' | 'failed'; readonly text: string };
+  | { readonly kind: 'crashed' | 'driver' | 'stopped' | 'failed' | 'damaged'; readonly text: string };
 
 type Planned = 'killed' | 'powerCut' | 'driver' | 'stop' | 'none';
 
@@ -29,13 +30,16 @@ const roundsMax = 150;
 /** What an operation that the disk let down may fail with. */
 const diskCodes = ['LogFailed', 'ContextFailed', 'ContextStopped', 'AskTimeout', 'ActorGone', 'HostGone', 'StopTimeout', 'RestartIntensityReached'];
 
-export async function live(world: ChaosWorld, life: number, crashesLeft: number, trace: (line: string) => void): Promise<LifeEnd> {
+/** How damage may be told of. */
+const damageCodes = ['WalCorrupted', 'CheckpointCorrupted', 'FormatUnknown'];
+
+export async function live(world: ChaosWorld, life: number, crashesLeft: number, damages: readonly Damage[], trace: (line: string) => void): Promise<LifeEnd> {
   const prng = world.prng.fork(`life ${life}`);
   const one = new Life(world, life, prng, crashesLeft > 0 ? planOf(world, prng) : 'none', trace);
   try {
     return await one.run();
   } catch (thrown) {
-    return await one.end(thrown);
+    return await one.end(thrown, damages);
   } finally {
     for (const source of world.sources.values()) source.forget();
   }
@@ -244,7 +248,7 @@ class Life {
   }
 
   /** What was thrown: a crash, a failure that a fault explains, or a problem. */
-  async end(thrown: unknown): Promise<LifeEnd> {
+  async end(thrown: unknown, damages: readonly Damage[]): Promise<LifeEnd> {
     const { machine, counts, history } = this.#world;
     const at = `${machine.clock.now()} ms`;
     if (thrown instanceof ProcessCrashed || this.#cluster.simulator.crashed) {
@@ -253,7 +257,8 @@ class Life {
       return { kind: 'crashed', text: `${this.#planned} at ${at}` };
     }
     const code = (thrown as Partial<MillraceError>).code ?? '';
-    const explained = this.#driverKilled || (this.#diskTrouble && diskCodes.includes(code));
+    const damaged = damages.length > 0 && damageCodes.includes(code);
+    const explained = damaged || this.#driverKilled || (this.#diskTrouble && diskCodes.includes(code));
     if (!explained) history.problem(`life ${this.#number} failed at ${at}: ${reasons(thrown)}`);
     this.#cluster.simulator.crashIn(null);
     try {
@@ -262,6 +267,7 @@ class Life {
       this.#trace(`    stopping: ${String(after)}`);
     }
     await this.#cluster.sparkContext.stop();
+    if (damaged) return { kind: 'damaged', text: `${damages.map(({ text }) => text).join(', ')}: ${code}` };
     return { kind: this.#driverKilled ? 'driver' : 'failed', text: `${this.#driverKilled ? 'the driver\'s thread was killed' : `failed with ${code}`} at ${at}` };
   }
 
