@@ -12,6 +12,7 @@ import type { BlockRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { AccumulatorUpdate, LeftOutRecords } from '../protocol/task.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ProgramId } from '../protocol/ids.ts';
+import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places } from './places.ts';
 
@@ -22,6 +23,7 @@ export interface AppOutputPorts {
   publish(output: number, time: BatchTime, records: readonly unknown[]): void;
   accumulated(updates: readonly AccumulatorUpdate[]): void;
   deadLetters(letters: LeftOutRecords): void;
+  outputSkipped(output: number | null, time: BatchTime, error: WireError): void;
   /** Reads one block's records. */
   read(block: BlockRef): unknown[];
 }
@@ -60,6 +62,9 @@ export function appOutputs(ports: AppOutputPorts): Behavior<null, ToAppOutputs, 
           return state;
         case 'deadLetters':
           turn.perform('deadLetters', () => ports.deadLetters(message.letters), () => null);
+          return state;
+        case 'outputSkipped':
+          turn.perform('outputSkipped', () => ports.outputSkipped(message.output, message.time, message.error), () => null);
           return state;
         case 'flush':
           turn.reply(message.replyTo, null);

@@ -1,6 +1,6 @@
 /**
- * Makes room in shared memory for the task scheduler: moves blocks to the disk or drops them, those first that were used longest
- * ago, and knows which ones running tasks read.
+ * Makes room in shared memory for the task scheduler: moves blocks and kept outputs to the disk, or drops them, those first that were
+ * used longest ago, and knows which ones running tasks read.
  *
  * Invariant: a block's memory is given back only when its new place is known (or it is forgotten) and no task that was handed out
  * still reads the old one; a task is handed out with places that are good at that moment.
@@ -24,6 +24,8 @@ import type { JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts';
 import type { JobRequest, StorageStats, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { StageSpec, TaskReport, TaskSpec } from '../protocol/task.ts';
+import { KeptOutputs } from './kept-outputs.ts';
+import type { Held, KeptOutput } from './kept-outputs.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
@@ -53,6 +55,7 @@ export class BlockEvictions {
   readonly #services: HostServices;
   readonly #known: KnownOutputs;
   readonly #blocks = new StoredBlocks();
+  readonly #outputs: KeptOutputs;
   readonly #tasks = new Map<TaskId, Reading>();
   readonly #jobs = new Map<JobId, JobReading>();
   /** Blocks on their way to the disk in this round; null: there is no round. */
@@ -70,6 +73,7 @@ export class BlockEvictions {
   constructor(services: HostServices, known: KnownOutputs) {
     this.#services = services;
     this.#known = known;
+    this.#outputs = new KeptOutputs(known);
   }
 
   /** Tasks failed for want of memory, and it is being made: nothing is handed out meanwhile. */
@@ -95,7 +99,7 @@ export class BlockEvictions {
     this.#letGo(job, reading, turn);
   }
 
-  /** The task with its persisted partitions where they lie now; null: one of them is gone, so the task has to be made anew. */
+  /** The task with all that it reads where it lies now; null: one of them is gone, so the task has to be made anew. */
   taskHandedOut(job: JobId, stage: StageSpec, task: TaskSpec): TaskSpec | null {
     const handles: SharedHandle[] = [];
     let cached = task.cached;
@@ -110,14 +114,16 @@ export class BlockEvictions {
     this.#tasks.set(task.task, { job, handles, storing });
     const reading = this.#jobs.get(job);
     if (reading !== undefined) reading.tasks += 1;
-    return cached === task.cached ? task : { ...task, cached };
+    const placed = this.#outputs.taskHandedOut(task, this.#blocks.use());
+    return cached === task.cached ? placed : { ...placed, cached };
   }
 
   taskEnded(task: TaskId, turn: Turning): void {
     const reading = this.#tasks.get(task);
     if (reading === undefined) return;
     this.#tasks.delete(task);
-    this.#release(this.#blocks.unpin(reading.handles), turn);
+    this.#release(this.#blocks.unpin(reading.handles).map(heldBy), turn);
+    this.#release(this.#outputs.taskEnded(task), turn);
     const job = this.#jobs.get(reading.job);
     if (job === undefined) return;
     job.tasks -= 1;
@@ -127,16 +133,19 @@ export class BlockEvictions {
   /** Somebody outside of tasks reads these: they stay until they are unpinned as often. */
   pin(handles: readonly SharedHandle[]): void {
     this.#blocks.pin(handles);
+    this.#outputs.pin(handles);
   }
 
   unpin(handles: readonly SharedHandle[], turn: Turning): void {
-    this.#release(this.#blocks.unpin(handles), turn);
+    this.#release(this.#blocks.unpin(handles).map(heldBy), turn);
+    this.#release(this.#outputs.unpin(handles), turn);
   }
 
   // What there is.
 
-  /** Persisted partitions of a report that was accepted: those that are now known by these bytes may leave memory again. */
-  stored({ stored }: TaskReport, { program, scope, nodes }: Pick<JobRequest, 'program' | 'scope' | 'nodes'>): void {
+  /** What a task has put out that others read: it may leave memory again. Of persisted partitions those that are now known by these bytes. */
+  stored({ stored }: TaskReport, { sink }: Pick<StageSpec, 'sink'>, { program, scope, nodes }: Pick<JobRequest, 'program' | 'scope' | 'nodes'>): void {
+    if (sink.kind === 'shuffle') this.#outputs.written(sink.shuffle, program, this.#blocks.use());
     for (const { rdd, partition, block } of stored) {
       if (block.place === null || !('slab' in block.place) || this.#known.block(rdd, partition) !== block) continue;
       const node = nodes.find(({ id }) => id === rdd);
@@ -148,6 +157,7 @@ export class BlockEvictions {
 
   forgetRdds(rdds: readonly RddId[], turn: Turning): void {
     this.#removeFiles(this.#blocks.forget(rdds), turn);
+    this.#outputs.forgetRdds(rdds);
   }
 
   forgetPartitions(rdd: RddId): void {
@@ -156,12 +166,13 @@ export class BlockEvictions {
 
   forgetProgram(program: ProgramId, turn: Turning): void {
     this.#removeFiles(this.#blocks.forgetProgram(program), turn);
+    this.#outputs.forgetProgram(program);
   }
 
   stats(): StorageStats {
-    const { mapOutputs, blocks, blocksInMemory, memoryBytes, diskBytes, rdds } = this.#known.counts();
+    const { mapOutputs, blocks, blocksInMemory, memoryBytes, diskBytes, rdds, outputsOnDisk } = this.#known.counts();
     return {
-      persistedPartitions: blocks, persistedInMemory: blocksInMemory, memoryBytes, diskBytes, mapOutputs, rdds,
+      persistedPartitions: blocks, persistedInMemory: blocksInMemory, memoryBytes, diskBytes, mapOutputs, rdds, outputsOnDisk,
       evictable: this.#blocks.resident, sourceBlocksOnDisk: this.#blocks.onDisk,
       spilled: this.#spilled, dropped: this.#dropped, memoryWaits: this.#memoryWaits,
     };
@@ -185,21 +196,35 @@ export class BlockEvictions {
     return this.isUrgent;
   }
 
-  blockSpilled({ from, to }: Extract<ToTaskScheduler, { type: 'blockSpilled' }>, turn: Turning): void {
+  /** A move has ended, well or not. */
+  spilled(message: Extract<ToTaskScheduler, { type: 'blockSpilled' | 'outputSpilled' }>, turn: Turning): void {
+    if (message.type === 'blockSpilled') this.#blockSpilled(message, turn);
+    else this.#outputSpilled(message, turn);
+    if (this.#moving === null) return;
+    this.#moving -= 1;
+    if (this.#moving === 0) this.#confirm(turn);
+  }
+
+  #blockSpilled({ from, to }: Extract<ToTaskScheduler, { type: 'blockSpilled' }>, turn: Turning): void {
     const moved = this.#blocks.moved(from, to);
     if (moved.kind === 'moved' && to !== null) {
       const { rdd, partition } = moved.block;
       this.#spilled += 1;
       // Lost and made again meanwhile: nobody will read this copy.
       if (rdd !== null && !this.#known.moveBlock(rdd as RddId, partition, from, to)) this.#removeFiles([to.file], turn);
-      if (moved.release) this.#release([moved.block], turn);
+      if (moved.release) this.#release([heldBy(moved.block)], turn);
     } else if (to !== null) {
       this.#removeFiles([to.file], turn);
     }
     if (moved.kind === 'kept') turn.log('warn', `A block of ${from.bytes} bytes could not be written to ${this.#services.options.scratchDirectory}: it stays in shared memory, or is dropped.`);
-    if (this.#moving === null) return;
-    this.#moving -= 1;
-    if (this.#moving === 0) this.#confirm(turn);
+  }
+
+  #outputSpilled({ file, written }: Extract<ToTaskScheduler, { type: 'outputSpilled' }>, turn: Turning): void {
+    const { isKnown, release } = this.#outputs.moved(file, written);
+    if (isKnown) this.#spilled += 1;
+    else if (written) this.#removeFiles([file], turn);
+    if (!written) turn.log('warn', `Outputs of tasks could not be written to ${this.#services.options.scratchDirectory}: they stay in shared memory.`);
+    this.#release(release, turn);
   }
 
   /** All that the round has given back is free: enough, or another round; none where this one has gained nothing. */
@@ -215,32 +240,44 @@ export class BlockEvictions {
     const isUrgent = this.isUrgent;
     const ahead = slabsToFree({ slabs: pool.slabs, free: pool.freeSlabs });
     const slabs = isUrgent ? Math.max(ahead, Math.ceil(this.#urgentBytes / options.slabBytes) + 1, Math.ceil(pool.slabs * urgentShare)) : ahead;
-    const { drop, move } = slabs > 0 ? this.#blocks.choose(slabs, options.slabBytes, isUrgent ? new Set() : this.#storing()) : { drop: [], move: [] };
-    if (drop.length + move.length === 0) {
+    const wanted = { slabs, slabBytes: options.slabBytes, storing: isUrgent ? new Set<RddId>() : this.#storing(), isUrgent, useOf: (slab: number) => pool.slabUse(slab) };
+    const { drop, move, others } = slabs > 0 ? this.#blocks.choose(wanted, this.#outputs.inMemory()) : { drop: [], move: [], others: [] };
+    if (drop.length + move.length + others.length === 0) {
       this.#urgentBytes = 0;
       return;
     }
-    this.#moving = move.length;
+    this.#moving = move.length + others.length;
     this.#freeBefore = pool.freeSlabs;
     this.#roundIsUrgent = isUrgent;
     this.#drop(drop, turn);
     for (const { handle } of move) this.#move(handle, turn);
-    if (move.length === 0) this.#confirm(turn);
+    for (const output of others) this.#moveOutput(output, turn);
+    if (this.#moving === 0) this.#confirm(turn);
   }
 
   /** Each is known by its handle alone: whoever asked for the partition computes it again. */
   #drop(blocks: readonly StoredBlock[], turn: Turning): void {
     this.#dropped += blocks.length;
     for (const { rdd, partition, handle } of blocks) this.#known.evictBlock(rdd as RddId, partition, handle);
-    this.#release(blocks, turn);
+    this.#release(blocks.map(heldBy), turn);
   }
 
   #move(handle: SharedHandle, turn: Turning): void {
     const file = join(this.#services.options.scratchDirectory, `block-${this.#files++}`);
-    turn.ask<ToBlockManagerMaster, Spilled>(places.blockManagerMaster, (replyTo) => ({ type: 'spillBlock', place: handle, file, replyTo }), askTimeoutMs, (outcome) => ({
+    turn.ask<ToBlockManagerMaster, Spilled>(places.blockManagerMaster, (replyTo) => ({ type: 'spillBlock', places: [handle], file, replyTo }), askTimeoutMs, (outcome) => ({
       type: 'blockSpilled',
       from: handle,
       to: outcome.ok && outcome.value.spilled ? { file, offset: 0, bytes: handle.bytes } : null,
+    }));
+  }
+
+  #moveOutput(output: KeptOutput, turn: Turning): void {
+    const file = join(this.#services.options.scratchDirectory, `output-${this.#files++}`);
+    this.#outputs.moving(output, file);
+    turn.ask<ToBlockManagerMaster, Spilled>(places.blockManagerMaster, (replyTo) => ({ type: 'spillBlock', places: output.handles, file, replyTo }), askTimeoutMs, (outcome) => ({
+      type: 'outputSpilled',
+      file,
+      written: outcome.ok && outcome.value.spilled,
     }));
   }
 
@@ -270,16 +307,20 @@ export class BlockEvictions {
   #letGo(job: JobId, { ended, tasks, handles }: JobReading, turn: Turning): void {
     if (!ended || tasks > 0) return;
     this.#jobs.delete(job);
-    this.#release(this.#blocks.unpin(handles), turn);
+    this.#release(this.#blocks.unpin(handles).map(heldBy), turn);
   }
 
-  #release(blocks: readonly StoredBlock[], turn: Turning): void {
+  #release(held: readonly Held[], turn: Turning): void {
     const byScope = new Map<string, SharedHandle[]>();
-    for (const { scope, handle } of blocks) byScope.set(scope, [...(byScope.get(scope) ?? []), handle]);
+    for (const { scope, handles } of held) byScope.set(scope, [...(byScope.get(scope) ?? []), ...handles]);
     for (const [scope, handles] of byScope) turn.tell(places.blockManagerMaster, { type: 'release', scope, handles });
   }
 
   #removeFiles(files: readonly string[], turn: Turning): void {
     if (files.length > 0) turn.tell(places.blockManagerMaster, { type: 'removeFiles', files });
   }
+}
+
+function heldBy({ scope, handle }: StoredBlock): Held {
+  return { scope, handles: [handle] };
 }

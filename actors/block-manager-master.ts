@@ -149,16 +149,16 @@ function tellManagers(state: State, turn: Turn<ToBlockManagerMaster>): void {
 }
 
 /** By the io thread whose turn it is; where none is up just now, here. */
-function onSpillBlock(state: State, { place, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
+function onSpillBlock(state: State, { places: from, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
   const ended = (spilled: boolean): ToBlockManagerMaster => ({ type: 'spillEnded', replyTo, spilled });
   for (const [host, manager] of state.managers) {
     if (host === driverHost) continue;
     state.managers.delete(host);
     state.managers.set(host, manager);
-    turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', place, file, replyTo: answer }), spillTimeoutMs, (outcome) => ended(outcome.ok && outcome.value.spilled));
+    turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', places: from, file, replyTo: answer }), spillTimeoutMs, (outcome) => ended(outcome.ok && outcome.value.spilled));
     return state;
   }
-  turn.perform('spill', () => spill(pool, files, place, file), (outcome) => ended(outcome.ok));
+  turn.perform('spill', () => spill(pool, files, from, file), (outcome) => ended(outcome.ok));
   return state;
 }
 

@@ -87,8 +87,8 @@ export function blockManager(services: HostServices): Behavior<State, ToBlockMan
         case 'replicaMade':
           return onReplicaMade(state, message, turn);
         case 'spillBlock': {
-          const { place, file, replyTo } = message;
-          turn.perform('spill', () => spill(services.pool, services.files, place, file), (outcome) => ({ type: 'spillEnded', replyTo, spilled: outcome.ok }));
+          const { places: from, file, replyTo } = message;
+          turn.perform('spill', () => spill(services.pool, services.files, from, file), (outcome) => ({ type: 'spillEnded', replyTo, spilled: outcome.ok }));
           return state;
         }
         case 'spillEnded':

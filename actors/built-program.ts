@@ -36,6 +36,7 @@ import type { HostServices } from './services.ts';
 
 export class BuiltProgram implements HostProgram {
   readonly program: ProgramId;
+  readonly appName: string;
   readonly builder: ProgramBuilder;
   readonly fingerprint: Fingerprint;
   readonly #services: HostServices;
@@ -59,6 +60,7 @@ export class BuiltProgram implements HostProgram {
 
   constructor(builder: ProgramBuilder, services: HostServices, local: LocalFunctions | null) {
     this.program = builder.program;
+    this.appName = builder.appName;
     this.builder = builder;
     this.fingerprint = builder.fingerprint();
     this.#services = services;
@@ -206,6 +208,16 @@ export class BuiltProgram implements HostProgram {
         return this.#local.resolve(ref.index);
       case 'builtin':
         throw new TypeError(`The builtin ${ref.name} is resolved by the engine.`);
+    }
+  }
+
+  duringTask<R>(work: () => R): R {
+    const { builder } = this;
+    builder.taskRuns = true;
+    try {
+      return work();
+    } finally {
+      builder.taskRuns = false;
     }
   }
 

@@ -83,7 +83,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
         const [next, ...waiting] = at.waiting;
         if (next === undefined || at.halted) return answerAwaiting(at, turn);
         const { jobSet, error } = next;
-        if (error !== null) at = fail(at, error, jobSet.time, turn);
+        if (error !== null) at = fail(at, error, jobSet.time, null, turn);
         at = { ...at, waiting, running: { jobSet, job: 0, startedAt: now(), jobStartedAt: now(), outputs: [], printed: null } };
         emit(at, turn, { type: 'batchStarted', info: infoOf(at) });
         startJob(at, turn);
@@ -122,14 +122,33 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
       case 'publish':
         runJob(state, running.jobSet, job, { kind: 'collect', limit: -1 }, null, turn, (result) => ({ type: 'jobResult', time, output: job.output, result }));
         return;
-      case 'run':
-        runJob(state, running.jobSet, job, action.sink, null, turn, (result) =>
-          result.ok && 'directory' in action.sink ? { type: 'partsWritten', time, output: job.output, directory: action.sink.directory } : ended(result.ok ? null : result.error),
+      case 'run': {
+        const { sink } = action;
+        if (!('directory' in sink)) {
+          runJob(state, running.jobSet, job, sink, null, turn, (result) => ended(result.ok ? null : result.error));
+          return;
+        }
+        // A directory of that name may be there from an earlier run of the program. As in Spark it is written anew.
+        turn.perform(
+          'claimDirectory',
+          () => services.claimDirectory(sink.directory, true),
+          (outcome) => (outcome.ok ? { type: 'directoryClaimed', time, output: job.output } : ended(outcome.error)),
         );
         return;
+      }
       default:
         unreachable(action);
     }
+  };
+
+  const writeParts = (state: State, jobSet: JobSet, job: OutputJob, turn: Turning): void => {
+    const { action, output } = job;
+    const { time } = jobSet;
+    assert(action.kind === 'run' && 'directory' in action.sink, 'only an output that saves has a directory', action.kind);
+    const { directory } = action.sink;
+    runJob(state, jobSet, job, action.sink, null, turn, (result) =>
+      result.ok ? { type: 'partsWritten', time, output, directory } : { type: 'jobEnded', time, output, error: result.error },
+    );
   };
 
   const complete = (state: State, turn: Turning): State => {
@@ -151,7 +170,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
       turn.tell(places.taskScheduler, { type: 'cancelOutput', resultScope: resultScopeOf(state.args.program, running.jobSet.time, job.output), error });
     }
     const output: OutputInfo = { output: job.output, name: state.args.outputNames[job.output] ?? '', durationMs: now() - running.jobStartedAt, error };
-    const failed = error === null ? state : fail(state, error, running.jobSet.time, turn);
+    const failed = error === null ? state : fail(state, error, running.jobSet.time, job.output, turn);
     const next: State = { ...failed, running: { ...running, job: running.job + 1, jobStartedAt: now(), outputs: [...running.outputs, output], printed: null } };
     startJob(next, turn);
     return advance(next, turn);
@@ -204,6 +223,13 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           const job = state.running?.jobSet.jobs[state.running.job];
           if (state.running?.jobSet.time !== message.time || job?.output !== message.output) return state;
           return endJob(state, message.error, turn);
+        }
+        case 'directoryClaimed': {
+          const { running } = state;
+          const job = running?.jobSet.jobs[running.job];
+          if (running === null || job === undefined || running.jobSet.time !== message.time || job.output !== message.output) return state;
+          writeParts(state, running.jobSet, job, turn);
+          return state;
         }
         case 'partsWritten':
           // A reader of the directory then knows that no part is missing.
@@ -277,10 +303,11 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
 }
 
-/** The first failure is what the context reports; with `stop`, it is also the last batch's. */
-function fail(state: State, error: WireError, time: BatchTime, turn: Turning): State {
+/** The first failure is what the context reports; with `stop`, it is also the last batch's. With `skip` it is a dead letter, and nothing more. */
+function fail(state: State, error: WireError, time: BatchTime, output: number | null, turn: Turning): State {
   if (state.args.onBatchFailure === 'skip') {
     turn.log('warn', `An output of the batch at ${time} ms failed and is skipped: ${error.message}`);
+    turn.tell(programPlaces(state.args.program).outputs, { type: 'outputSkipped', output, time, error });
     return state;
   }
   emit(state, turn, { type: 'failed', info: { error, time } });

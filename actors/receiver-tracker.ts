@@ -5,8 +5,8 @@
  * for each batch its blocks until the batch is forgotten. Invariant: a block is allocated to exactly one batch, in the order in
  * which it was added; asking twice for a batch gives the same blocks. A block is answered for only when it waits for its batch
  * here and the ledger holds its memory: so what was acknowledged outlives every thread but this one.
- * Talks to: block managers and receivers (io threads), the agents of their threads (do they answer?), host manager, job
- * generator, block manager master, listener bus.
+ * Talks to: block managers and receivers (io threads), the agents of their threads (do they answer?), host manager, program
+ * manager, job generator, block manager master, listener bus.
  * A crash loses: which blocks had been received (without a write-ahead log); the program then fails as a whole.
  *
  *   addBlocks --> [ b4 b5 ]  unallocated   --allocate(t3)-->   t1: b0 b1 | t2: b2 | t3: b3 b4 b5   --forget(t1)-->  gone
@@ -23,7 +23,7 @@ import type { ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { BlockId, HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
-import { MillraceError, toWireError } from '../protocol/errors.ts';
+import { MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places, programPlaces } from './places.ts';
@@ -49,6 +49,8 @@ interface Stream {
   readonly lives: ReceiverLives;
   receiver: ActorRef<ToReceiver> | null;
   host: HostId | null;
+  /** It has started anew more often than it may. */
+  isGivenUp: boolean;
 }
 
 interface State {
@@ -100,7 +102,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         logsBlocks,
         isReady: !isRestored,
         logging: new Map(),
-        streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], lives: new ReceiverLives(), receiver: null, host: null }])),
+        streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], lives: new ReceiverLives(), receiver: null, host: null, isGivenUp: false }])),
         batches: new Map(),
         flushing: new Map(),
         ending: null,
@@ -126,7 +128,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           const input = inputOf(state, message.stream);
           const error = message.error === null ? null : withInput(message.error, input.operator);
           emit(state, turn, { type: 'receiverError', info: { ...input, message: message.message, error, willRestart } });
-          turn.log('warn', `Receiver of ${nameOf(input)}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${sentenceOf(message.message)}${willRestart ? ' It starts again with back-off.' : ''}`);
           return state;
         }
         case 'receiverStopped': {
@@ -278,7 +280,9 @@ function onReceiverStarted(state: State, { stream: id, host, receiver, replyTo }
     const { restartsMax, restartsMs } = state.limits;
     const error = toWireError(new MillraceError('RestartIntensityReached', `Expected the receiver of ${nameOf(inputOf(state, id))} to start again at most ${restartsMax} times within ${restartsMs} ms; it has failed once more. Look at its last receiverError, or raise receiverRestartsMax.`, { details: { stream: id, restartsMax, restartsMs } }));
     turn.replyError(replyTo as ReplyTo<never>, error);
-    return stream === undefined ? state : giveUp(state, id, error, turn);
+    if (stream === undefined || stream.isGivenUp) return state;
+    stream.isGivenUp = true;
+    return giveUp(state, id, error, turn);
   }
   Object.assign(stream, { receiver, host });
   turn.reply(replyTo, resume);
@@ -291,11 +295,12 @@ function onReceiverStarted(state: State, { stream: id, host, receiver, replyTo }
   return state;
 }
 
-/** Stops instead of throwing: a turn that throws has told nobody anything. Its supervisor allows no restart, and ends the program. */
+/** The program ends with that, in good order: this actor goes on until then, so that no batch fails for another reason first. */
 function giveUp(state: State, stream: StreamId, error: WireError, turn: Turning): State {
   const input = inputOf(state, stream);
-  emit(state, turn, { type: 'receiverStopped', info: { ...input, message: error.message, error: withInput(error, input.operator) } });
-  turn.stop({ type: 'error', error });
+  const known = withInput(error, input.operator);
+  emit(state, turn, { type: 'receiverStopped', info: { ...input, message: error.message, error: known } });
+  turn.tell(places.programManager, { type: 'programBroken', program: state.program, error: known });
   return state;
 }
 

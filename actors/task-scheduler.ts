@@ -204,7 +204,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     hold(state, job, report, turn);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
     noteState(state.known.states, job.plan, message, handed.task.partition, turn);
-    state.evictions.stored(report, job.request);
+    state.evictions.stored(report, handed.stage, job.request);
     state.evictions.keepRoom(turn);
     // Also where the output was lost on its way: what the task has stored is kept, and won't be computed again.
     if (events.accepted || job.plan.ended === null) passOn(job.request.program, report, turn);
@@ -324,7 +324,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
           return state;
         case 'blockSpilled':
-          state.evictions.blockSpilled(message, turn);
+        case 'outputSpilled':
+          state.evictions.spilled(message, turn);
           return state;
         case 'roomMade':
           state.evictions.roomMade(turn);

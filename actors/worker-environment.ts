@@ -88,6 +88,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     },
     now: () => services.clock.now(),
     running: program?.running ?? null,
+    ...(program === undefined ? {} : { appName: program.appName }),
     deadLettersPerTaskMax: options.deadLettersPerTaskMax,
     discard() {
       for (const handle of written.splice(0)) pool.release(handle);

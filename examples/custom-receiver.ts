@@ -3,7 +3,8 @@
  *
  *   npx millrace run dist/examples/custom-receiver.js --batches 3
  *
- * The factory given to receiverStream is called on the io thread and nowhere else, so a receiver may open there whatever it needs.
+ * An unreliable one: a sensor reads nothing twice, so it stores without asking what became of it. For a source that can send again see
+ * programs/file-lines.ts. The factory given to receiverStream is called on the io thread and nowhere else, so a receiver may open there whatever it needs.
  */
 import { Receiver } from 'millrace';
 import type { StreamingContext } from 'millrace';

@@ -12,6 +12,8 @@ export type { DeadLetter, DeadLetterOptions, DeadLetterStream } from './dstream/
 export { PublishedStream } from './dstream/published-stream.ts';
 export type { PublishedBatch, PublishOptions } from './dstream/published-stream.ts';
 export type { OutputContext } from './dstream/output.ts';
+export { transactionalSink } from './dstream/transactional-sink.ts';
+export type { TransactionalSink } from './dstream/transactional-sink.ts';
 export { RddQueue } from './dstream/rdd-queue.ts';
 export { Receiver } from './dstream/receiver.ts';
 export type { StoreOptions } from './dstream/receiver.ts';
@@ -19,7 +21,7 @@ export type { StreamDecoder } from './dstream/input.ts';
 export { RDD } from './rdd/rdd.ts';
 export { StorageLevel } from './rdd/storage-level.ts';
 export type { OnError, RecordOptions } from './rdd/record-options.ts';
-export type { TaskContext } from './rdd/task-context.ts';
+export type { OutputTaskContext, TaskContext } from './rdd/task-context.ts';
 export { Accumulator } from './program/accumulator.ts';
 export { Broadcast } from './program/broadcast.ts';
 export type { ArgsOf, ExportsOf } from './program/exports.ts';

@@ -31,6 +31,8 @@ import { wire } from './program/wiring.ts';
 import { fileSizes } from './storage/node-files.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
+import type { OutputContext } from './dstream/output.ts';
+import { outputId } from './rdd/output-id.ts';
 import { OutputBodies, outputFailure } from './output-bodies.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, OptionsFor, RecoveryOptions, StopOptions, StreamingOptions } from './options.ts';
@@ -66,8 +68,6 @@ const active = new Set<StreamingContext>();
 export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   /** The threads that it runs on. */
   readonly sparkContext: SparkContext;
-  /** The option. */
-  readonly appName: string;
   readonly #options: CheckedStreamingOptions;
   readonly #ownsCluster: boolean;
   readonly #listeners: Listeners;
@@ -84,7 +84,6 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #stopping: Promise<void> | null = null;
   #released: Promise<void> = Promise.resolve();
   #starting: Promise<void> | null = null;
-  #bodyTime: BatchTime | null = null;
   readonly #bodies: OutputBodies;
 
   /**
@@ -99,9 +98,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { internals } = sparkContext;
     if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
     const program = internals.join(member);
-    super({ program, batchIntervalMs: checked.batchIntervalMs, defaultParallelism: options.defaultParallelism ?? sparkContext.defaultParallelism, local: internals.local, fileSizes, checkpointDirectory: checked.checkpointDirectory });
+    super({ program, batchIntervalMs: checked.batchIntervalMs, defaultParallelism: options.defaultParallelism ?? sparkContext.defaultParallelism, local: internals.local, fileSizes, checkpointDirectory: checked.checkpointDirectory, appName: checked.appName });
     this.sparkContext = sparkContext;
-    this.appName = checked.appName;
     this.#options = checked;
     this.#ownsCluster = options.sparkContext === undefined;
     this.#listeners = new Listeners(internals.logger);
@@ -425,6 +423,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       },
       accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
       deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
+      outputSkipped: (output, time, error) => this.deadLetterStreams.forEach((stream) => stream.postBatch(output === null ? null : (this.graph.outputs[output]?.operator ?? null), time, error)),
       read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
     });
   }
@@ -432,18 +431,18 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
     const operation = this.graph.outputs[output]?.operation;
     if (operation?.kind !== 'foreachRDD') return;
-    const body = () => operation.body(new RDD<unknown>(this.rdds, node.id), time, { app: this.#options.app, time });
+    const { uid, place } = this.graph.outputs[output]!.operator;
+    const context: OutputContext<unknown> = { app: this.#options.app, time, batchTime: time, outputUid: uid, id: outputId(this.appName, uid, time) };
+    const body = () => this.rdds.body.run(time, uid, () => operation.body(new RDD<unknown>(this.rdds, node.id), time, context));
     await this.#bodies.run(body, async (bounded) => {
       this.#runtime?.define(node);
-      this.#bodyTime = time;
       // Inline, the driver's sweep after another batch must leave alone what this body makes.
       const letGo = this.rdds.holdWhatIsMade();
       try {
         await bounded();
       } catch (thrown) {
-        throw outputFailure(thrown, output, time, this.graph.outputs[output]?.operator.place ?? '');
+        throw outputFailure(thrown, output, time, place);
       } finally {
-        this.#bodyTime = null;
         letGo();
         this.#forgetBody(node);
       }
@@ -466,7 +465,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   #runAppJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
     const nodes = this.rdds.lineage([request.target], { madeHere: true });
-    return this.#driver<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.#bodyTime }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
+    return this.#driver<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
   }
 
   async #ask(what: { kind: 'queue'; queue: number; partitions: readonly (readonly unknown[])[] } | { kind: 'broadcast'; broadcast: number; value: unknown }): Promise<void> {

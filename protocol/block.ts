@@ -57,8 +57,8 @@ export type ToBlockManagerMaster =
   | { readonly type: 'hostExited'; readonly host: HostId }
   /** A block manager is there: each is told of all others. One on an io thread can write blocks to files, too. Again with each life. */
   | { readonly type: 'blockManagerUp'; readonly host: HostId; readonly manager: ActorRef<ToBlockManager> }
-  /** From the task scheduler: a copy of the block in a file, by whichever io thread is next; its memory stays held. */
-  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** From the task scheduler: a copy of a block (or of what is forgotten together) in a file, one after another, by whichever io thread is next; its memory stays held. */
+  | { readonly type: 'spillBlock'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
   /** Own: the io thread has answered, or is gone. */
   | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** Answered behind everything that was sent before it: what was released then is free. */
@@ -86,8 +86,8 @@ export interface PutBlock extends ReceivedBlock {
 
 /** To a block manager: from its block generators, from the master, and from other block managers. There is one on each io thread, and one on the driver. */
 export type ToBlockManager =
-  /** From the master: a copy of the block in this file. */
-  | { readonly type: 'spillBlock'; readonly place: SharedHandle; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** From the master: a copy of these places in this file, one after another. */
+  | { readonly type: 'spillBlock'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
   /** Own: it is written, or can't be. */
   | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** From the master: all block managers there are, whenever one comes or goes. */

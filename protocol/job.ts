@@ -46,8 +46,10 @@ export type ToJobScheduler =
   /** The batch could not be generated: it counts as a batch whose every output failed. */
   | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
   | { readonly type: 'jobEnded'; readonly time: BatchTime; readonly output: number; readonly error: WireError | null }
-  /** The records of a printed or published output. */
+  /** The output directory holds nothing of an earlier run any more, so that parts can be written. */
+  | { readonly type: 'directoryClaimed'; readonly time: BatchTime; readonly output: number }
   | { readonly type: 'partsWritten'; readonly time: BatchTime; readonly output: number; readonly directory: string }
+  /** The records of a printed or published output. */
   | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
   /** A task that has succeeded left these out. They may have come before, from another task that did the same work. */
   | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }
@@ -112,6 +114,8 @@ export type ToTaskScheduler =
   | { readonly type: 'restoreState'; readonly program: ProgramId; readonly tables: readonly RestoredState[]; readonly replyTo: ReplyTo<null> }
   /** Own: a block that makes room for others lies in a file now; null: it could not be written. */
   | { readonly type: 'blockSpilled'; readonly from: SharedHandle; readonly to: { readonly file: string; readonly offset: number; readonly bytes: number } | null }
+  /** Own: the same for what tasks have put out, by its file. */
+  | { readonly type: 'outputSpilled'; readonly file: string; readonly written: boolean }
   /** Own: the memory of the blocks that made room has been given back. */
   | { readonly type: 'roomMade' }
   | { readonly type: 'storageStats'; readonly replyTo: ReplyTo<StorageStats> }
@@ -139,7 +143,9 @@ export interface StorageStats {
   /** Blocks that may leave memory; blocks of sources that have. */
   readonly evictable: number;
   readonly sourceBlocksOnDisk: number;
-  /** Since the cluster's start: blocks moved to the disk, persisted partitions dropped, tasks that waited for memory. */
+  /** Map outputs and steps of keyed state of which something lies in a file. */
+  readonly outputsOnDisk: number;
+  /** Since the cluster's start: blocks and outputs moved to the disk, persisted partitions dropped, tasks that waited for memory. */
   readonly spilled: number;
   readonly dropped: number;
   readonly memoryWaits: number;
@@ -154,6 +160,8 @@ export type ToAppOutputs =
   | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorUpdate[] }
   /** Records that an operator left out, each once: for the program's dead-letter streams. */
   | { readonly type: 'deadLetters'; readonly letters: LeftOutRecords }
+  /** An output of a batch has failed for good and is passed over: for the program's dead-letter streams. Output null: the batch could not be generated. */
+  | { readonly type: 'outputSkipped'; readonly output: number | null; readonly time: BatchTime; readonly error: WireError }
   /** A marker: answered when everything sent before it has been handled. */
   | { readonly type: 'flush'; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'bodyEnded'; readonly replyTo: ReplyTo<{ readonly error: WireError | null }>; readonly error: WireError | null };

@@ -16,7 +16,7 @@ export type ToProgramManager =
   /** Graceful: intake ends, everything received is processed, then all is closed. */
   | { readonly type: 'stopProgram'; readonly program: ProgramId; readonly graceful: boolean; readonly timeoutMs: number; readonly replyTo: ReplyTo<null> }
   | { readonly type: 'programStep'; readonly program: ProgramId; readonly step: ProgramStep }
-  /** From the host manager: a thread that takes the place of another one can't build the program, or builds another. */
+  /** From the host manager: a thread that takes the place of another one can't build the program, or builds another. From a receiver tracker: a receiver has failed too often. */
   | { readonly type: 'programBroken'; readonly program: ProgramId; readonly error: WireError }
   /** From the host manager: an io thread is gone; another will take its place. */
   | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError };

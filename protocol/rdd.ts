@@ -176,8 +176,8 @@ export type RddNode =
  *   window    for keys that enter or leave a window: fn(a, b), `inverse(a, b)`; keys that `filter` refuses are dropped
  */
 export type StateUpdate =
-  | { readonly kind: 'update'; readonly fn: FunctionRef; readonly form: 'plain' | 'time' | 'iterator' }
-  | { readonly kind: 'track'; readonly fn: FunctionRef; readonly timeoutMs: number | null; readonly sweeps: boolean }
+  | { readonly kind: 'update'; readonly fn: FunctionRef; readonly form: 'plain' | 'time' | 'iterator'; readonly onError?: RecordPolicy }
+  | { readonly kind: 'track'; readonly fn: FunctionRef; readonly timeoutMs: number | null; readonly sweeps: boolean; readonly onError?: RecordPolicy }
   | { readonly kind: 'window'; readonly fn: FunctionRef; readonly inverse: FunctionRef; readonly filter: FunctionRef | null; readonly leaving: number };
 
 /** A step from one version of a state partition to the next, as bytes: with the steps before it, back to a snapshot, all of that version. */
@@ -196,9 +196,10 @@ export type BucketRef = SharedHandle | FilePlace | null;
 
 /**
  * What happens to the records at a stage's end. `operator`: who asked for it (a shuffle's reader, an action), named where the
- * sink's functions fail. `batchTime`: that of a shuffle's reader. `output`: the program's output that the job is of.
+ * sink's functions fail. `batchTime`: that of a shuffle's reader, or of the body that asks for it. `output`: the program's output that the
+ * job is of; `outputUid`: its name (and the action's, in a body) in what `foreach` and `foreachPartition` write.
  */
-export type Sink = SinkKind & { readonly operator?: OperatorPlace | null; readonly batchTime?: BatchTime; readonly output?: number };
+export type Sink = SinkKind & { readonly operator?: OperatorPlace | null; readonly batchTime?: BatchTime; readonly output?: number; readonly outputUid?: string };
 
 type SinkKind =
   | { readonly kind: 'shuffle'; readonly shuffle: ShuffleId; readonly spec: PartitionerSpec; readonly combine: AggregatorSpec | null; readonly keyed: boolean }

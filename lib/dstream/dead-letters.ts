@@ -1,10 +1,11 @@
 /**
- * The dead-letter stream: what operators with `onError: 'deadLetter'` have left out, for the app to read.
+ * The dead-letter stream: what operators with `onError: 'deadLetter'` have left out, and outputs of batches that `onBatchFailure: 'skip'` has passed
+ * over, for the app to read.
  *
  * Invariant: each record comes once, however often its batch was computed, and no batch ever waits for the reader: what the
  * reader leaves too long is dropped, oldest first, and counted.
  *
- * One element is what one operator has left out of one partition: several can have the same time.
+ * One element is what one operator has left out of one partition, or one output that was passed over: several can have the same time.
  */
 import type { BatchTime } from '../../protocol/time.ts';
 import { asBatchTime } from '../../protocol/time.ts';
@@ -14,19 +15,25 @@ import type { WireError } from '../../protocol/errors.ts';
 import { decodeRecord } from '../../protocol/codec.ts';
 import { PublishedStream } from './published-stream.ts';
 
-/** A record that made a function throw and was left out (`onError: 'deadLetter'`): what it was, where and why. */
+/**
+ * What is missing from the results: what it was, where and why.
+ *
+ *   record   made a function throw, and was left out (`onError: 'deadLetter'`)
+ *   batch    one output of a batch failed for good, and the stream went on without it (`onBatchFailure: 'skip'`)
+ */
 export interface DeadLetter {
-  /** What the function was given (mapValues: the whole pair). A text that shows its beginning, where `isPreview`. */
+  readonly kind: 'record' | 'batch';
+  /** What the function was given (by key: the whole pair; of states see `onError` there). A text that shows its beginning, where `isPreview`. Null for a batch. */
   readonly record: unknown;
   /** The record has no codec, or is longer than 64 KiB. */
   readonly isPreview: boolean;
-  /** Null where nobody knows: an RDD of the app's own. */
+  /** The operator, or the output. Null where nobody knows: an RDD of the app's own, a batch that could not be generated. */
   readonly operator: OperatorPlace | null;
   /** Null in a job of no batch. */
   readonly batchTime: BatchTime | null;
-  /** Of the operator's RDD. */
+  /** Of the operator's RDD; -1 for a batch. */
   readonly partition: number;
-  /** What the function threw: plain data. */
+  /** What the function threw, or why the output failed: plain data. */
   readonly error: WireError;
 }
 
@@ -56,8 +63,13 @@ export class DeadLetterStream extends PublishedStream<DeadLetter> {
     const { operator, batchTime, partition, letters } = given;
     this.#unreported += given.records - letters.length;
     if (letters.length === 0) return;
-    const records = letters.map((letter) => ({ ...recordOf(letter), operator, batchTime, partition, error: letter.error }));
+    const records = letters.map((letter) => ({ kind: 'record' as const, ...recordOf(letter), operator, batchTime, partition, error: letter.error }));
     void this.deliver({ time: batchTime ?? asBatchTime(0), records });
+  }
+
+  /** By the runtime: an output of a batch, or a whole batch that could not be generated, was passed over. */
+  postBatch(operator: OperatorPlace | null, batchTime: BatchTime, error: WireError): void {
+    void this.deliver({ time: batchTime, records: [{ kind: 'batch', record: null, isPreview: false, operator, batchTime, partition: -1, error }] });
   }
 }
 

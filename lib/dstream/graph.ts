@@ -42,6 +42,8 @@ export class DStreamGraph {
   #startTime: number | null = null;
   #rememberMs: number | null = null;
   #checkpointDirectory: string | null;
+  /** Of each output, before the number of those that share it. Explicit uids change them while the graph is built. */
+  readonly #outputUids: (() => string)[] = [];
   #uids = new Map<string, DStream<unknown>>();
   #uidChanges = 0;
   #generating: Promise<unknown> | null = null;
@@ -99,14 +101,18 @@ export class DStreamGraph {
 
   addOutput<T>(stream: DStream<T>, name: string, operation: OutputKind | ((place: OperatorPlace) => OutputKind)): void {
     this.checkBuilding(name);
+    const graph = this;
     const place = callerPlace();
     const kind = typeof operation === 'function' ? operation({ uid: '', name, place }) : operation;
+    const index = this.outputs.length;
+    const uidOf = (): string => `${stream.operatorUid}/${name}`;
+    this.#outputUids.push(uidOf);
     const output: OutputOperation = {
-      index: this.outputs.length,
+      index,
       stream: stream as unknown as DStream<unknown>,
       operation: kind,
       get operator() {
-        return { uid: `${stream.operatorUid}/${name}`, name, place };
+        return { uid: numberedUid(uidOf(), graph.#outputUids.slice(0, index)), name, place };
       },
     };
     this.outputs.push(output);
@@ -288,6 +294,12 @@ export class DStreamGraph {
         throw callError('ContextStopped', what, `${what} can't be added: the context has been stopped. Make a new one.`);
     }
   }
+}
+
+/** `map-1f/foreach`, and `map-1f/foreach#2` for the second output of that name: what an output writes under its uid is its own. */
+function numberedUid(uid: string, before: readonly (() => string)[]): string {
+  const ordinal = before.reduce((count, other) => count + (other() === uid ? 1 : 0), 1);
+  return ordinal === 1 ? uid : `${uid}#${ordinal}`;
 }
 
 function nameOf(stream: DStream<unknown>): string {

@@ -21,6 +21,12 @@ export interface OutputContext<App = Readonly<Record<string, unknown>>> {
   /** The objects of `options.app`. */
   readonly app: App;
   readonly time: BatchTime;
+  /** The same as `time`. */
+  readonly batchTime: BatchTime;
+  /** Names the output among the program's, in every run. */
+  readonly outputUid: string;
+  /** `APP/OUTPUT/BATCH_TIME`: names what the body is given, in every run of the batch. */
+  readonly id: string;
 }
 
 /** Runs on the app's thread; the RDD is valid until the promise settles. */
@@ -62,7 +68,7 @@ function actionOf({ index: output, operation, operator }: OutputOperation, time:
       return { kind: 'publish', outstandingMax: operation.published.bound, mode: operation.published.mode };
     case 'foreach':
     case 'foreachPartition':
-      return { kind: 'run', sink: { ...operation, operator, output } };
+      return { kind: 'run', sink: { ...operation, operator, output, outputUid: operator.uid } };
     case 'saveText':
     case 'saveObjects':
       return { kind: 'run', sink: { kind: operation.kind, directory: batchDirectory(operation.prefix, operation.suffix, time), operator } };

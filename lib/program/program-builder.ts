@@ -42,6 +42,8 @@ export interface ProgramOptions {
   readonly fileSizes?: FileSizes;
   /** The option; `checkpoint` counts more. */
   readonly checkpointDirectory?: string | null;
+  /** The option: part of the names under which outputs write. */
+  readonly appName?: string;
 }
 
 const noFiles: FileSizes = (path) => {
@@ -51,6 +53,8 @@ const noFiles: FileSizes = (path) => {
 export class ProgramBuilder {
   /** @internal */
   readonly program: ProgramId;
+  /** The option. */
+  readonly appName: string;
   /** @internal */
   readonly functions: FunctionTable;
   /** @internal */
@@ -59,14 +63,17 @@ export class ProgramBuilder {
   readonly graph: DStreamGraph;
   /** Makes RDDs, broadcast variables and accumulators: Spark's `SparkContext`, as a program needs it. */
   readonly sc: ProgramSparkContext;
+  /** A task of this program runs on this thread now, in its part that doesn't wait. @internal */
+  taskRuns = false;
   /** @internal */
   readonly queues: RddQueue<unknown>[] = [];
   /** @internal */
   readonly deadLetterStreams: DeadLetterStream[] = [];
 
   constructor(options: ProgramOptions) {
-    const { program, batchIntervalMs, defaultParallelism, local = null, fileSizes = noFiles, checkpointDirectory = null } = options;
+    const { program, batchIntervalMs, defaultParallelism, local = null, fileSizes = noFiles, checkpointDirectory = null, appName = 'millrace' } = options;
     this.program = program;
+    this.appName = appName;
     this.functions = new FunctionTable(program, local);
     this.rdds = new ProgramRdds(this.functions, defaultParallelism, local);
     this.graph = new DStreamGraph(this.rdds, batchIntervalMs, checkpointDirectory);

@@ -26,6 +26,7 @@ import { callerPlace } from '../base/caller-place.ts';
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import { settled } from '../rdd/state-rdd.ts';
+import { BodyScope } from './body-scope.ts';
 import type { FunctionTable } from './function-table.ts';
 import { functionRefsOf, functionRefsOfSink } from './function-refs.ts';
 import type { LocalFunctions } from './local-functions.ts';
@@ -39,6 +40,8 @@ export class ProgramRdds implements RddContext, GraphHost {
   readonly program: ProgramId;
   readonly functions: FunctionTable;
   readonly defaultParallelism: number;
+  /** The body of foreachRDD that calls. */
+  readonly body = new BodyScope();
   readonly #local: LocalFunctions | null;
   readonly #built = new Map<RddId, RddNode>();
   readonly #keptAside = new Map<BlockId, readonly unknown[]>();
@@ -124,7 +127,7 @@ export class ProgramRdds implements RddContext, GraphHost {
 
   runJob(target: RddId, partitions: readonly number[] | null, sink: Sink): Promise<readonly TaskOutput[]> {
     if (this.#scratch !== null) return new Promise<never>(() => {});
-    return this.#running('run a job').runJob(target, partitions, sink);
+    return this.#running('run a job').runJob(target, partitions, this.body.named(sink));
   }
 
   loadRecords(block: BlockRef): unknown[] {

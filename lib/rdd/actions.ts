@@ -104,7 +104,7 @@ export function lookup<K, V>(rdd: RDD<readonly [K, V]>, key: K): Promise<V[]> {
   });
 }
 
-export function foreach<T>(rdd: Rdd, f: (record: T) => void, options?: RecordOptions): Promise<void> {
+export function foreach<T>(rdd: Rdd, f: (record: T, context: TaskContext) => void, options?: RecordOptions): Promise<void> {
   return effect(rdd, 'foreach', () => ({ kind: 'foreach', fn: userFunction(rdd.context, f, 'foreach'), ...policyOf('foreach', options) }));
 }
 

@@ -25,15 +25,18 @@ export function freezeDeep(value: unknown, depth = 0): void {
   for (const key of Object.keys(value)) freezeDeep(Object.getOwnPropertyDescriptor(value, key)?.value, depth + 1);
 }
 
-/** The function with its record frozen: its last argument, since a combiner before it may be its own to change. */
-export function onFrozen(fn: UserFunction, freeze: (record: unknown) => void): UserFunction {
+/**
+ * The function with its record frozen: mostly its last argument, since a combiner before it may be its own to change; of `foreach` the first,
+ * before the context.
+ */
+export function onFrozen(fn: UserFunction, freeze: (record: unknown) => void, record: 'first' | 'last' = 'last'): UserFunction {
   return (...args) => {
-    freeze(args[args.length - 1]);
+    freeze(args[record === 'first' ? 0 : args.length - 1]);
     return fn(...args);
   };
 }
 
-/** True where the last argument of the sink's functions is a record. In a merge it is a combiner, which nobody else has. */
+/** True where an argument of the sink's functions is a record. In a merge it is a combiner, which nobody else has. */
 export function takesRecords(sink: SinkForm): boolean {
   return sink !== 'merge';
 }

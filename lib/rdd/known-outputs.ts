@@ -9,7 +9,7 @@
  *   shuffles:  ShuffleId -> [map partition] -> [reducer] -> bucket
  *   blocks:    RddId     -> [partition]     -> block
  */
-import type { BlockRef, BucketRef } from '../../protocol/rdd.ts';
+import type { BlockRef, BucketRef, SharedHandle } from '../../protocol/rdd.ts';
 import { shuffleParentsMax } from '../../protocol/ids.ts';
 import type { RddId, ShuffleId } from '../../protocol/ids.ts';
 import { StateBook } from './state/state-book.ts';
@@ -37,6 +37,8 @@ export interface KnownCounts {
   readonly diskBytes: number;
   /** RDDs of which anything is known. */
   readonly rdds: number;
+  /** Map outputs and steps of state of which something lies in a file. */
+  readonly outputsOnDisk: number;
 }
 
 export class KnownOutputs {
@@ -76,6 +78,30 @@ export class KnownOutputs {
     outputs[mapPartition] = undefined;
     const places = listOf(this.#superseded, rddOfShuffle(shuffle));
     for (const bucket of lost.buckets) if (bucket !== null) places.push(bucket);
+  }
+
+  /** The buckets in memory, a row for each slab of each map task. */
+  *bucketsInMemory(): Iterable<{ readonly shuffle: ShuffleId; readonly mapPartition: number; readonly handles: readonly SharedHandle[] }> {
+    for (const [shuffle, outputs] of this.#shuffles) {
+      for (const [mapPartition, output] of outputs.entries()) {
+        for (const handles of bySlab(output?.buckets ?? [])) yield { shuffle, mapPartition, handles };
+      }
+    }
+  }
+
+  /** Buckets of one map task lie elsewhere from now on. False: they were not known to lie at `from`. */
+  moveBuckets(shuffle: ShuffleId, mapPartition: number, from: readonly SharedHandle[], to: readonly Place[]): boolean {
+    const outputs = this.#shuffles.get(shuffle);
+    const output = outputs?.[mapPartition];
+    if (outputs === undefined || output === undefined || from.length !== to.length) return false;
+    const buckets = [...output.buckets];
+    for (const [index, handle] of from.entries()) {
+      const reducer = buckets.indexOf(handle);
+      if (reducer < 0) return false;
+      buckets[reducer] = to[index] as Place;
+    }
+    outputs[mapPartition] = { buckets, version: (this.#version += 1) };
+    return true;
   }
 
   /** A persisted partition. */
@@ -120,8 +146,14 @@ export class KnownOutputs {
 
   /** How much is known: what must not grow from batch to batch. */
   counts(): KnownCounts {
-    const counts = { mapOutputs: 0, blocks: 0, blocksInMemory: 0, memoryBytes: 0, diskBytes: 0, rdds: 0 };
-    for (const outputs of this.#shuffles.values()) counts.mapOutputs += outputs.filter((output) => output !== undefined).length;
+    const counts = { mapOutputs: 0, blocks: 0, blocksInMemory: 0, memoryBytes: 0, diskBytes: 0, rdds: 0, outputsOnDisk: this.states.stepsOnDisk };
+    for (const outputs of this.#shuffles.values()) {
+      for (const output of outputs) {
+        if (output === undefined) continue;
+        counts.mapOutputs += 1;
+        if (output.buckets.some((bucket) => bucket !== null && 'file' in bucket)) counts.outputsOnDisk += 1;
+      }
+    }
     for (const blocks of this.#blocks.values()) {
       for (const stored of blocks) {
         if (stored === undefined) continue;
@@ -211,6 +243,18 @@ function isPlace(stored: StoredBlock | undefined, place: Place): boolean {
   if (known === null) return false;
   if ('slab' in known) return 'slab' in place && known.slab === place.slab && known.offset === place.offset && known.generation === place.generation;
   return 'file' in place && known.file === place.file && known.offset === place.offset;
+}
+
+/** The handles among the places, those of one slab together. */
+export function bySlab(places: readonly BucketRef[]): SharedHandle[][] {
+  const slabs = new Map<number, SharedHandle[]>();
+  for (const place of places) {
+    if (place === null || !('slab' in place)) continue;
+    const handles = slabs.get(place.slab);
+    if (handles === undefined) slabs.set(place.slab, [place]);
+    else handles.push(place);
+  }
+  return [...slabs.values()];
 }
 
 function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {

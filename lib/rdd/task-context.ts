@@ -7,6 +7,7 @@
 import type { BatchTime } from '../../protocol/time.ts';
 import type { ProgramId } from '../../protocol/ids.ts';
 import type { StageSpec, TaskSpec } from '../../protocol/task.ts';
+import { outputId } from './output-id.ts';
 
 /** What a function on whole partitions is told about the task that calls it. (`batchTime`, `partition`) names the same records in every attempt. */
 export interface TaskContext {
@@ -19,6 +20,19 @@ export interface TaskContext {
   readonly stageId: number;
   /** The program whose functions run; null where the job belongs to none. */
   readonly program: ProgramId | null;
+  /** The app and the output for which the function writes; null in a function that is no output's, and outside of a batch. */
+  readonly appName: string | null;
+  readonly outputUid: string | null;
+  /** `APP/OUTPUT/BATCH_TIME/PARTITION`: names what the function is given, in every attempt and in every run of the batch. Null where `outputUid` is. */
+  readonly id: string | null;
+}
+
+/** What the functions of `foreach` and `foreachPartition` on a stream are told: a batch and an output are always there. */
+export interface OutputTaskContext extends TaskContext {
+  readonly batchTime: BatchTime;
+  readonly appName: string;
+  readonly outputUid: string;
+  readonly id: string;
 }
 
 /** The context of one attempt: frozen, since it is handed to user functions. */
@@ -29,5 +43,16 @@ export function taskContextOf(stage: StageSpec, task: TaskSpec): TaskContext {
     attempt: task.attempt,
     stageId: stage.stage,
     program: stage.program,
+    appName: null,
+    outputUid: null,
+    id: null,
   });
+}
+
+/** The same for the function of the stage's sink, which may be an output's. */
+export function sinkContextOf(context: TaskContext, { sink }: StageSpec, appName: string): TaskContext {
+  const batchTime = sink.batchTime ?? context.batchTime;
+  const { outputUid } = sink;
+  if (outputUid === undefined || batchTime === null) return context;
+  return Object.freeze({ ...context, batchTime, appName, outputUid, id: outputId(appName, outputUid, batchTime, context.partition) });
 }

@@ -33,6 +33,8 @@ export interface TaskEnvironment {
   now(): number;
   /** Given to user functions in place of the context that `runTask` would make of stage and task. */
   readonly taskContext?: TaskContext;
+  /** Of the task's program: part of the names under which outputs write. Default `millrace`. */
+  readonly appName?: string;
   /** The thread's tables of keyed state, for the task's program. Without it tasks that need some fail. */
   readonly states?: StateStore;
   /** Where accumulators look up which function adds to them. Absent or null: the program has none. */

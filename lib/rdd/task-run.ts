@@ -22,7 +22,7 @@ import { migrationOf } from './state/migration.ts';
 import type { LinkReader, StateStore } from './state/state-store.ts';
 import type { StateTable } from './state/state-table.ts';
 import type { TaskContext } from './task-context.ts';
-import { taskContextOf } from './task-context.ts';
+import { sinkContextOf, taskContextOf } from './task-context.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { noRecord, orMissing, taskFailure } from './task-failure.ts';
 
@@ -31,6 +31,8 @@ export class TaskRun {
   readonly task: TaskSpec;
   readonly env: TaskEnvironment;
   readonly context: TaskContext;
+  /** For the function of the sink. */
+  readonly sinkContext: TaskContext;
   readonly stored: TaskReport['stored'][number][] = [];
   readonly #nodes = new Map<RddId, RddNode>();
   readonly #shuffles = new Map<string, ShuffleInput>();
@@ -46,6 +48,7 @@ export class TaskRun {
     this.task = task;
     this.env = env;
     this.context = env.taskContext ?? taskContextOf(stage, task);
+    this.sinkContext = sinkContextOf(this.context, stage, env.appName ?? 'millrace');
     this.#loops = env.loops ?? sharedLoops;
     this.#running = env.running ?? null;
     this.#letters = { left: env.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault };
@@ -99,11 +102,11 @@ export class TaskRun {
     return this.env.resolve(ref) as UserFunction;
   }
 
-  /** The function of an operator or a sink: where records are frozen, its last argument is one. */
-  resolveOnRecords(ref: FunctionRef): UserFunction {
+  /** The function of an operator or a sink: where records are frozen, that argument of it is one. */
+  resolveOnRecords(ref: FunctionRef, record: 'first' | 'last' = 'last'): UserFunction {
     const { freeze } = this.env;
     const fn = this.resolve(ref);
-    return freeze === undefined ? fn : onFrozen(fn, freeze);
+    return freeze === undefined ? fn : onFrozen(fn, freeze, record);
   }
 
   /** Freezes records that lie in an array, where they are to be frozen. The array itself is not: it is the task's own. */
@@ -169,11 +172,11 @@ export class TaskRun {
   /** A state for one run of a sink whose functions are `refs`. */
   state(sink: SinkForm, refs: readonly FunctionRef[], operator: OperatorPlace | null, scope: FunctionScope | null = null): LoopState {
     return new LoopState({
-      context: this.context,
+      context: sink === 'foreach' ? this.sinkContext : this.context,
       alive: (records) => this.env.alive(records),
       sink,
       sinkOperator: operator,
-      sinkFns: refs.map((ref) => (takesRecords(sink) ? this.resolveOnRecords(ref) : this.resolve(ref))),
+      sinkFns: refs.map((ref) => (takesRecords(sink) ? this.resolveOnRecords(ref, sink === 'foreach' ? 'first' : 'last') : this.resolve(ref))),
       sinkScope: scope,
       running: this.#running,
     });

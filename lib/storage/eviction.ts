@@ -2,7 +2,8 @@
  * Which blocks leave shared memory, when, and how much of it is for whom. Pure: looks at sizes, last uses and pins, changes nothing.
  *
  * Invariant: what a running task reads is never chosen, nor (where blocks go ahead of need) a partition of an RDD that is being
- * stored just now: it would go round in circles, each partition pushing out the one before it.
+ * stored just now: it would go round in circles, each partition pushing out the one before it. Nor what would free nothing: a slab
+ * in which something else lives, or (ahead of need) one whose owner still cuts from it.
  *
  *   slabs of the pool:   0 ............................ 5/8 ... 11/16 .... 3/4 .................... all
  *                        |  blocks, kept partitions     ^        |          |  tasks: buckets, results |
@@ -21,20 +22,39 @@ export interface PoolUse {
   readonly free: number;
 }
 
-/** A block that may leave shared memory: to the disk, or (where it can be computed again) altogether. */
+/** What may leave shared memory: to the disk, or (where it can be computed again) altogether. */
 export interface Evictable {
   readonly slab: number;
   readonly bytes: number;
+  /** How many handles of the slab it is. Left out: one. */
+  readonly handleCount?: number;
   /** Grows with each use of any block. */
   readonly lastUse: number;
   /** How many running tasks read it. */
   readonly pins: number;
-  /** The persisted RDD that it is a partition of; null: a block of a source. */
+  /** The persisted RDD that it is a partition of; null: a block of a source, or an output. */
   readonly rdd: number | null;
   /** False: it could not be written to the disk, and can't be computed again. */
   readonly mayGo: boolean;
   /** `moving`, `leaving`: its memory comes back by itself. */
   readonly phase: 'resident' | 'moving' | 'leaving';
+}
+
+export interface SlabUse {
+  readonly handles: number;
+  /** Its owner cuts more from it: empty, it is the owner's to use again, and not free. */
+  readonly isOpen: boolean;
+}
+
+/** What is wanted, and what must not go for it. */
+export interface Wanted {
+  readonly slabs: number;
+  readonly slabBytes: number;
+  /** RDDs of which no partition may go. */
+  readonly storing: ReadonlySet<number>;
+  /** Somebody waits: open slabs may be emptied, too. */
+  readonly isUrgent: boolean;
+  readonly useOf: (slab: number) => SlabUse;
 }
 
 /** True where a block that is to be kept leaves the tasks their share of the pool. */
@@ -48,16 +68,16 @@ export function slabsToFree({ slabs, free }: PoolUse): number {
 }
 
 /**
- * The blocks to be evicted so that `slabs` slabs become free, or as many as can. Memory comes back by whole slabs, so blocks go by
- * slabs, too: those first whose last use is longest ago, and none from a slab in which a block has to stay. `storing`: RDDs
- * of which no partition may go.
+ * The blocks to be evicted so that as many slabs become free as are wanted, or as many as can. Memory comes back by whole slabs, so
+ * blocks go by slabs, too: those first whose last use is longest ago, and none from a slab in which something has to stay.
  */
-export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>, slabs: number, slabBytes: number, storing: ReadonlySet<number>): Block[] {
-  const bySlab = new Map<number, { readonly blocks: Block[]; lastUse: number; slabs: number; stays: boolean }>();
+export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>, { slabs, slabBytes, storing, isUrgent, useOf }: Wanted): Block[] {
+  const bySlab = new Map<number, { readonly slab: number; readonly blocks: Block[]; lastUse: number; slabs: number; handles: number; stays: boolean }>();
   for (const block of blocks) {
     let found = bySlab.get(block.slab);
-    if (found === undefined) bySlab.set(block.slab, (found = { blocks: [], lastUse: 0, slabs: 1, stays: false }));
+    if (found === undefined) bySlab.set(block.slab, (found = { slab: block.slab, blocks: [], lastUse: 0, slabs: 1, handles: 0, stays: false }));
     found.slabs = Math.max(found.slabs, Math.ceil(block.bytes / slabBytes));
+    found.handles += block.handleCount ?? 1;
     if (block.phase !== 'resident') continue;
     found.blocks.push(block);
     found.lastUse = Math.max(found.lastUse, block.lastUse);
@@ -67,8 +87,10 @@ export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>
   candidates.sort((a, b) => a.lastUse - b.lastUse);
   const chosen: Block[] = [];
   let freed = 0;
-  for (const { blocks: resident, slabs: own } of candidates) {
+  for (const { slab, blocks: resident, slabs: own, handles } of candidates) {
     if (freed >= slabs) break;
+    const use = useOf(slab);
+    if (use.handles > handles || (use.isOpen && !isUrgent)) continue;
     chosen.push(...resident);
     freed += own;
   }

@@ -2,12 +2,16 @@
  * The few synchronous calls on files that tasks make, on Node's own file system.
  *
  * Invariant: `writeAtomically` leaves either no file of that name or the whole of it, whatever ends the process meanwhile:
- * it writes under a temporary name in the same directory, syncs, and renames.
+ * it writes under a temporary name of its own in the same directory, syncs, and renames. Who reads an output directory that has `_SUCCESS`
+ * finds all of its parts, also after the power was cut:
+ *
+ *   each part: write .part-NNNNN.K.writing, sync, rename  -->  sync the directory  -->  make _SUCCESS, sync  -->  sync the directory, and the one above
  */
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { MillraceError } from '../../protocol/errors.ts';
+import { basename, dirname, join } from 'node:path';
+import { platform } from 'node:process';
+import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export interface SyncFiles {
   /** The bytes [start, end) of the file, fewer where it ends before. */
@@ -54,9 +58,8 @@ export const nodeFiles: SyncFiles = {
   writeAtomically(path, bytes) {
     attempt('write', path, () => {
       mkdirSync(dirname(path), { recursive: true });
-      const temporary = `${path}.writing`;
+      const { temporary, descriptor } = openTemporary(path);
       try {
-        const descriptor = openSync(temporary, 'w');
         try {
           let done = 0;
           while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
@@ -73,11 +76,26 @@ export const nodeFiles: SyncFiles = {
   },
 };
 
+/** How many attempts at one file may have left something, or be at it now. */
+const attemptsMax = 1_000;
+
+/** A file that no other attempt writes into: an older one may be at it still. By its name it is hidden from readers of the directory. */
+function openTemporary(path: string): { readonly temporary: string; readonly descriptor: number } {
+  for (let attempt = 1; ; attempt += 1) {
+    const temporary = join(dirname(path), `.${basename(path)}.${attempt}${temporaryEnd}`);
+    try {
+      return { temporary, descriptor: openSync(temporary, 'wx') };
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === attemptsMax) throw thrown;
+    }
+  }
+}
+
 function attempt<R>(verb: string, file: string, action: () => R): R {
   try {
     return action();
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that it exists and that this user may.`, {
+    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${clauseOf(thrown)}. Check that it exists and that this user may.`, {
       cause: thrown,
       details: { file },
     });
@@ -119,33 +137,57 @@ export async function listFiles(directory: string): Promise<readonly ListedFile[
 
 /** As Hadoop names it. */
 const successName = '_SUCCESS';
+const temporaryEnd = '.writing';
 
-/** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
+/**
+ * Makes an output directory. Of one that may be overwritten, what says that its parts are complete goes first, then the parts: at no time
+ * does `_SUCCESS` stand beside parts of two runs. Throws FileExists where it holds something and may not be overwritten, FileFailed.
+ */
 export async function claimDirectory(directory: string, overwrite: boolean): Promise<void> {
   const held = await readdir(directory).catch(() => []);
   if (held.length > 0 && !overwrite) {
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
-  // First what says that they are complete.
-  await rm(join(directory, successName), { force: true });
-  for (const name of held) {
-    // Parts of another run, which may have had more of them.
-    if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+  try {
+    await rm(join(directory, successName), { force: true });
+    for (const name of held) {
+      // Parts of another run, which may have had more of them.
+      if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+    }
+    await mkdir(directory, { recursive: true });
+  } catch (thrown) {
+    throw new MillraceError('FileFailed', `Could not make the output directory ${directory}, or empty it: ${clauseOf(thrown)}. Check that this user may.`, { cause: thrown, details: { file: directory } });
   }
-  await mkdir(directory, { recursive: true });
 }
 
-/** Says, by an empty file `_SUCCESS`, that all parts are in an output directory. Call it when they are. Throws FileFailed. */
+/**
+ * Says, by an empty file `_SUCCESS`, that all parts are in an output directory. Call it when they are: it brings their names to the disk first,
+ * and removes what attempts that died have left. Throws FileFailed.
+ */
 export async function completeDirectory(directory: string): Promise<void> {
   const path = join(directory, successName);
   try {
     // Where there are no partitions, no task has made it.
     await mkdir(directory, { recursive: true });
+    for (const name of await readdir(directory)) {
+      if (name.startsWith('.') && name.endsWith(temporaryEnd)) await rm(join(directory, name), { force: true });
+    }
+    await syncDirectory(directory);
     const file = await open(path, 'w');
     await file.sync().finally(() => file.close());
+    await syncDirectory(directory);
+    await syncDirectory(dirname(directory));
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not write ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
+    throw new MillraceError('FileFailed', `Could not write ${path}: ${clauseOf(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
   }
+}
+
+/** What was renamed or made in it is there after the power was cut. */
+async function syncDirectory(directory: string): Promise<void> {
+  // Windows opens no directories; its file systems keep such changes in order by themselves.
+  if (platform === 'win32') return;
+  const handle = await open(directory, 'r');
+  await handle.sync().finally(() => handle.close());
 }
 
 /** Removes a directory and all that it holds; nothing where it does not exist. */

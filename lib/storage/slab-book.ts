@@ -238,6 +238,15 @@ export class SlabBook {
     return Math.max(0, Atomics.load(this.#words, FREE_COUNT));
   }
 
+  /** What lies in a slab just now: a look that is old at once, but for handles that only its looker can end. */
+  use(slab: number): { readonly handles: number; readonly isOpen: boolean } {
+    const at = this.#at(slab);
+    const state = Atomics.load(this.#words, at + STATE);
+    if (Atomics.load(this.#words, at + OWNER) === 0) return { handles: 0, isOpen: false };
+    const isOpen = state === stateOpen;
+    return { handles: Math.max(0, Atomics.load(this.#words, at + HOLDS) - (isOpen ? 1 : 0)), isOpen };
+  }
+
   /** A snapshot word by word: exact only while nothing changes. */
   count(): { free: number; liveHandles: number; usedBytes: number } {
     const words = this.#words;

@@ -198,6 +198,11 @@ export class SlabPool {
     return this.#book.free;
   }
 
+  /** How many handles lie in a slab just now, and whether its owner cuts more from it. */
+  slabUse(slab: number): { readonly handles: number; readonly isOpen: boolean } {
+    return this.#book.use(slab);
+  }
+
   /** `usedBytes`: what has been cut from slabs that aren't free. Exact only while no thread changes anything. */
   stats(): { slabs: number; free: number; liveHandles: number; usedBytes: number } {
     return { slabs: this.#book.shape.slabs, ...this.#book.count() };

@@ -15,7 +15,7 @@ import type { Scope } from '../../protocol/block.ts';
 import type { ProgramId, RddId } from '../../protocol/ids.ts';
 import type { BlockRef, SharedHandle } from '../../protocol/rdd.ts';
 import { chooseEvictions } from './eviction.ts';
-import type { Evictable } from './eviction.ts';
+import type { Evictable, Wanted } from './eviction.ts';
 
 export type FilePlace = Extract<NonNullable<BlockRef['place']>, { readonly file: string }>;
 
@@ -91,14 +91,24 @@ export class StoredBlocks {
     return released;
   }
 
-  /** The blocks that make room, by whole slabs. Those that may not go to the disk are forgotten here; the others are moving from now on. */
-  choose(slabs: number, slabBytes: number, storing: ReadonlySet<number>): { readonly drop: readonly StoredBlock[]; readonly move: readonly StoredBlock[] } {
-    const chosen = chooseEvictions(this.#blocks.values(), slabs, slabBytes, storing);
+  /** A moment that is later than all uses before it. */
+  use(): number {
+    return (this.#uses += 1);
+  }
+
+  /**
+   * What makes room, by whole slabs, of these blocks and of `others`. Blocks that may not go to the disk are forgotten here; the other
+   * blocks are moving from now on.
+   */
+  choose<Other extends Evictable>(wanted: Wanted, others: readonly Other[] = []): { readonly drop: readonly StoredBlock[]; readonly move: readonly StoredBlock[]; readonly others: readonly Other[] } {
+    const set: ReadonlySet<unknown> = new Set(others);
+    const all = chooseEvictions<StoredBlock | Other>([...this.#blocks.values(), ...others], wanted);
+    const chosen = all.filter((one): one is StoredBlock => !set.has(one));
     const drop = chosen.filter(({ toDisk }) => !toDisk);
     const move = chosen.filter(({ toDisk }) => toDisk);
     for (const { handle } of drop) this.#blocks.delete(keyOf(handle));
     for (const block of move) block.phase = 'moving';
-    return { drop, move };
+    return { drop, move, others: all.filter((one): one is Other => set.has(one)) };
   }
 
   /** The end of a move; null: it could not be written, and is not tried again. */

@@ -96,11 +96,11 @@ class Cluster {
 
   /** The slabs of blocks that are being written. */
   get spilling(): number[] {
-    return this.driven.asked.filter(({ message }) => message.type === 'spillBlock').map(({ message }) => (message['place'] as SharedHandle).slab);
+    return this.driven.asked.filter(({ message }) => message.type === 'spillBlock').map(({ message }) => (message['places'] as SharedHandle[])[0]!.slab);
   }
 
   spilled(slab: number, written = true): void {
-    this.driven.answer({ spilled: written }, ({ message }) => message.type === 'spillBlock' && (message['place'] as SharedHandle).slab === slab);
+    this.driven.answer({ spilled: written }, ({ message }) => message.type === 'spillBlock' && (message['places'] as SharedHandle[])[0]!.slab === slab);
   }
 
   /** The memory given back is free. */

@@ -133,7 +133,7 @@ t.test('every block manager is told of all whenever one comes or goes; the drive
   up(2);
   const told = (): unknown[] => driven.told.splice(0).map(({ to, message }) => [to.host, (message['managers'] as readonly { host: number }[]).map(({ host }) => host)]);
   t.same(told(), [[1, [1]], [1, [1, 2]], [2, [1, 2]]]);
-  driven.send({ type: 'spillBlock', place: handle(1), file: 'f', replyTo: driven.replyTo(1) });
+  driven.send({ type: 'spillBlock', places: [handle(1)], file: 'f', replyTo: driven.replyTo(1) });
   t.same(driven.asked.map(({ to }) => to.host), [2]);
   driven.send({ type: 'hostExited', host: asHostId(2) });
   t.same(told(), [[1, [1]]]);

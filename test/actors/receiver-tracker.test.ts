@@ -214,7 +214,9 @@ t.test('a receiver that starts again more often than it may ends the program, an
   s.send(receiverOn(2));
   t.match(s.replies.get(asks), { code: 'RestartIntensityReached' });
   t.match(s.take('emit').map(({ event }) => event), [{ type: 'receiverStopped', info: { stream: first, error: { code: 'RestartIntensityReached' } } }]);
-  t.match(s.stopped, { type: 'error', error: { code: 'RestartIntensityReached' } });
+  t.match(s.take('programBroken'), [{ program: 0, error: { code: 'RestartIntensityReached', fields: { details: { name: 'socketTextStream' } } } }]);
+  s.send(receiverOn(2));
+  t.same([s.take(), s.stopped], [[], null], 'once');
   t.end();
 });
 

@@ -16,6 +16,8 @@ import type { StreamingOptions } from '../../lib/options.ts';
 import type { ErrorKit, Running } from './error-actions.ts';
 import { built } from './error-programs.ts';
 import type { Built, ErrorArgs } from './error-programs.ts';
+import { Kills, killsPerCaseMax } from './kills.ts';
+import type { Victims } from './kills.ts';
 import type { CaseApp, CaseArgs, CaseExports } from './program.ts';
 import type { CaseContext, CaseFailure } from './run-case.ts';
 import type { Cluster } from './runner.ts';
@@ -55,10 +57,21 @@ export async function openCluster(master: string, killSeed: string | null = null
   };
 }
 
+/** Fewer threads than end a cluster, 20 within 10 s: what is tested is recomputation, not that bound. */
+const killsPerClusterMax = 16;
+let killed = 0;
+
+/** In all clusters of this process. */
+export function threadsKilled(): number {
+  return killed;
+}
+
 /** The SparkContext of a master, and what runs on it. */
-class Threads {
+class Threads implements Victims {
   readonly #master: string;
   #spark: SparkContext | null = null;
+  /** Threads of it that were killed. */
+  #killed = 0;
   readonly #contexts = new Set<StreamingContext>();
 
   constructor(master: string) {
@@ -95,14 +108,33 @@ class Threads {
     this.#spark = null;
   }
 
+  async workers(): Promise<readonly number[]> {
+    return (await this.#running().hosts()).filter(({ role }) => role === 'worker').map(({ host }) => host);
+  }
+
+  async kill(host: number): Promise<void> {
+    this.#killed += 1;
+    killed += 1;
+    await this.#running().killHost(host, 'terminate');
+  }
+
+  /** Another cluster, where the next case could kill more threads than this one survives. */
+  async replaceWhereMortal(): Promise<void> {
+    if (this.#killed + killsPerCaseMax > killsPerClusterMax) await this.close();
+  }
+
   #running(): SparkContext {
-    if (this.#spark === null || this.#spark.isStopped) this.#spark = new SparkContext({ master: this.#master, appName: 'conformance', defaultParallelism, logger: silent });
+    if (this.#spark === null || this.#spark.isStopped) {
+      this.#spark = new SparkContext({ master: this.#master, appName: 'conformance', defaultParallelism, logger: silent });
+      this.#killed = 0;
+    }
     return this.#spark;
   }
 }
 
 /** `nowMs`: where the manual clock stands when a context goes on; the batches up to it were missed. Null: a new one. */
-async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: Prng | null, nowMs: number | null): Promise<CaseContext> {
+async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, prng: Prng | null, nowMs: number | null): Promise<CaseContext> {
+  await threads.replaceWhereMortal();
   let printed = '';
   let failure: CaseFailure | null = null;
   const options = { batchMs: args.case.batchMs, args, app: { ...app }, print: (text: string) => void (printed += text) };
@@ -110,6 +142,7 @@ async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: P
   ssc.on('failed', ({ error, time }) => {
     failure ??= { error, atMs: time };
   });
+  const kills = prng === null ? null : new Kills(prng.fork(args.case.name), threads);
   return {
     exports: ssc.exports as CaseExports,
     async start() {
@@ -126,10 +159,8 @@ async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: P
       await ssc.stop();
     },
     async advance() {
-      if (kills !== null && kills.int(8) === 0) await killAWorker(ssc, kills);
-      const done = ssc.clock.advance(1);
-      if (kills !== null && kills.int(4) === 0) await killAWorker(ssc, kills);
-      await done;
+      if (kills === null) await ssc.clock.advance(1);
+      else await kills.around(() => ssc.clock.advance(1));
       // A failure is news of its own, which may come after the batch's end: it is waited for where one is expected.
       if (args.case.expectError === true) await ssc.awaitTermination(5).catch(() => {});
     },
@@ -137,25 +168,6 @@ async function openCase(threads: Threads, args: CaseArgs, app: CaseApp, kills: P
     printed: () => printed,
     stop: () => ssc.stop({ stopSparkContext: false }),
   };
-}
-
-/** Fewer threads than end a cluster, 20 within 10 s: what is tested is recomputation, not that bound. */
-const killsMax = 12;
-const killsPeriodMs = 10_000;
-const killedAt: number[] = [];
-
-/** In all clusters of this process. */
-export function threadsKilled(): number {
-  return killedAt.length;
-}
-
-/** One of those that live now; none where all are being replaced, or too many have died of late. */
-async function killAWorker(ssc: StreamingContext, kills: Prng): Promise<void> {
-  const now = performance.now();
-  if ((killedAt.at(-killsMax) ?? -Infinity) > now - killsPeriodMs) return;
-  killedAt.push(now);
-  const workers = (await ssc.sparkContext.hosts()).filter(({ role }) => role === 'worker');
-  if (workers.length > 0) await ssc.sparkContext.killHost(kills.pick(workers).host, 'terminate').catch(() => {});
 }
 
 /** Contexts of the programs of error-programs.ts. */

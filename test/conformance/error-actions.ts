@@ -205,13 +205,6 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   },
 };
 
-/** Actions that need what is in a checkpoint: known, and performed by nothing yet. */
-export const laterActions: ReadonlySet<string> = new Set([
-  'not-serializable-function-with-checkpoint', 'getOrCreate-no-checkpoint', 'getOrCreate-empty-directory', 'getOrCreate-with-checkpoint',
-  'getOrCreate-recovered-add-operation', 'getOrCreate-corrupt-checkpoint', 'getOrCreate-corrupt-checkpoint-createOnError',
-  'getOrCreate-corrupt-newest-falls-back', 'queueStream-recovery', 'checkpoint-file-names',
-]);
-
 async function started(kit: ErrorKit, program = 'logged'): Promise<Running> {
   const running = await kit.open(program);
   await running.start();

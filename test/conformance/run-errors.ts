@@ -4,15 +4,16 @@
  * Invariant: an entry without an action fails; so does one whose action needs a later part.
  */
 import type { ErrorEntry } from './case.ts';
-import { errorActions, laterActions } from './error-actions.ts';
+import { errorActions } from './error-actions.ts';
 import type { ErrorKit } from './error-actions.ts';
+import { notBuilt } from './not-built.ts';
 import type { Verdict } from './run-case.ts';
 import { describeError, differenceOfError, notBuiltYetIn } from './spark-errors.ts';
 import { equalValues, previewValue } from './values.ts';
 
 export async function runErrorEntry(kit: ErrorKit, entry: ErrorEntry): Promise<Verdict> {
   const action = Object.hasOwn(errorActions, entry.name) ? errorActions[entry.name] : undefined;
-  if (action === undefined) return failed(laterActions.has(entry.name) ? 'not built yet' : `no action is named '${entry.name}'`);
+  if (action === undefined) return failed(notBuilt['errors.json']?.includes(entry.name) === true ? 'not built yet' : `no action is named '${entry.name}'`);
   let result: unknown;
   try {
     result = await action(kit);

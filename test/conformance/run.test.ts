@@ -2,7 +2,7 @@ import t from 'tap';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConformanceCase, ErrorEntry } from './case.ts';
-import { openCluster, threadsKilled } from './cluster.ts';
+import { openCluster } from './cluster.ts';
 import { ownCases, ownCasesPath } from './own-cases.ts';
 import { runFiles } from './runner.ts';
 
@@ -16,15 +16,6 @@ t.test('our own cases pass on threads and inline', async (t) => {
   const { code, lines } = await run([ownCasesPath()], ['local[2]', 'inline']);
   t.strictSame(lines, [`${ownCases().length} passed, 0 failed`]);
   t.equal(code, 0);
-});
-
-t.test('our own cases pass while workers are killed, between batches and in the middle of them', async (t) => {
-  const lines: string[] = [];
-  const seed = process.env['KILL_SEED'] ?? 'own cases';
-  const before = threadsKilled();
-  await runFiles({ files: [ownCasesPath()], masters: ['local[2]'], only: null }, { openCluster: (master) => openCluster(master, seed), print: (line) => void lines.push(line), progress: () => {} });
-  t.strictSame(lines, [`${ownCases().length} passed, 0 failed`], `KILL_SEED='${seed}' kills the same ones`);
-  t.ok(threadsKilled() - before >= 10, `${threadsKilled() - before} threads were killed`);
 });
 
 t.test('every own case fails when its expectation is changed', async (t) => {

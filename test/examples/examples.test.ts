@@ -3,10 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import t from 'tap';
 import { countWords, differenceOf } from '../../examples/feed.ts';
 import { builtFile, startLineServer, startNode } from '../helpers/node-process.ts';
+import { noPostgres, startPostgres } from '../helpers/postgres.ts';
 
 const examples = readdirSync(builtFile('../examples')).filter((file) => file.endsWith('.ts'));
 /** Parts of other examples: nothing to run. */
-const parts = ['check-counts.ts', 'feed.ts', 'text-server.ts'];
+const parts = ['check-counts.ts', 'feed.ts', 'postgres-sink.ts', 'text-server.ts'];
 
 t.test('each begins with its command line, and is run by a test', (t) => {
   const tests = readFileSync(builtFile('../test/examples/examples.test.ts'), 'utf8') + readFileSync(builtFile('../test/examples/start.test.ts'), 'utf8') + readFileSync(builtFile('../test/lib/cli.test.ts'), 'utf8');
@@ -57,6 +58,24 @@ t.test('a receiver of one\'s own gives the mean of each sensor', async (t) => {
   const offset: Record<string, number> = { north: 0, east: 10, south: 20 };
   // Readings go from 0 to 4 degrees above the sensor's own offset.
   t.ok(means.every(([, sensor = '', mean]) => Math.abs(Number(mean) - (offset[sensor] ?? 0) - 2) <= 2), child.stdout);
+});
+
+t.test('a reliable receiver whose thread is killed twice brings each line of its file exactly once', async (t) => {
+  const child = startNode(t, [builtFile('examples/reliable-receiver.js')]);
+  t.strictSame(await child.ended, { code: 0, signal: null });
+  t.equal(child.stderr, '');
+  t.equal(child.stdout.match(/^thread \d+ has died$/gm)?.length, 2);
+  t.equal(child.stdout.match(/^the receiver runs on thread \d+$/gm)?.length, 3);
+  t.match(child.stdout, /^3000 lines of 3000; each exactly once, in order$/m);
+});
+
+t.test('orders come into PostgreSQL exactly once, though workers die', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === null) return void t.plan(0, noPostgres);
+  const child = startNode(t, [builtFile('examples/postgres-orders.js'), '--batches', '10'], { env: { DATABASE_URL: postgres.connectionString } });
+  t.strictSame(await child.ended, { code: 0, signal: null });
+  t.equal(child.stderr, '');
+  t.equal(child.stdout, '500 orders in the table, 500 different ones, of 500; 174750 cents spent, of 174750\n2 worker threads died; 2 rows name what was written\n');
 });
 
 /** Each checks its results by a plain computation of its own, and ends with 1 where one is wrong. */

@@ -35,13 +35,16 @@ export function builtFile(path: string): string {
 
 export interface StartOptions {
   readonly cwd?: string;
+  /** Beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Started as npm starts a command: in a shell, which gets the signals. */
   readonly inNpmsShell?: boolean;
 }
 
-export function startNode(t: Teardown, args: readonly string[], { cwd, inNpmsShell = false }: StartOptions = {}): Child {
+export function startNode(t: Teardown, args: readonly string[], { cwd, env: more = {}, inNpmsShell = false }: StartOptions = {}): Child {
   const [command, first] = inNpmsShell ? ['sh', ['-c', '"$0" "$@"; exit $?', process.execPath]] : [process.execPath, []];
-  const { npm_command: _none, ...env } = process.env;
+  const { npm_command: _none, ...own } = process.env;
+  const env = { ...own, ...more };
   const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: inNpmsShell ? { ...env, npm_command: 'exec' } : env, ...(cwd === undefined ? {} : { cwd }) });
   t.teardown(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };

@@ -26,6 +26,7 @@ export function stubServices(options: SparkContextOptions = {}, epochMs = 0): St
     stats: () => ({ slabs: 4, free: 4, liveHandles: 0, usedBytes: 0 }),
     slabs: 4,
     freeSlabs: 4,
+    slabUse: () => ({ handles: 0, isOpen: false }),
   };
   const given: Partial<HostServices> & Pick<StubServices, 'clock' | 'released' | 'gone' | 'reclaimed'> = {
     clock: new ManualClock({ epochMs }),

@@ -68,6 +68,16 @@ for (const [name, make] of Object.entries(changing)) {
   });
 }
 
+/** Bug: of the arguments of foreach's function the last one was frozen, which is its context. */
+t.test('foreach: a function that changes its record fails', async (t) => {
+  for (const codegen of [true, false]) {
+    const test = await startTest((ssc: StreamingContext) => ssc.batchesStream([[record(1)]], 1).foreach(bump), { codegen, logger: options.logger, taskFailuresMax: 1 });
+    await test.advance();
+    await t.rejects(test.ssc.awaitTermination(1), { code: 'TaskFailed', cause: { code: 'UserFunctionFailed', cause: { name: 'TypeError' } } });
+    await test.stop();
+  }
+});
+
 t.test('a state that is changed in place fails in the batch after', async (t) => {
   const error = await failureOf((pairs) => pairs.updateStateByKey<string, Counted, Counted>((values, state) => (state === undefined ? record(values.length) : bump(state))));
   t.match(error, { code: 'UserFunctionFailed', cause: { name: 'TypeError' }, details: { name: 'updateStateByKey', batchTime: 2_000 } });

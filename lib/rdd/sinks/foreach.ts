@@ -27,7 +27,7 @@ export function runForeachPartition(run: TaskRun, sink: Extract<Sink, { kind: 'f
   let result: unknown;
   run.enter(run.sinkScope());
   try {
-    result = fn(records, run.context);
+    result = fn(records, run.sinkContext);
   } catch (thrown) {
     return failed(thrown);
   }

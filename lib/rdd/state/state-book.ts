@@ -11,7 +11,7 @@
  * A restored version is made and owned by nobody; its steps lie in the log. Where it was written by another layout, or as another version of the
  * values, tasks are told so (`origin`), and what follows it is snapshots.
  */
-import type { BlockRef, FunctionRef, RddNode, StateLink } from '../../../protocol/rdd.ts';
+import type { BlockRef, FunctionRef, RddNode, SharedHandle, StateLink } from '../../../protocol/rdd.ts';
 import type { RestoredState, StateVersionLinks } from '../../../protocol/state.ts';
 import type { StateInput, StateOrigin } from '../../../protocol/task.ts';
 import type { HostId, ProgramId, RddId } from '../../../protocol/ids.ts';
@@ -26,6 +26,7 @@ export type StateNode = Extract<RddNode, { kind: 'state' }>;
 interface Version {
   /** Null: of a restored version that nothing names, and whose steps others build on. */
   readonly rdd: RddId | null;
+  readonly program: ProgramId | null;
   readonly table: TableName;
   readonly number: number;
   readonly time: BatchTime;
@@ -136,7 +137,7 @@ export class StateBook {
       const partitions = node?.partitions ?? links.length;
       const migrate = node === null ? null : migrationOf(node, stateVersion);
       const version: Version = {
-        rdd: node?.id ?? null, table, number: state.table, time, partitions, versionsKept: node?.versionsKept ?? 0, emits: node?.emits ?? null, stateVersion, restored: true,
+        rdd: node?.id ?? null, program, table, number: state.table, time, partitions, versionsKept: node?.versionsKept ?? 0, emits: node?.emits ?? null, stateVersion, restored: true,
         reshaped: migrate !== null || partitions !== links.length ? { migrate } : null,
         base: base === null ? null : byTime.get(base) ?? null, baseTime: base,
         links: links.map((link) => link ?? undefined), missing: new Set(), made: true, failed: null, forgotten: node === null,
@@ -199,6 +200,44 @@ export class StateBook {
     return places;
   }
 
+  /** The steps in memory: each is read only where its partition's table has died with its worker. */
+  *stepsInMemory(): Iterable<{ readonly rdd: RddId; readonly partition: number; readonly program: ProgramId | null; readonly handles: readonly SharedHandle[] }> {
+    for (const { rdd, program, links } of this.#versions.values()) {
+      for (const [partition, link] of links.entries()) {
+        const handles = placesOfLink(link).filter((place): place is SharedHandle => 'slab' in place);
+        if (handles.length > 0 && rdd !== null) yield { rdd, partition, program, handles };
+      }
+    }
+  }
+
+  /** Bytes of a step lie elsewhere from now on. False: they were not known to lie at `from`. */
+  moveStep(rdd: RddId, partition: number, from: readonly SharedHandle[], to: readonly Place[]): boolean {
+    const version = this.#versions.get(rdd);
+    const link = version?.links[partition];
+    if (version === undefined || link === undefined) return false;
+    const known = placesOfLink(link);
+    if (!from.every((handle) => known.includes(handle))) return false;
+    const moved = (block: BlockRef | null): BlockRef | null => {
+      const index = block === null ? -1 : from.indexOf(block.place as SharedHandle);
+      return block === null || index < 0 ? block : { ...block, place: to[index] as Place };
+    };
+    version.links[partition] = { ...link, pairs: moved(link.pairs), extra: moved(link.extra) };
+    return true;
+  }
+
+  /** Where the steps of a partition lie now, oldest first, from a snapshot on; null: the version is not held any more. */
+  chain(rdd: RddId, partition: number): readonly StateLink[] | null {
+    const version = this.#versions.get(rdd);
+    return version?.links[partition] === undefined ? null : chainOf(version, partition);
+  }
+
+  /** Steps of which something lies in a file. */
+  get stepsOnDisk(): number {
+    let steps = 0;
+    for (const { links } of this.#versions.values()) for (const link of links) if (placesOfLink(link).some((place) => 'file' in place)) steps += 1;
+    return steps;
+  }
+
   places(): Place[] {
     return [...this.#versions.values()].flatMap(({ links }) => links.flatMap(placesOfLink));
   }
@@ -215,7 +254,7 @@ export class StateBook {
     const baseRdd = this.baseOf(node);
     const base = baseRdd === null ? null : this.#versions.get(baseRdd) ?? null;
     const version: Version = {
-      rdd: node.id, table, number: node.table, time: node.time, partitions: node.partitions, versionsKept: node.versionsKept,
+      rdd: node.id, program, table, number: node.table, time: node.time, partitions: node.partitions, versionsKept: node.versionsKept,
       emits: node.emits, stateVersion: node.stateVersion ?? 1, restored: false, reshaped: null,
       base, baseTime: base?.time ?? null,
       links: [], missing: new Set(), made: false, failed: null, forgotten: false,

@@ -1,7 +1,7 @@
 /** Which blocks make room: the decision alone, and the book of who reads what. */
 import t from 'tap';
 import { chooseEvictions, hasRoomToKeep, slabsToFree } from '../../../lib/storage/eviction.ts';
-import type { Evictable } from '../../../lib/storage/eviction.ts';
+import type { Evictable, SlabUse, Wanted } from '../../../lib/storage/eviction.ts';
 import { StoredBlocks } from '../../../lib/storage/stored-blocks.ts';
 import { asProgramId, asRddId } from '../../../protocol/ids.ts';
 import type { SharedHandle } from '../../../protocol/rdd.ts';
@@ -12,7 +12,8 @@ interface Named extends Evictable {
 
 const slabBytes = 1_000;
 const block = (name: string, slab: number, lastUse: number, more: Partial<Evictable> = {}): Named => ({ name, slab, lastUse, bytes: 400, pins: 0, rdd: 1, mayGo: true, phase: 'resident', ...more });
-const chosen = (blocks: readonly Named[], slabs: number, storing: readonly number[] = []): string => chooseEvictions(blocks, slabs, slabBytes, new Set(storing)).map(({ name }) => name).join('');
+const wanted = (slabs: number, storing: readonly number[] = [], more: Partial<Wanted> = {}): Wanted => ({ slabs, slabBytes, storing: new Set(storing), isUrgent: false, useOf: () => ({ handles: 1, isOpen: false }), ...more });
+const chosen = (blocks: readonly Named[], slabs: number, storing: readonly number[] = []): string => chooseEvictions(blocks, wanted(slabs, storing)).map(({ name }) => name).join('');
 
 t.test('the slab whose last use is longest ago goes first, with all its blocks, and no more slabs than are asked for', (t) => {
   const blocks = [block('a', 1, 5), block('b', 2, 1), block('c', 2, 6), block('d', 3, 4), block('e', 3, 3)];
@@ -35,6 +36,15 @@ t.test('nothing goes from a slab in which a block has to stay, since nothing wou
   t.end();
 });
 
+t.test('a slab in which something else lives stays, and one that its owner still cuts from goes only where somebody waits', (t) => {
+  const blocks = [block('a', 1, 1), block('b', 2, 2, { handleCount: 3 }), block('c', 3, 3)];
+  const uses: Record<number, SlabUse> = { 1: { handles: 2, isOpen: false }, 2: { handles: 3, isOpen: true }, 3: { handles: 1, isOpen: false } };
+  const useOf = (slab: number): SlabUse => uses[slab] as SlabUse;
+  t.equal(chooseEvictions(blocks, wanted(9, [], { useOf })).map(({ name }) => name).join(''), 'c');
+  t.equal(chooseEvictions(blocks, wanted(9, [], { useOf, isUrgent: true })).map(({ name }) => name).join(''), 'bc');
+  t.end();
+});
+
 t.test('eviction begins before the tasks\' share is touched, and goes on beyond the mark at which it begins', (t) => {
   t.equal(slabsToFree({ slabs: 16, free: 5 }), 0);
   t.equal(slabsToFree({ slabs: 16, free: 4 }), 2);
@@ -49,7 +59,6 @@ const program = asProgramId(0);
 const scope = 'program/0';
 const handle = (slab: number): SharedHandle => ({ slab, offset: 0, bytes: 900, generation: 1 });
 const file = (name: string) => ({ file: name, offset: 0, bytes: 900 });
-const none: ReadonlySet<number> = new Set();
 const names = (blocks: readonly { readonly handle: SharedHandle }[]): number[] => blocks.map((one) => one.handle.slab);
 
 t.test('a partition that may go to the disk moves, another is dropped, and what is being read does neither', (t) => {
@@ -58,16 +67,16 @@ t.test('a partition that may go to the disk moves, another is dropped, and what 
   blocks.keepPartition(asRddId(2), 0, handle(2), program, scope, false);
   blocks.keepPartition(asRddId(3), 0, handle(3), program, scope, false);
   blocks.pin([handle(3)]);
-  const { drop, move } = blocks.choose(9, slabBytes, none);
+  const { drop, move } = blocks.choose(wanted(9));
   t.same([names(drop), names(move)], [[2], [1]]);
-  t.same(blocks.choose(9, slabBytes, none), { drop: [], move: [] }, 'each once');
+  t.same(blocks.choose(wanted(9)), { drop: [], move: [], others: [] }, 'each once');
   t.end();
 });
 
 t.test('memory of a block that moved while it was read goes back with its last reader, once', (t) => {
   const blocks = new StoredBlocks();
   blocks.keepPartition(asRddId(1), 0, handle(1), program, scope, true);
-  blocks.choose(1, slabBytes, none);
+  blocks.choose(wanted(1));
   blocks.pin([handle(1)]);
   blocks.pin([handle(1)]);
   t.match(blocks.moved(handle(1), file('f')), { kind: 'moved', release: false });
@@ -84,7 +93,7 @@ t.test('a source\'s block keeps its name, and is found in its file until its las
   blocks.keepSource(asRddId(1), handle(1), program, scope);
   blocks.keepSource(asRddId(2), handle(1), program, scope);
   t.same(blocks.placeOf(handle(1)), handle(1));
-  blocks.choose(1, slabBytes, none);
+  blocks.choose(wanted(1));
   t.match(blocks.moved(handle(1), file('f')), { kind: 'moved', release: true });
   t.same(blocks.placeOf(handle(1)), file('f'));
   blocks.keepSource(asRddId(3), handle(1), program, scope);
@@ -100,7 +109,7 @@ t.test('unpersisting an RDD that is a source forgets its stored partition, and n
   blocks.keepSource(asRddId(1), handle(1), program, scope);
   blocks.keepPartition(asRddId(1), 0, handle(2), program, scope, true);
   blocks.forgetPartitions(asRddId(1));
-  t.same(names(blocks.choose(9, slabBytes, none).move), [1]);
+  t.same(names(blocks.choose(wanted(9)).move), [1]);
   t.end();
 });
 
@@ -108,11 +117,11 @@ t.test('a block that was forgotten while it was written leaves a file for nobody
   const blocks = new StoredBlocks();
   blocks.keepPartition(asRddId(1), 0, handle(1), program, scope, true);
   blocks.keepSource(asRddId(2), handle(2), program, scope);
-  blocks.choose(9, slabBytes, none);
+  blocks.choose(wanted(9));
   blocks.forget([asRddId(1)]);
   t.match(blocks.moved(handle(1), file('f')), { kind: 'forgotten' });
   t.match(blocks.moved(handle(2), null), { kind: 'kept' });
   t.same(blocks.placeOf(handle(2)), handle(2));
-  t.same(blocks.choose(9, slabBytes, none), { drop: [], move: [] }, 'and is not tried again');
+  t.same(blocks.choose(wanted(9)), { drop: [], move: [], others: [] }, 'and is not tried again');
   t.end();
 });

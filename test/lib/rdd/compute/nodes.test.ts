@@ -102,7 +102,7 @@ for (const [form, makeLoops] of loopForms) {
       return (function* () { yield sum; yield [...records].length; })();
     }) }, [stage.source([1, 2], [5])], { partitions: 2 });
     t.strictSame(stage.collect(stage.op('map', sums, (x: number) => x * 2), 1), [10, 2]);
-    t.strictSame(seen, { batchTime: 2_000, partition: 1, attempt: 0, stageId: 4, program: 1 });
+    t.strictSame(seen, { batchTime: 2_000, partition: 1, attempt: 0, stageId: 4, program: 1, appName: null, outputUid: null, id: null });
     const indexed = stage.node({ kind: 'mapPartitions', withIndex: true, fn: stage.env.fn((index: number, records: Iterable<number>) => [...records].map((x) => [index, x])) }, [stage.source([1], [5])], { partitions: 2 });
     t.strictSame(stage.collect(indexed, 1), [[1, 5]]);
   });
