@@ -9,7 +9,7 @@ import type { SimulatedDisk } from '../../lib/storage/simulated-disk.ts';
 
 export interface Damage {
   readonly text: string;
-  /** As it was before. */
+  /** As it was before, where nobody has replaced it meanwhile. */
   mend(): void;
 }
 
@@ -23,10 +23,12 @@ export function damageOne(disk: SimulatedDisk, prng: Prng): Damage | null {
   const offset = prng.int(disk.files.size(path));
   const bit = prng.int(8);
   disk.flipBit(path, offset, bit);
+  const bytes = (): Buffer => Buffer.from(disk.files.readRange(path, 0, disk.files.size(path)));
+  const damaged = bytes();
   return {
     text: `bit ${bit} of byte ${offset} of ${path} changed`,
     mend() {
-      if (disk.filesBelow('').includes(path)) disk.flipBit(path, offset, bit);
+      if (disk.filesBelow('').includes(path) && bytes().equals(damaged)) disk.flipBit(path, offset, bit);
     },
   };
 }
