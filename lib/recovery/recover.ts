@@ -7,6 +7,7 @@
  * the same book, as long as the log reaches back to it.
  */
 import { MillraceError } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../storage/disk.ts';
 import { readLog } from '../storage/log/read-log.ts';
 import { firstSequenceOfAll, listSegments } from '../storage/log/segment.ts';
@@ -28,6 +29,8 @@ export interface Recovered {
 export interface RecoverOptions {
   readonly disk: Disk;
   readonly directory: string;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Sets aside what is damaged in the log. Default false. */
   readonly quarantine?: boolean;
   /** Where no checkpoint can be read: as if there were nothing. Default false. */
@@ -46,8 +49,10 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
   if (names.length === 0 && !hasLog) return null;
   const warnings: string[] = [];
   const book = await newestCheckpoint(disk, directory, names, warnings);
+  const timed = options.clock === undefined ? {} : { clock: options.clock };
   const log = await readLog({
     disk,
+    ...timed,
     directory: logDirectory(directory),
     fromSequence: book.sequence + 1,
     quarantine,
@@ -59,7 +64,7 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
       applyEvent(book, sequence, event, place);
     },
   });
-  const states = await readLog({ disk, directory: stateDirectory(directory), fromSequence: await firstOfState(disk, directory, book), quarantine, onFrame: () => {} });
+  const states = await readLog({ disk, ...timed, directory: stateDirectory(directory), fromSequence: await firstOfState(disk, directory, book), quarantine, onFrame: () => {} });
   if (log.tornBytes > 0) warnings.push(`The end of the log was cut off in the middle of a write: ${log.tornBytes} bytes that were never acknowledged.`);
   for (const { file } of [...log.quarantined, ...states.quarantined]) warnings.push(`A damaged part of the log was set aside: ${file}.`);
   if (book.identity === null) return null;

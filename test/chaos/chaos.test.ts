@@ -1,10 +1,9 @@
-/** A short form of `npm run chaos`: some seeds in the simulator, and those that have found something while it was built. */
+/** A short form of `npm run chaos`: some seeds in the simulator. */
 import t from 'tap';
 import { chaosRun } from './chaos-run.ts';
 import type { ChaosRun } from './chaos-run.ts';
-import { trackRecord } from './track-record.ts';
 
-const runs = Number(process.env['CHAOS_RUNS'] ?? 40);
+const runs = Number(process.env['CHAOS_RUNS'] ?? 50);
 const firstSeed = Number(process.env['CHAOS_SEED'] ?? 1);
 
 function told({ seed, problems, lives, text }: ChaosRun): string {
@@ -19,15 +18,8 @@ t.test('whatever dies and whenever, all that was acknowledged is processed, and 
     for (const [name, count] of Object.entries(run.counts)) total[name] = (total[name] ?? 0) + count;
   }
   t.comment(JSON.stringify(total));
-  if (runs < 40) return;
+  if (runs < 50) return;
   for (const name of ['batches', 'rewritten', 'killed', 'powerCuts', 'driversKilled', 'threadsKilled', 'diskFaults', 'cuts', 'stops']) t.ok((total[name] ?? 0) > 0, `${name}: ${total[name] ?? 0}`);
-});
-
-t.test('seeds that have found something stay found', async (t) => {
-  for (const { seed, found } of trackRecord) {
-    const run = await chaosRun(seed);
-    t.equal(run.problems.length === 0 ? '' : told(run), '', `seed ${seed}: ${found}`);
-  }
 });
 
 t.test('the same seed gives the same run, line by line', async (t) => {

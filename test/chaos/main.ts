@@ -31,8 +31,15 @@ const firstSeed = wholeNumber('seed', values.seed, 0);
 
 if (values.process) {
   const kills = wholeNumber('kills', values.kills, 0);
-  const { delivered, counts } = await killRun({ seed: firstSeed, kills, say: (line) => void process.stderr.write(`${line}\n`) });
-  end(delivered ? 1 : 0, delivered ? 0 : 1, { ...counts }, delivered ? [] : [firstSeed]);
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  try {
+    const { delivered, counts, verdict } = await killRun({ seed: firstSeed, kills, say });
+    print(verdict.trimEnd());
+    end(delivered ? 1 : 0, delivered ? 0 : 1, { ...counts }, delivered ? [] : [firstSeed]);
+  } catch (thrown) {
+    say(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+    end(0, 1, {}, [firstSeed]);
+  }
 } else {
   const runs = wholeNumber('runs', values.runs, 1);
   const failed: ChaosRun[] = [];

@@ -21,8 +21,6 @@ export interface KillRunOptions {
   readonly seed: number;
   readonly kills: number;
   readonly say: (line: string) => void;
-  /** Kept for a look into it where it has failed. Default: removed. */
-  readonly keep?: boolean;
 }
 
 export interface KillRunResult {
@@ -66,7 +64,6 @@ export async function killRun({ seed, kills, say }: KillRunOptions): Promise<Kil
     await writeFile(files.sent, source.words.map((word) => `${word}\n`).join(''));
     counts.records = source.words.length;
     const verdict = await verify(files.sent, files.output);
-    say(verdict.trimEnd());
     const delivered = verdict.endsWith('ALL-RECORDS-DELIVERED\n');
     kept = !delivered;
     return { delivered, verdict, counts };
