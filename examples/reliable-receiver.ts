@@ -16,8 +16,10 @@ const linesWanted = 3_000;
 const directory = mkdtempSync(join(tmpdir(), 'millrace-lines-'));
 const path = join(directory, 'lines.txt');
 let written = 0;
+const seen: string[] = [];
+/** Not far ahead of what came out, so that each death is in the middle of the stream. */
 const write = (): void => {
-  const lines = Array.from({ length: Math.min(50, linesWanted - written) }, () => `line ${(written += 1)}\n`);
+  const lines = Array.from({ length: Math.max(0, Math.min(50, linesWanted - written, seen.length + 300 - written)) }, () => `line ${(written += 1)}\n`);
   appendFileSync(path, lines.join(''));
 };
 writeFileSync(path, '');
@@ -30,17 +32,21 @@ const ssc = await StreamingContext.create<typeof fileLines>(new URL('./programs/
   // What happens is told by the listeners below.
   logger: { log: () => {} },
 });
-ssc.on('receiverStarted', ({ host }) => console.log(`the receiver runs on thread ${host}`));
+let lives = 0;
+ssc.on('receiverStarted', ({ host }) => {
+  lives += 1;
+  console.log(`the receiver runs on thread ${host}`);
+});
 ssc.on('threadLost', ({ host }) => console.log(`thread ${host} has died`));
 
 await ssc.start();
 const writing = setInterval(write, 10);
-const kills = [500, 1_500];
-const seen: string[] = [];
+const killAt = [500, 1_500];
+let killed = 0;
 for await (const { records } of ssc.exports.lines) {
   seen.push(...records);
-  if (seen.length >= (kills[0] ?? Infinity)) {
-    kills.shift();
+  if (lives > killed && seen.length >= (killAt[killed] ?? Infinity)) {
+    killed += 1;
     await faults(ssc).killThread('io');
   }
   if (seen.length >= linesWanted) break;

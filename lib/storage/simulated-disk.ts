@@ -8,8 +8,9 @@
  *   flipBit()     the disk itself changes what it holds
  *   vanish()      a directory goes, under the hands of those who write to it
  *
- * A `DiskSession` is what one process (or thread) has of the disk. When it ends, what it asked for never settles: its code stops there. The disk
- * itself stands for the session of its one process, a new one after each `crash` and `kill`.
+ * A `DiskSession` is what one process (or thread) has of the disk. When it ends, what it asked for never settles: its code stops there. Give each
+ * life of a process its own `session()`. The disk by itself is for onlookers, who outlive each crash: given to a process, it would let the
+ * code of a dead one go on.
  *
  * Invariant: the same seed, calls and clock give the same run. Calls are carried out one after the other in the order of their times, never
  * within the call.
@@ -127,7 +128,7 @@ export class SimulatedDisk implements Disk {
     parent.lose(name);
   }
 
-  // The disk of its one process.
+  // For onlookers.
 
   create(path: string): Promise<DiskFile> {
     return this.#own.create(path);

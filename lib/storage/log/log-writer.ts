@@ -14,7 +14,7 @@ import { MillraceError } from '../../../protocol/errors.ts';
 import { assert } from '../../base/assert.ts';
 import type { Clock, TimerHandle } from '../../base/clock.ts';
 import type { Disk } from '../disk.ts';
-import { bodyBytesMax, bytesOf, frameOverheadBytes } from './frame.ts';
+import { bodyBytesMax, bytesOf, frameOverheadBytes, segmentFlags } from './frame.ts';
 import { OpenSegment } from './open-segment.ts';
 import type { LogCounts, LogEntry, LogPosition } from './open-segment.ts';
 import { nextAttempt, openSegments, segmentFile, segmentsBelow } from './segment.ts';
@@ -151,7 +151,7 @@ export class LogWriter {
   }
 
   /**
-   * Removes the segments that lie entirely below `sequence`, the oldest first, and resolves when that was tried; what fails is tried again by the
+   * Removes the segments that lie entirely below `sequence`, the oldest first (places of what is not below stay good), and resolves when that was tried; what fails is tried again by the
    * next call, and told to `onTrouble`. The last segment always stays.
    */
   removeBefore(sequence: number): Promise<void> {
@@ -299,8 +299,7 @@ export class LogWriter {
     const { disk, directory, onTrouble } = this.#options;
     // Only one whose header is durable ends those before it.
     const counting = this.#segments.filter(({ header }) => header !== null);
-    // Places name a segment by its number: one that was written again under the same number may be read as long as that is needed.
-    const last = segmentsBelow(counting, sequence).findLast(({ first }) => first < sequence);
+    const last = segmentsBelow(counting, sequence).findLast((segment) => !isWrittenAgain(counting[counting.indexOf(segment) + 1]));
     if (last === undefined) return;
     const below = this.#segments.slice(0, this.#segments.indexOf(last) + 1);
     for (const [index, segment] of below.entries()) {
@@ -315,4 +314,9 @@ export class LogWriter {
       this.#segments = this.#segments.filter((kept) => kept !== segment);
     }
   }
+}
+
+/** A whole segment holds what a reader wrote again. Places in the one before it that had been given out are good as long as it is needed. */
+function isWrittenAgain(segment: Segment | undefined): boolean {
+  return segment?.header !== null && segment?.header !== undefined && (segment.header.flags & segmentFlags.whole) !== 0;
 }

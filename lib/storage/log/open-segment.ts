@@ -11,7 +11,7 @@ import { bytesOf, decodeSegmentHeader, encodeFrame, encodeSegmentHeader, frameFl
 import { segmentFile } from './segment.ts';
 import type { Segment } from './segment.ts';
 
-/** Where the body of a frame lies. */
+/** Where the body of a frame lies: from when it was acknowledged until all up to its number is removed, over recoveries, too. */
 export interface LogPosition {
   readonly sequence: number;
   readonly file: string;

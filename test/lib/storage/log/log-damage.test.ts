@@ -157,3 +157,44 @@ t.test('a form of a later version is left to the release that knows it', async (
   t.match(await readAll(disk, { quarantine: true }), { code: 'FormatUnknown', message: /version 1; it is of version 2/ });
   t.strictSame(await disk.list('app/log'), [...files.keys()].sort(), 'and stays as it is');
 });
+
+t.test('sectors that were never written are a torn end, whatever of the same write is behind them; in front of what was synced later they are damage', async (t) => {
+  const written = async (later: boolean): Promise<Files> => {
+    const disk = new SimulatedDisk({ seed: 1 });
+    const { writer } = await openLog(disk);
+    await writer.append(1, bytesOfText('one'));
+    await Promise.all(['x'.repeat(2_000), 'three', 'y'.repeat(600)].map((text) => writer.append(1, bytesOfText(text))));
+    if (later) await writer.append(1, bytesOfText('five'));
+    return await filesOf(disk);
+  };
+  // Of the first of them: its header and what is behind it in that sector; a sector in its midst; the one that holds its end and the next frame.
+  for (const [start, end] of [[64 + 27, 512], [1_024, 1_536], [2_048, 2_560]] as const) {
+    const zeroed = async (later: boolean): Promise<Files> => {
+      const files = await written(later);
+      return changed(files, [...files.keys()][0]!, (bytes) => bytes.fill(0, start, end));
+    };
+    const torn = await diskOf(await zeroed(false));
+    const read = await readAll(torn);
+    t.match(read, { code: null, content: { nextSequence: 2, tornBytes: 2_024 + 29 + 624 } }, `zeros from ${start}`);
+    t.strictSame(textsOf(read), ['one']);
+    t.match(await readAll(torn), { code: null, content: { nextSequence: 2, tornBytes: 0 } }, 'counted once');
+    t.match(await readAll(await diskOf(await zeroed(true)), { quarantine: false }), { code: 'WalCorrupted', frames: [{ text: 'one' }] });
+    const mended = await readAll(await diskOf(await zeroed(true)), { quarantine: true });
+    t.equal(textsOf(mended).at(-1), 'five');
+  }
+});
+
+t.test('what is read can be bounded: nothing is taken for a length that the file does not hold', async (t) => {
+  const { files } = await smallLog();
+  const last = [...files.keys()].at(-1)!;
+  // All lengths that a changed byte can say.
+  for (let byte = 4; byte < 8; byte += 1) {
+    const disk = await diskOf(changed(files, last, (bytes) => {
+      bytes[64 + byte] = 0xff;
+      return bytes;
+    }));
+    const { bytesRead } = disk.statistics;
+    t.match(await readAll(disk), { code: 'WalCorrupted' });
+    t.ok(disk.statistics.bytesRead - bytesRead < 20_000);
+  }
+});
