@@ -49,10 +49,11 @@ export class BuiltProgram implements HostProgram {
   /** Driver only. */
   readonly #rdds: RuntimeRdds | null;
   readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
-  readonly #broadcasts: BroadcastVersion[] = [];
+  readonly #broadcasts: BroadcastVersion[];
   /** By the newest batch. */
   #seen: readonly BroadcastVersion[] = [];
-  readonly #newValues = new Map<number, unknown>();
+  /** The values of the newest versions that somebody has set. */
+  readonly #newest = new Map<number, unknown>();
   /** Values that were set anew since, each with the last batch that may read it. */
   #superseded: { readonly lastUse: number; readonly handle: SharedHandle }[] = [];
   #broadcastsAt: { readonly time: BatchTime; readonly versions: readonly BroadcastVersion[] }[] = [];
@@ -66,6 +67,7 @@ export class BuiltProgram implements HostProgram {
     this.#local = local;
     this.#replays = new ReplayCache(builder.graph, builder.rdds);
     this.#lineageEnds = new LineageEnds(builder.graph, builder.rdds);
+    this.#broadcasts = builder.sc.broadcasts.map((_broadcast, index) => ({ program: builder.program, broadcast: index, version: 0, block: null }));
     this.#recovery = new ProgramRecovery(builder);
     this.#rdds = services.role === 'driver' ? new RuntimeRdds(services, builder.program, (request) => this.#runJob(request)) : null;
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
@@ -78,7 +80,7 @@ export class BuiltProgram implements HostProgram {
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {
     this.#blocks.set(time, new Map(blocks.map(({ stream, blocks: own }) => [stream, own])));
     this.#seen = this.#installBroadcasts(time);
-    const broadcasts = this.#seen.filter(({ version }) => version > 0);
+    const broadcasts = this.#seen;
     this.#broadcastsAt.push({ time, versions: broadcasts });
     // In order: each may be part of the next one's lineage.
     return this.#holding(() => {
@@ -168,13 +170,12 @@ export class BuiltProgram implements HostProgram {
   }
 
   setBroadcast(broadcast: number, value: Uint8Array): { readonly version: number } {
-    for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
     const before = this.#broadcasts[broadcast];
     const version = (before?.version ?? 0) + 1;
     const place = before?.block?.place ?? null;
     if (place !== null && 'slab' in place) this.#superseded.push({ lastUse: this.#broadcastsAt.at(-1)?.time ?? -Infinity, handle: place });
     this.#broadcasts[broadcast] = { program: this.program, broadcast, version, block: this.#runtime.storeEncoded(value, 1) };
-    this.#newValues.set(broadcast, decodeRecord(value));
+    this.#newest.set(broadcast, decodeRecord(value));
     return { version };
   }
 
@@ -187,11 +188,12 @@ export class BuiltProgram implements HostProgram {
   }
 
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): Eventually<void> {
-    if (this.#local !== null) return;
+    // Also inline, where a later batch may have been generated meanwhile; and back to version 0, for a task that runs again.
     for (const version of broadcasts) {
       const broadcast = this.builder.sc.broadcasts[version.broadcast];
       if (broadcast !== undefined && broadcast.version !== version.version) broadcast.install(version.version, version.version === 0 ? undefined : decodeRecord(read(version)));
     }
+    if (this.#local !== null) return;
     return this.#replays.prepare(replays);
   }
 
@@ -238,13 +240,17 @@ export class BuiltProgram implements HostProgram {
     return this.#rdds;
   }
 
-  /** An action inside of a transform function: a job like any other, in the middle of generating a batch. */
+  /**
+   * An action inside of a transform function: a job like any other, in the middle of generating a batch. Inline, one in an output's body, too, while
+   * later batches may have been generated: so it works for the batch that its RDD is of.
+   */
   #runJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
     const nodes = this.builder.rdds.lineage([request.target]);
-    const broadcasts = this.#broadcasts.filter(({ version }) => version > 0);
+    const of = nodes.reduce<BatchTime | null>((latest, { batchTime = null }) => (batchTime !== null && (latest === null || batchTime > latest) ? batchTime : latest), null);
+    const { time: batchTime, versions: broadcasts } = this.#broadcastsAt.find(({ time }) => time === of) ?? this.#broadcastsAt.at(-1) ?? { time: null, versions: this.#seen };
     return this.#services.ask<ToTaskScheduler, JobResult>(
       places.taskScheduler,
-      (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime: this.#broadcastsAt.at(-1)?.time ?? null, replays: this.builder.rdds.replaysFor(nodes, request.sink), broadcasts } }),
+      (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime, replays: this.builder.rdds.replaysFor(nodes, request.sink), broadcasts } }),
       this.#services.options.actionTimeoutMs,
     );
   }
@@ -257,8 +263,7 @@ export class BuiltProgram implements HostProgram {
       for (const [{ broadcast, version }, value] of then) this.builder.sc.broadcasts[broadcast]?.install(version, value === null ? undefined : decodeRecord(value));
       return then.map(([version]) => version);
     }
-    for (const [index, value] of this.#newValues) this.builder.sc.broadcasts[index]?.install(this.#broadcasts[index]?.version ?? 0, value);
-    this.#newValues.clear();
+    for (const { broadcast, version } of this.#broadcasts) this.builder.sc.broadcasts[broadcast]?.install(version, this.#newest.get(broadcast));
     return [...this.#broadcasts];
   }
 
@@ -277,9 +282,9 @@ export class BuiltProgram implements HostProgram {
     }
     for (const [broadcast, versions] of book.broadcasts) {
       const [version, value] = versionOf(broadcast, Math.max(...versions.keys()));
-      for (let index = this.#broadcasts.length; index <= broadcast; index += 1) this.#broadcasts.push({ program: this.program, broadcast: index, version: 0, block: null });
+      if (broadcast >= this.#broadcasts.length) continue;
       this.#broadcasts[broadcast] = version;
-      if (value !== null) this.#newValues.set(broadcast, decodeRecord(value));
+      if (value !== null) this.#newest.set(broadcast, decodeRecord(value));
     }
   }
 

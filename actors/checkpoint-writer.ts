@@ -75,12 +75,13 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
   const logIt = (state: State, versions: readonly StateVersionLinks[], turn: Turning): State => {
     const { current, program, due } = state;
     assert(current !== null, 'only a complete batch is logged');
-    const states = due.flatMap(({ uid, rdd, oldest }): StateCommit[] => {
+    const states = due.flatMap(({ uid, rdd, time: of, oldest }): StateCommit[] => {
       const found = versions.find((version) => version.rdd === rdd);
-      // One that failed was passed over; one that was restored is in the log.
-      if (found === undefined || !found.made || found.restored) return [];
+      // One that was restored is in the log; one that failed was passed over.
+      if (found?.restored === true) return [];
+      if (found === undefined || !found.made) return [{ uid, oldest, time: of, version: null }];
       const { time, base, stateVersion, links } = found;
-      return [{ uid, oldest, version: { time, base, stateVersion, links } }];
+      return [{ uid, oldest, time, version: { time, base, stateVersion, links } }];
     });
     const accumulators = programOf(state).totals();
     turn.ask<ToWriteAheadLog, null>(

@@ -187,7 +187,8 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
 
 function onAddBlocks(state: State, { blocks, replyTo }: Extract<ToReceiverTracker, { type: 'addBlocks' }>, turn: Turning): State {
   // What was received before is held, or was read and given back: its handle is not to be entered again.
-  const handles = blocks.flatMap((received) => (state.streams.get(received.stream)?.lives.admit(received) === 'received' ? handlesOf(received) : []));
+  // One behind a gap may be received all the same: the block that is missing can be another one of these.
+  const handles = blocks.flatMap((received) => (['received', 'gap'].includes(state.streams.get(received.stream)?.lives.admit(received) ?? 'over') ? handlesOf(received) : []));
   if (handles.length === 0) return onBlocksHeld(state, { type: 'blocksHeld', blocks, held: [], replyTo }, turn);
   turn.ask<ToBlockManagerMaster, readonly boolean[]>(places.blockManagerMaster, (answer) => ({ type: 'holdLive', scope: receivedScope(state.program), handles, replyTo: answer }), holdTimeoutMs, (outcome) => ({
     type: 'blocksHeld',

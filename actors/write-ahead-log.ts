@@ -89,6 +89,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   };
 
   const writeState = async (files: RecoveryFiles, commit: StateCommit): Promise<StateCommit> => {
+    if (commit.version === null) return commit;
     const links = await Promise.all(commit.version.links.map(async (link): Promise<StateLink | null> => link === null ? null : { ...link, pairs: await writePart(files, link.pairs), extra: await writePart(files, link.extra) }));
     return { ...commit, version: { ...commit.version, links } };
   };

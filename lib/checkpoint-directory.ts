@@ -14,6 +14,7 @@ import type { ProgramBuilder } from './program/program-builder.ts';
 import { lockFile, recover } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './recovery/matching.ts';
+import type { Clock } from './base/clock.ts';
 import type { Disk, Lock } from './storage/disk.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import { nodeDisk } from './storage/node-disk.ts';
@@ -24,6 +25,13 @@ interface GoingOn<Program> {
   readonly recovery: RecoveryOptions;
   readonly found: Program | string;
   readonly kept: Partial<StreamingOptions>;
+}
+
+/** Where the directory is. */
+interface Machine {
+  readonly disk: Disk;
+  /** Default: the machine's own. */
+  readonly clock?: Clock;
 }
 
 export class CheckpointDirectory {
@@ -41,12 +49,12 @@ export class CheckpointDirectory {
   }
 
   /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown. */
-  static async open(disk: Disk, directory: string, { quarantine = false, createOnError = false }: RecoveryOptions = {}): Promise<CheckpointDirectory> {
+  static async open({ disk, clock }: Machine, directory: string, { quarantine = false, createOnError = false }: RecoveryOptions = {}): Promise<CheckpointDirectory> {
     const path = isAbsolute(directory) ? directory : resolve(directory);
     await disk.makeDirectory(path);
     const lock = await disk.lock(lockFile(path));
     try {
-      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine }), lock);
+      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) }), lock);
     } catch (thrown) {
       if (createOnError && thrown instanceof MillraceError) {
         await setAside(disk, path);
@@ -58,8 +66,8 @@ export class CheckpointDirectory {
   }
 
   /** For a program that begins. Rejects with CheckpointExists where the directory holds another run's. */
-  static async openNew(disk: Disk, directory: string): Promise<CheckpointDirectory> {
-    const checkpoints = await CheckpointDirectory.open(disk, directory);
+  static async openNew(machine: Machine, directory: string): Promise<CheckpointDirectory> {
+    const checkpoints = await CheckpointDirectory.open(machine, directory);
     if (checkpoints.recovered === null) return checkpoints;
     await checkpoints.release();
     throw new MillraceError('CheckpointExists', `Expected ${directory} to hold no checkpoint of an earlier run; it does. Use StreamingContext.getOrCreate to go on from it, or give an empty directory.`, { details: { directory } });
@@ -69,7 +77,7 @@ export class CheckpointDirectory {
   static async goOn<Program>(directory: string, program: Program | null, given: Partial<StreamingOptions> & RecoveryOptions): Promise<GoingOn<Program>> {
     const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
     const recovery = { quarantine, createOnError, allowNonRestoredState };
-    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services.disk ?? nodeDisk, directory, recovery);
+    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: nodeDisk }, directory, recovery);
     try {
       const identity = checkpoints.recovered?.book.identity ?? null;
       const found = program ?? identity?.url ?? null;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { startAppHost } from '../actors/host.ts';
-import type { CreateSystem, Host, HostPorts } from '../actors/host.ts';
+import type { CreateSystem, DiskPorts, Host, HostPorts } from '../actors/host.ts';
 import { appListeners } from '../actors/app-listeners.ts';
 import { appLog } from '../actors/app-log.ts';
 import { inlineLauncher } from '../actors/inline-launcher.ts';
@@ -50,9 +50,11 @@ export interface ClusterMember {
   onClusterFailed(error: MillraceError): void;
 }
 
-/** What takes the place of clock and threads: the simulator's. With `master: 'inline'` only. */
+/** What takes the place of clock, disk and threads: the simulator's. With `master: 'inline'` only. */
 export interface ClusterRuntime {
   readonly clock: Clock;
+  /** The app's thread's. */
+  readonly disk: DiskPorts;
   readonly createSystem: CreateSystem;
   readonly launcher: (ports: Omit<HostPorts, 'launcher' | 'die'>) => HostLauncher;
 }
@@ -170,7 +172,7 @@ export class ClusterInternals {
     this.logger = logger;
     const clock = runtime?.clock ?? new SystemClock();
     const pool = SlabPool.create({ slabBytes: options.slabBytes, poolBytes: options.blockMemoryBytesMax, host: appHost }).share;
-    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: new TaskControl().shared }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem }) }, []);
+    this.host = startAppHost({ host: appHost, index: 0, options, pool, control: new TaskControl().shared }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem, disk: runtime.disk }) }, []);
     this.ready = new Promise((resolve, reject) => {
       this.#isReady = resolve;
       this.#isNotReady = reject;

@@ -305,7 +305,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #openCheckpoints(): Promise<Durability | null> {
     const { checkpointDirectory } = this.graph;
     if (checkpointDirectory === null) return null;
-    this.#checkpoints ??= await CheckpointDirectory.openNew(this.sparkContext.internals.host.services.disk, checkpointDirectory);
+    this.#checkpoints ??= await CheckpointDirectory.openNew(this.sparkContext.internals.host.services, checkpointDirectory);
     return this.#checkpoints.durability(this.#options);
   }
 

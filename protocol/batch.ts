@@ -60,6 +60,8 @@ export type ToJobGenerator =
 
 /** A version of keyed state that a complete batch has to show. */
 export interface DueState {
+  /** Of the version: the batch's time, or an earlier one that only this batch has asked for. */
+  readonly time: BatchTime;
   /** The operator's. */
   readonly uid: string;
   readonly rdd: RddId;

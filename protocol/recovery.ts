@@ -31,13 +31,16 @@ export type InputTaken =
   /** Numbers of the queue's items, in the order of their pushes, from 0. */
   | { readonly kind: 'queue'; readonly queue: number; readonly items: readonly number[] };
 
-/** A version of an operator's keyed state that is made. */
+/** A version of an operator's keyed state that is made, or failed and was passed over. */
 export interface StateCommit {
   /** The operator's. */
   readonly uid: string;
   /** The oldest version that somebody may still read. */
   readonly oldest: BatchTime;
-  readonly version: StateVersion;
+  /** The version's: up to here nothing of the state is still to be made. */
+  readonly time: BatchTime;
+  /** Null: it failed, and the one before it stands in. */
+  readonly version: StateVersion | null;
 }
 
 /** What a program is started with, and must be started with again. */

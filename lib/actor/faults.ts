@@ -41,26 +41,31 @@ export class SimulatedFaults implements Faults {
   readonly #options: FaultOptions;
   readonly #prng: Prng;
   readonly #onFault: (cell: Cell, kill: 'actor' | 'host', where: string) => void;
+  readonly #onPoint: () => boolean;
   readonly #turns = new Map<string, number>();
   /** Drawn at the beginning of a turn: at which point it is hit. */
   #drawn: { readonly at: number; readonly kill: 'actor' | 'host' } | null = null;
   #count = 0;
 
-  constructor(options: FaultOptions, prng: Prng, onFault: (cell: Cell, kill: 'actor' | 'host', where: string) => void) {
+  /** `onPoint`: at each crash point; true where the whole process has gone there. */
+  constructor(options: FaultOptions, prng: Prng, onFault: (cell: Cell, kill: 'actor' | 'host', where: string) => void, onPoint: () => boolean = () => false) {
     this.#options = options;
     this.#prng = prng;
     this.#onFault = onFault;
+    this.#onPoint = onPoint;
   }
 
   beforeTurn(cell: Cell): boolean {
     const turn = (this.#turns.get(cell.ref.path) ?? 0) + 1;
     this.#turns.set(cell.ref.path, turn);
+    if (this.#onPoint()) return true;
     this.#drawn = this.#draw(cell);
     if (this.#drawn !== null && this.#drawn.at < 0.25) return this.#hit(cell, this.#drawn.kill, 'before its turn');
     return this.#planned(cell, 'beforeTurn', 'before its turn');
   }
 
   beforeEffect(cell: Cell, index: number, count: number): boolean {
+    if (this.#onPoint()) return true;
     const where = index === count ? 'behind its effects' : `before effect ${index} of ${count}`;
     // The rest of the unit is shared out among the crash points behind the handler.
     if (this.#drawn !== null && Math.floor(((this.#drawn.at - 0.25) / 0.75) * (count + 1)) === index) return this.#hit(cell, this.#drawn.kill, where);

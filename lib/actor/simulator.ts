@@ -2,8 +2,8 @@
  * Several hosts on one thread, on virtual time, with every choice made by a seed: which actor takes the next turn, which envelope
  * arrives next, which piece of work outside is done next, and what breaks.
  *
- *   choices of a step:  runnable cells | pipes with envelopes | performs to run | settled promises | news of a host's death
- *                       └──────────────────────────── one, by the seed ────────────────────────────┘
+ *   choices of a step:  runnable cells | pipes with envelopes | performs to run | settled promises | news of a host's death | a disk's calls
+ *                       └───────────────────────────────────── one, by the seed ─────────────────────────────────────────────┘
  *
  * The first host is the middle of the star (the driver); the others are connected to it. Every message is cloned, also within a host.
  * Invariant: the same seed, the same actors and the same calls give the same trace, line by line. Time stands still while there is a
@@ -26,6 +26,8 @@ import { ActorSystem, isThenable } from './system.ts';
 
 export interface SimulatorOptions {
   readonly seed: number | string;
+  /** A clock that goes on after this simulator's hosts. Default: one of its own. */
+  readonly clock?: ManualClock;
   /** Of hosts that are added without one of their own. */
   readonly registry?: BehaviorRegistry;
   /** The first is the driver's. Default: 1. None: they are added later, and `hub` says which is the driver's. */
@@ -36,6 +38,8 @@ export interface SimulatorOptions {
   readonly ordering?: 'pair' | 'link';
   /** A host has died, by a fault or by `killHost`; the others will hear of it in a later step. Here it can be replaced. */
   readonly onHostKilled?: (host: HostId) => void;
+  /** All hosts have died at once. */
+  readonly onCrash?: () => void;
   /** A run of more steps than this at one time throws: something goes round and round. Default 100,000. */
   readonly stepsMax?: number;
   /** Called with each line of the trace, as it is made. */
@@ -47,16 +51,23 @@ interface Host {
   readonly pipesOut: Pipe[];
 }
 
+interface Outside {
+  readonly label: string;
+  readonly run: () => void;
+}
+
 interface Work {
   readonly cell: Cell;
   readonly label: string;
+  /** Of one actor these are done in their order, as they are on a thread; what comes of them comes in any. */
+  readonly begins: boolean;
   readonly run: () => void;
 }
 
 type Choice = { readonly weight: number; readonly take: () => void };
 
 export class Simulator {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly prng: Prng;
   readonly trace: string[] = [];
   readonly faults: SimulatedFaults;
@@ -66,14 +77,18 @@ export class Simulator {
   readonly #work: Work[] = [];
   readonly #news: { readonly to: ActorSystem; readonly host: HostId; readonly error: WireError }[] = [];
   #runnable: Cell[] = [];
+  #outside: Outside[] = [];
   #hub: number;
   #promises = 0;
   #steps = 0;
+  #crashIn: number | null = null;
+  #crashed = false;
 
   constructor(options: SimulatorOptions) {
     this.#options = options;
+    this.clock = options.clock ?? new ManualClock();
     this.prng = createPrng(options.seed);
-    this.faults = new SimulatedFaults(options.faults ?? {}, this.prng.fork('faults'), (cell, kill, where) => this.#onFault(cell, kill, where));
+    this.faults = new SimulatedFaults(options.faults ?? {}, this.prng.fork('faults'), (cell, kill, where) => this.#onFault(cell, kill, where), () => this.#point());
     const hosts = options.hosts ?? [1];
     this.#hub = options.hub ?? hosts[0]!;
     for (const host of hosts) this.addHost(host);
@@ -133,8 +148,35 @@ export class Simulator {
     this.#options.onHostKilled?.(asHostId(number));
   }
 
+  /** Every host is gone in this instant, the app's with them, and nobody hears of it: as when the process is killed. No step is taken any more. */
+  crash(): void {
+    if (this.#crashed) return;
+    this.#line('', 'the process is gone');
+    this.#crashed = true;
+    this.#crashIn = null;
+    for (const { system } of this.#hosts.values()) system.vanish();
+    this.#hosts.clear();
+    for (const left of [this.#pipes, this.#work, this.#news, this.#runnable, this.#outside]) left.length = 0;
+    this.#options.onCrash?.();
+  }
+
+  /** `crash` at the crash point that many from now: before a step, a turn, or an effect of one. Null: not any more. */
+  crashIn(points: number | null): void {
+    this.#crashIn = points;
+  }
+
+  get crashed(): boolean {
+    return this.#crashed;
+  }
+
+  /** Work that no actor does, such as a disk's: `run` is called in a step of its own. */
+  outside(label: string, run: () => void): void {
+    if (!this.#crashed) this.#outside.push({ label, run });
+  }
+
   /** One step, chosen by the seed. False where nothing is to be done at this time. */
   step(): boolean {
+    if (this.#crashed || this.#point()) return false;
     for (const { system } of this.#hosts.values()) system.remote.router.flush();
     const choices = this.#choices();
     let total = 0;
@@ -197,6 +239,7 @@ export class Simulator {
       ...this.#pipes.map((pipe) => ({ weight: pipe.depth, take: () => this.#line(pipe.name, `arrives ${pipe.deliver(this.prng, this.#options.ordering ?? 'pair')}`) })),
       { weight: this.#work.length, take: () => this.#doWork() },
       { weight: this.#news.length, take: () => this.#tellNews() },
+      { weight: this.#outside.length, take: () => this.#doOutside() },
     ];
   }
 
@@ -208,9 +251,25 @@ export class Simulator {
   }
 
   #doWork(): void {
-    const [work] = this.#work.splice(this.prng.int(this.#work.length), 1);
+    const drawn = this.prng.int(this.#work.length);
+    const { cell, begins } = this.#work[drawn]!;
+    const [work] = this.#work.splice(begins ? this.#work.findIndex((one) => one.begins && one.cell === cell) : drawn, 1);
     this.#line(work!.cell.ref.host, `${work!.label} of ${work!.cell.ref.path}`);
     work!.run();
+  }
+
+  #doOutside(): void {
+    const [one] = this.#outside.splice(this.prng.int(this.#outside.length), 1);
+    this.#line('', one!.label);
+    one!.run();
+  }
+
+  /** True where the process has gone here. */
+  #point(): boolean {
+    if (this.#crashIn === null || this.#crashed) return this.#crashed;
+    this.#crashIn -= 1;
+    if (this.#crashIn <= 0) this.crash();
+    return this.#crashed;
   }
 
   #tellNews(): void {
@@ -222,11 +281,12 @@ export class Simulator {
   #perform(cell: Cell, label: string, run: () => unknown, done: (outcome: Outcome<unknown>) => void): void {
     const settle = (outcome: Outcome<unknown>): void => {
       this.#promises -= 1;
-      if (this.#lives(cell)) this.#work.push({ cell, label: `perform ${label} settled`, run: () => done(outcome) });
+      if (this.#lives(cell)) this.#work.push({ cell, label: `perform ${label} settled`, begins: false, run: () => done(outcome) });
     };
     this.#work.push({
       cell,
       label: `perform ${label}`,
+      begins: true,
       run: () => {
         // Work that a dead host was about to do is not done.
         if (!this.#lives(cell)) return;

@@ -39,7 +39,8 @@ export class QueueInputDStream<T> extends InputDStream<T> {
   }
 
   override held(): RddId[] {
-    return [...super.held(), ...this.waiting.map((rdd) => rdd.id)];
+    const held = Array.isArray(this.#queue) ? this.#queue : this.#queue.held;
+    return [...super.held(), ...held.map((rdd) => rdd.id)];
   }
 
   /** RDDs of a given array are the program's own, and nothing that was received. @internal */

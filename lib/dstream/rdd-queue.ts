@@ -91,14 +91,24 @@ export class RddQueue<T> {
     return this.#restored.get(number);
   }
 
+  /** The batches that had taken it are over. @internal */
+  forgetRestored(number: number): void {
+    this.#restored.delete(number);
+  }
+
   /** How many RDDs lie in the queue, on the driver. @internal */
   get length(): number {
     return this.#rdds.length;
   }
 
-  /** The ids of RDDs that wait, for those who clean up. @internal */
+  /** RDDs that wait. @internal */
   get waiting(): readonly RDD<T>[] {
     return this.#rdds;
+  }
+
+  /** Of these and of those that batches may still take again, for those who clean up. @internal */
+  get held(): readonly RDD<T>[] {
+    return [...this.#rdds, ...this.#restored.values()];
   }
 }
 

@@ -42,6 +42,8 @@ export class ProgramRecovery {
   readonly #accumulators: readonly Accumulator<unknown>[];
   readonly #contributions = new ContributionLedger();
   #totalsChanged = false;
+  /** By state's uid: up to which version the log has been told. */
+  readonly #committed = new Map<string, BatchTime>();
 
   constructor(builder: ProgramBuilder) {
     this.#builder = builder;
@@ -56,11 +58,21 @@ export class ProgramRecovery {
     return [...received, ...this.#builder.graph.takenSince()];
   }
 
-  /** The states that the batch has a version of, made or not. */
+  /** The versions of states up to the batch's, made or not, oldest first. A state that is not read in each batch has several at once. Call it once for a batch. */
   statesAt(time: BatchTime): DueState[] {
+    const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
     return this.#builder.graph.states.flatMap((stream) => {
-      const rdd = stream.isTimeValid(time) ? stream.rddAt(time) : null;
-      return rdd === null ? [] : [{ uid: stream.operatorUid, rdd: rdd.id, oldest: oldestOf(stream, time) }];
+      const due: DueState[] = [];
+      const uid = stream.operatorUid;
+      const last = floorToGrid(time, stream.slideMs, zero);
+      const first = Math.max((this.#committed.get(uid) ?? zero) + stream.slideMs, floorToGrid(last - stream.rememberMs, stream.slideMs, zero));
+      for (let at = first; at <= last; at += stream.slideMs) {
+        const rdd = stream.rddAt(asBatchTime(at));
+        if (rdd === null) continue;
+        due.push({ uid, time: asBatchTime(at), rdd: rdd.id, oldest: oldestOf(stream, last) });
+        this.#committed.set(uid, asBatchTime(at));
+      }
+      return due;
     });
   }
 
@@ -95,7 +107,11 @@ export class ProgramRecovery {
   /** Nobody reads what was taken for these times any more. */
   forget(upTo: BatchTime): void {
     for (const time of this.#blocks.keys()) if (time <= upTo) this.#blocks.delete(time);
-    for (const name of this.#recorded.keys()) if (Number(name.slice(name.lastIndexOf('@') + 1)) <= upTo) this.#recorded.delete(name);
+    for (const [name, taken] of this.#recorded) {
+      if (Number(name.slice(name.lastIndexOf('@') + 1)) > upTo) continue;
+      this.#recorded.delete(name);
+      if (taken.kind === 'queue') for (const item of taken.items) this.#builder.queues[taken.queue]?.forgetRestored(item);
+    }
   }
 
   /** Once, after the graph was started with the old zero time. `store` brings pushed records into memory again. */
@@ -159,9 +175,12 @@ export class ProgramRecovery {
   /** The versions that can still be read. What is younger than the newest of them is made again, of the batches' inputs. */
   #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime, directory: string): RestoredState[] {
     const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
-    const last = floorToGrid(completed, stream.slideMs, zero);
+    // Where no output has asked for it since, it is made of the inputs, as it would have been.
+    if (state === null) return [];
+    const last = asBatchTime(Math.min(state.upTo, floorToGrid(completed, stream.slideMs, zero)));
+    this.#committed.set(stream.operatorUid, last);
     const oldest = oldestOf(stream, last);
-    const versions = state?.versions ?? [];
+    const { versions } = state;
     const newest = versions.at(-1);
     // What `track` has emitted lies in no version: where somebody looks back at it, these batches run again.
     const upTo = remakesEmitted(stream) ? oldest : last;

@@ -31,6 +31,8 @@ export interface LoggedBatch {
 /** One operator's keyed state: its versions, oldest first, with the steps that those are made of which can be read. */
 export interface LoggedState {
   readonly oldest: BatchTime;
+  /** Up to here nothing of it is to be made any more. Earlier than the last complete batch where no output has asked for it since. */
+  readonly upTo: BatchTime;
   readonly versions: readonly StateVersion[];
 }
 
@@ -119,12 +121,12 @@ export function unfinishedBatches(book: RecoveryBook): BatchTime[] {
   return [...book.batches.keys()].filter((time) => book.completed === null || time > book.completed).sort((a, b) => a - b);
 }
 
-function commitState(book: RecoveryBook, { uid, oldest, version }: StateCommit): void {
-  const before = book.states.get(uid)?.versions ?? [];
+function commitState(book: RecoveryBook, { uid, oldest, time, version }: StateCommit): void {
+  const { versions: before = [], upTo = null } = book.states.get(uid) ?? {};
   // Made again after a restart, of the same batches: the same.
-  if (version.time <= (before.at(-1)?.time ?? -Infinity)) return;
-  const versions = [...before, version];
-  book.states.set(uid, { oldest, versions: versionsNeeded(versions, remembered(versions, oldest)) });
+  if (upTo !== null && time <= upTo) return;
+  const versions = version === null ? before : [...before, version];
+  book.states.set(uid, { oldest, upTo: time, versions: versionsNeeded(versions, remembered(versions, oldest)) });
 }
 
 /** Those that can be read, and one that stands in for the oldest of them where that failed. */

@@ -7,12 +7,15 @@
  * the same book, as long as the log reaches back to it.
  */
 import { MillraceError } from '../../protocol/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../storage/disk.ts';
 import { readLog } from '../storage/log/read-log.ts';
+import { firstSequenceOfAll, listSegments } from '../storage/log/segment.ts';
 import { applyEvent, emptyBook } from './book.ts';
 import type { RecoveryBook } from './book.ts';
 import { decodeCheckpoint, listCheckpoints } from './checkpoint-file.ts';
 import { decodeEvent } from './event-codec.ts';
+import { logNeedsOf } from './log-needs.ts';
 
 export interface Recovered {
   readonly book: RecoveryBook;
@@ -26,6 +29,8 @@ export interface Recovered {
 export interface RecoverOptions {
   readonly disk: Disk;
   readonly directory: string;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Sets aside what is damaged in the log. Default false. */
   readonly quarantine?: boolean;
   /** Where no checkpoint can be read: as if there were nothing. Default false. */
@@ -44,8 +49,10 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
   if (names.length === 0 && !hasLog) return null;
   const warnings: string[] = [];
   const book = await newestCheckpoint(disk, directory, names, warnings);
+  const timed = options.clock === undefined ? {} : { clock: options.clock };
   const log = await readLog({
     disk,
+    ...timed,
     directory: logDirectory(directory),
     fromSequence: book.sequence + 1,
     quarantine,
@@ -57,13 +64,21 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
       applyEvent(book, sequence, event, place);
     },
   });
-  const states = await readLog({ disk, directory: stateDirectory(directory), fromSequence: 1, quarantine, onFrame: () => {} });
+  const states = await readLog({ disk, ...timed, directory: stateDirectory(directory), fromSequence: await firstOfState(disk, directory, book), quarantine, onFrame: () => {} });
   if (log.tornBytes > 0) warnings.push(`The end of the log was cut off in the middle of a write: ${log.tornBytes} bytes that were never acknowledged.`);
   for (const { file } of [...log.quarantined, ...states.quarantined]) warnings.push(`A damaged part of the log was set aside: ${file}.`);
   if (book.identity === null) return null;
   // What was set aside has numbers, too.
   book.sequence = Math.max(book.sequence, log.nextSequence - 1);
   return { book, nextSequence: log.nextSequence, nextStateSequence: states.nextSequence, warnings };
+}
+
+/** What lies before it has been removed, or will be. */
+async function firstOfState(disk: Disk, directory: string, book: RecoveryBook): Promise<number> {
+  const { state } = logNeedsOf(book);
+  if (state !== Infinity) return state;
+  const [oldest] = await listSegments(disk, stateDirectory(directory));
+  return oldest?.first ?? firstSequenceOfAll;
 }
 
 async function newestCheckpoint(disk: Disk, directory: string, names: readonly string[], warnings: string[]): Promise<RecoveryBook> {

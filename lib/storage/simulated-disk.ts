@@ -19,8 +19,10 @@ import type { Clock } from '../base/clock.ts';
 import { createPrng } from '../base/prng.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Disk, DiskFile, Lock } from './disk.ts';
+import type { SyncFiles } from './node-files.ts';
+import { simulatedFiles } from './simulated-files.ts';
 import { DiskSession, namesOf, systemError } from './simulated-session.ts';
-import type { DiskCall, DiskStatistics, MachineOfSessions } from './simulated-session.ts';
+import type { DiskCall, DiskStatistics, MachineOfSessions, Schedule } from './simulated-session.ts';
 import { DirectoryNode, sectorBytes } from './simulated-tree.ts';
 import type { FileNode, TreeNode } from './simulated-tree.ts';
 
@@ -57,6 +59,7 @@ export class SimulatedDisk implements Disk {
   readonly #sessions = new Set<DiskSession>();
   #faults: { fault: DiskFault; passed: number; failed: number }[] = [];
   #own: DiskSession;
+  #files: SyncFiles | null = null;
 
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
@@ -68,11 +71,16 @@ export class SimulatedDisk implements Disk {
     return { ...this.#counts };
   }
 
-  /** What another process has of it, or another thread. */
-  session(): DiskSession {
-    const session = new DiskSession(this.#inside);
+  /** What another process has of it, or another thread. `schedule`: who says when its calls are carried out; left out: the next turn of promises. */
+  session(schedule?: Schedule): DiskSession {
+    const session = new DiskSession(this.#inside, schedule);
     this.#sessions.add(session);
     return session;
+  }
+
+  /** The synchronous calls that tasks make on the same files. They know no planned faults. */
+  get files(): SyncFiles {
+    return (this.#files ??= simulatedFiles(this.#inside));
   }
 
   // The faults.
@@ -104,6 +112,14 @@ export class SimulatedDisk implements Disk {
   flipBit(path: string, offset?: number, bit?: number): void {
     const file = this.#file(path);
     if (file.bytes > 0) file.flipBit(offset ?? this.#prng.int(file.bytes), bit ?? this.#prng.int(8));
+  }
+
+  /** Paths of all files in a directory and below, sorted: for who looks, or damages. */
+  filesBelow(directory: string): string[] {
+    return this.#directory(directory).names.flatMap((name) => {
+      const path = `${directory}/${name}`;
+      return this.#place(path).parent.get(name)?.kind === 'file' ? [path] : this.filesBelow(path);
+    });
   }
 
   /** With all in it. Files that are open there can be written to, and are nowhere. */
@@ -157,9 +173,10 @@ export class SimulatedDisk implements Disk {
   // What sessions ask for.
 
   readonly #inside: MachineOfSessions = {
-    wait: (call, fire) => {
+    wait: (call, fire, schedule) => {
       const ms = this.#options.latencyMs?.(this.#prng, call) ?? 0;
       if (ms > 0 && this.#options.clock !== undefined) this.#options.clock.setTimer(ms, fire);
+      else if (schedule !== null) schedule(call, fire);
       else void Promise.resolve().then(fire);
     },
     check: (call, path) => this.#check(call, path),

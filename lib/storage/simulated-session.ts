@@ -25,9 +25,12 @@ interface UnderWay {
   readonly partly: () => void;
 }
 
+/** Has a call carried out, in a later step of whoever takes the steps. */
+export type Schedule = (call: DiskCall, fire: () => void) => void;
+
 /** The simulated disk, as its sessions use it. */
 export interface MachineOfSessions {
-  readonly wait: (call: DiskCall, fire: () => void) => void;
+  readonly wait: (call: DiskCall, fire: () => void, schedule: Schedule | null) => void;
   readonly check: (call: DiskCall, path: string) => void;
   readonly prng: () => Prng;
   readonly counts: { -readonly [Name in keyof DiskStatistics]: number };
@@ -42,11 +45,13 @@ export interface MachineOfSessions {
 
 export class DiskSession implements Disk {
   readonly #inside: MachineOfSessions;
+  readonly #schedule: Schedule | null;
   readonly #underWay = new Set<UnderWay>();
   #ended = false;
 
-  constructor(inside: MachineOfSessions) {
+  constructor(inside: MachineOfSessions, schedule: Schedule | null = null) {
     this.#inside = inside;
+    this.#schedule = schedule;
   }
 
   /** Its process or thread has ended: of what is under way any part is done, and nothing of it settles. */
@@ -203,7 +208,7 @@ export class DiskSession implements Disk {
         } catch (thrown) {
           reject(thrown as Error);
         }
-      });
+      }, this.#schedule);
     });
   }
 }

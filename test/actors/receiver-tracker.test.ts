@@ -313,3 +313,15 @@ t.test('a receiver that comes back while intake ends is ended, too, and waited f
   t.same(s.asked, [], 'and one that comes later still is ended without a second answer');
   t.end();
 });
+
+t.test('blocks that come together are all held, each behind the one before', (t) => {
+  const s = begun();
+  const behind = { position: Uint8Array.of(1), resumes: true };
+  s.send({ type: 'addBlocks', blocks: [block(0, first, behind), block(1, first, behind)], replyTo: s.replyTo(7) });
+  t.match(s.asked.map(({ message }) => message), [{ type: 'holdLive', handles: [handle(0), handle(1)] }], 'the second has no gap before it once the first is received');
+  s.answer([true, false]);
+  t.match(s.replies.get(7), { code: 'BlockNotStored' }, 'and where its memory is gone it does not count');
+  allocate(s, 1_000, 8);
+  t.same(blocksOf(s, 8).length, 1);
+  t.end();
+});

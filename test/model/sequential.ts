@@ -42,10 +42,10 @@ export class SequentialStreams {
   readonly #queues = new Map<string, (readonly Value[])[]>();
   readonly #inputs: readonly CaseInput[];
 
-  /** Throws where the graph is wrong; NotModelled. */
-  constructor({ batchMs, inputs, graph }: SequentialProgram, options: SequentialOptions) {
+  /** `given`: inputs that the caller has streams of. Throws where the graph is wrong; NotModelled. */
+  constructor({ batchMs, inputs, graph }: SequentialProgram, options: SequentialOptions, given: ReadonlyMap<string, SequentialStream> = new Map()) {
     this.#inputs = inputs;
-    for (const input of inputs) this.#byId.set(input.id, this.#input(input, batchMs, options));
+    for (const input of inputs) this.#byId.set(input.id, given.get(input.id) ?? this.#input(input, batchMs, options));
     for (const operation of graph) {
       const model = Object.hasOwn(models, operation.op) ? models[operation.op] : undefined;
       if (model === undefined) throw new NotModelled(`operation ${operation.op} is not modelled`);

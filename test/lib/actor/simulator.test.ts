@@ -304,3 +304,49 @@ t.test('siblings start left to right and stop right to left, whatever crashes', 
   t.ok(crashes > 300, `${crashes} crashes in all`);
   t.end();
 });
+
+t.test('a process that crashes is gone at its crash point, between two effects of a turn too, and takes no further step', (t) => {
+  const seen: string[] = [];
+  const teller = actor<string>((state, message, turn) => {
+    turn.perform('note', () => void seen.push(`${message} 1`), () => null);
+    turn.perform('note', () => void seen.push(`${message} 2`), () => null);
+    return state;
+  }, { name: 'teller' });
+  const points = (crashAt: number | null): Simulator => {
+    seen.length = 0;
+    const sim = new Simulator({ seed: 4, hosts: [1, 2], registry: registryOf([teller]) });
+    const ref = sim.system(1).spawn<string>('/teller', 'teller', null);
+    sim.runSync();
+    sim.crashIn(crashAt);
+    for (const message of ['a', 'b']) sim.system(1).tell(ref, message);
+    sim.runSync();
+    return sim;
+  };
+  t.notOk(points(null).crashed);
+  t.strictSame(seen, ['a 1', 'a 2', 'b 1', 'b 2'], 'the performs of an actor begin in their order');
+  const lengths = new Set<number>();
+  let crashAt = 1;
+  for (; points(crashAt).crashed; crashAt += 1) {
+    lengths.add(seen.length);
+    t.strictSame(seen, ['a 1', 'a 2', 'b 1', 'b 2'].slice(0, seen.length));
+    t.notOk(points(crashAt).step(), 'nothing happens any more');
+  }
+  t.ok(crashAt > 10 && lengths.size >= 4, `${crashAt} crash points, ${lengths.size} different ends`);
+  t.end();
+});
+
+t.test('work that no actor does is done in a step of its own, and not any more after a crash', (t) => {
+  const sim = new Simulator({ seed: 1, hosts: [1] });
+  const done: string[] = [];
+  sim.outside('disk sync', () => void done.push('first'));
+  t.strictSame(done, []);
+  sim.runSync();
+  t.strictSame(done, ['first']);
+  t.match(sim.trace.at(-1), /disk sync/);
+  sim.outside('disk sync', () => void done.push('second'));
+  sim.crash();
+  sim.outside('disk sync', () => void done.push('third'));
+  sim.runSync();
+  t.strictSame(done, ['first']);
+  t.end();
+});

@@ -1,0 +1,66 @@
+/** What a chaos run checks, against histories made by hand: each kind of wrong must be told, and a right one must not. */
+import t from 'tap';
+import type { ChaosInput, ChaosProgram, Envelope } from './chaos-program.ts';
+import { checkHistory } from './checks.ts';
+import { History } from './history.ts';
+
+const input: ChaosInput = { id: 'in1', kind: 'queue', oneAtATime: true, positions: false, sends: [] };
+const chaos: ChaosProgram = {
+  program: { batchMs: 1_000, inputs: [{ id: 'in1', batches: [], numPartitions: 1 }], graph: [{ id: 's1', op: 'updateStateByKey', fn: 'stateSum', of: ['in1'] }], outputs: [{ id: 's1', order: 'bag' }], batchesToRun: 2 },
+  inputs: [input],
+};
+const a: Envelope = ['in1/0/0', ['a', 1]];
+const b: Envelope = ['in1/1/0', ['a', 2]];
+
+interface Told {
+  readonly batches?: readonly (readonly Envelope[])[];
+  readonly states?: readonly number[];
+  readonly acknowledged?: readonly string[];
+  readonly sent?: readonly string[];
+  readonly counted?: number;
+  readonly committed?: (history: History) => void;
+}
+
+async function problemsOf({ batches = [[a], [b]], states = [1, 3], acknowledged = [a[0], b[0]], sent = [a[0], b[0]], counted = 2, committed = commitAll }: Told, inputs: readonly ChaosInput[] = [input]): Promise<string> {
+  const history = new History();
+  for (const id of sent) history.sent.add(id);
+  for (const id of acknowledged) history.acknowledged.add(id);
+  batches.forEach((envelopes, index) => history.allocated('in1', (index + 1) * 1_000, [envelopes]));
+  states.forEach((state, index) => history.wrote('s1', (index + 1) * 1_000, [[['a', state]], []]));
+  committed(history);
+  await checkHistory(history, { ...chaos, inputs }, 2_000, counted);
+  return history.problems.join('; ');
+}
+
+function commitAll(history: History): void {
+  for (const [time, partitions] of history.outputs.get('s1') ?? []) partitions.forEach((records, partition) => history.commit('s1', time, partition, records));
+}
+
+t.test('what is right has no problem', async (t) => {
+  t.equal(await problemsOf({}), '');
+});
+
+t.test('what is wrong is told', async (t) => {
+  t.match(await problemsOf({ batches: [[a], []], states: [1, 1], counted: 1 }), 'in1/1/0 was acknowledged, and is in no batch');
+  t.equal(await problemsOf({ batches: [[a], []], states: [1, 1], counted: 1, acknowledged: [a[0]] }), '', 'what nobody has acknowledged may be missing');
+  t.match(await problemsOf({ sent: [a[0]] }), 'in1/1/0 came, and was never sent');
+  t.match(await problemsOf({ batches: [[a], [a, b]], states: [1, 4] }), 'in1/0/0 was sent once, and came 2 times');
+  t.equal(await problemsOf({ batches: [[a], [a, b]], states: [1, 4] }, [{ ...input, kind: 'receiver' }]), '', 'a source without positions gives again what was not acknowledged');
+  t.match(await problemsOf({ states: [1, 2] }), 's1 at 2000 ms: expected [["a",3]], got [["a",2]]');
+  t.match(await problemsOf({ batches: [[a]] }), 'the batch at 2000 ms has had no output');
+  t.match(await problemsOf({ states: [1] }), 's1 at 2000 ms: the output was never written');
+  t.match(await problemsOf({ counted: 3 }), 'the accumulator has counted 3 records, of 2');
+  t.match(await problemsOf({ committed: () => {} }), 'sink of s1 at 1000 ms, partition 0');
+});
+
+t.test('a batch that runs again must give the same', async (t) => {
+  const history = new History();
+  history.wrote('s1', 1_000, [[1]]);
+  history.wrote('s1', 1_000, [[1]]);
+  history.commit('s1', 1_000, 0, [1]);
+  history.commit('s1', 1_000, 0, [1]);
+  t.strictSame(history.problems, []);
+  history.wrote('s1', 1_000, [[2]]);
+  history.commit('s1', 1_000, 0, [1, 1]);
+  t.match(history.problems, [/output s1 at 1000 ms was/, /sink of s1 at 1000 ms, partition 0/]);
+});
