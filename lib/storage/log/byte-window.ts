@@ -24,6 +24,12 @@ export class ByteWindow {
     this.#chunkBytes = chunkBytes;
   }
 
+  /** The same as `read` where all of it is at hand; else null. A promise for each of many small frames would cost more than the rest. */
+  peek(offset: number, bytes: number): Uint8Array | null {
+    const start = offset - this.#start;
+    return start >= 0 && start + bytes <= this.#chunk.length ? this.#chunk.subarray(start, start + bytes) : null;
+  }
+
   /** `bytes` from `offset` on, fewer where the file ends before. */
   async read(offset: number, bytes: number): Promise<Uint8Array> {
     const end = Math.min(offset + bytes, this.size);

@@ -61,9 +61,9 @@ export async function readLog(reading: LogReading): Promise<LogContent> {
     const settled = readOnly ? null : await settleLog(disk, directory, clock);
     settledBytes += settled?.settledBytes ?? 0;
     tornBytes += settled?.tornBytes ?? 0;
-    const pass = await readOnce(disk, directory, from, async (frame) => {
-      await onFrame(frame);
+    const pass = await readOnce(disk, directory, from, (frame) => {
       frames += 1;
+      return onFrame(frame);
     });
     from = pass.nextSequence;
     const content = { nextSequence: from, frames, tornBytes: tornBytes + pass.tornBytes, settledBytes, segments: pass.segments, quarantined };
@@ -83,7 +83,7 @@ interface Pass {
 }
 
 /** To the end, or to the first damage. */
-async function readOnce(disk: Disk, directory: string, from: number, onFrame: (frame: LogFrame) => Promise<void>): Promise<Pass> {
+async function readOnce(disk: Disk, directory: string, from: number, onFrame: LogReading['onFrame']): Promise<Pass> {
   const segments = await openSegments(disk, directory);
   const counting = segments.filter((segment) => segment.header !== null);
   const headless = segments.filter(({ header }) => header === null);

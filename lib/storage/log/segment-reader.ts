@@ -75,8 +75,8 @@ export async function readSegment({ disk, segment, limit, onFrame, from, chunkBy
   let expected = from?.sequence ?? first;
   let lastGroup: SegmentEnd['lastGroup'] = null;
   while (expected < limit && offset < window.size) {
-    const header = decodeFrameHeader(seed, await window.read(offset, frameHeaderBytes));
-    const frame = header === null || header.sequence !== expected ? null : await bodyAt(window, offset, header);
+    const header = decodeFrameHeader(seed, window.peek(offset, frameHeaderBytes) ?? (await window.read(offset, frameHeaderBytes)));
+    const frame = header === null || header.sequence !== expected ? null : (bodyAtHand(window, offset, header) ?? (await bodyAt(window, offset, header)));
     if (header === null || frame === null) {
       const found = await findFrame(window, seed, offset + 1, expected);
       const isTorn = (header === null || header.sequence === expected) && (await isUnwritten(window, offset, header)) && !(await wasSynced(window, seed, found)) && (flags & segmentFlags.whole) === 0;
@@ -86,7 +86,8 @@ export async function readSegment({ disk, segment, limit, onFrame, from, chunkBy
     if (header.type === gapType) {
       expected = gapEnd(frame);
     } else {
-      await onFrame({ sequence: expected, type: header.type, body: frame, file: segment.file, offset: offset + frameHeaderBytes });
+      const taken = onFrame({ sequence: expected, type: header.type, body: frame, file: segment.file, offset: offset + frameHeaderBytes });
+      if (taken !== undefined) await taken;
       expected += 1;
     }
     offset += frame.length + frameOverheadBytes;
@@ -103,6 +104,12 @@ export function encodeGap(nextSequence: number): Buffer {
 
 function gapEnd(body: Uint8Array): number {
   return Number(Buffer.from(body.buffer, body.byteOffset, body.length).readBigUInt64LE());
+}
+
+/** Null: it is not the header's body, or not all of it is in the window's chunk. */
+function bodyAtHand(window: ByteWindow, offset: number, header: FrameHeader): Uint8Array | null {
+  const rest = window.peek(offset + frameHeaderBytes, header.bodyBytes + frameOverheadBytes - frameHeaderBytes);
+  return rest !== null && isBodyOf(header, rest) ? rest.subarray(0, header.bodyBytes) : null;
 }
 
 /** Null: it is not the header's body, or not all of it is there. */
