@@ -13,6 +13,7 @@ import { applyEvent, emptyBook } from './book.ts';
 import type { RecoveryBook } from './book.ts';
 import { decodeCheckpoint, listCheckpoints } from './checkpoint-file.ts';
 import { decodeEvent } from './event-codec.ts';
+import { firstSequenceOf, logNeedsOf } from './log-needs.ts';
 
 export interface Recovered {
   readonly book: RecoveryBook;
@@ -57,13 +58,21 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
       applyEvent(book, sequence, event, place);
     },
   });
-  const states = await readLog({ disk, directory: stateDirectory(directory), fromSequence: 1, quarantine, onFrame: () => {} });
+  const states = await readLog({ disk, directory: stateDirectory(directory), fromSequence: await firstStateFrame(disk, directory, book), quarantine, onFrame: () => {} });
   if (log.tornBytes > 0) warnings.push(`The end of the log was cut off in the middle of a write: ${log.tornBytes} bytes that were never acknowledged.`);
   for (const { file } of [...log.quarantined, ...states.quarantined]) warnings.push(`A damaged part of the log was set aside: ${file}.`);
   if (book.identity === null) return null;
   // What was set aside has numbers, too.
   book.sequence = Math.max(book.sequence, log.nextSequence - 1);
   return { book, nextSequence: log.nextSequence, nextStateSequence: states.nextSequence, warnings };
+}
+
+/** What the book needs must be there. What nobody needs any more may have been removed; where nothing is needed, the oldest file says where numbers begin. */
+async function firstStateFrame(disk: Disk, directory: string, book: RecoveryBook): Promise<number> {
+  const { state } = logNeedsOf(book);
+  if (state !== Infinity) return Math.max(1, state);
+  const [oldest] = (await disk.list(stateDirectory(directory))).flatMap((name) => (/^\d{20}/.test(name) ? [firstSequenceOf(name)] : [])).sort((a, b) => a - b);
+  return Math.max(1, oldest ?? 1);
 }
 
 async function newestCheckpoint(disk: Disk, directory: string, names: readonly string[], warnings: string[]): Promise<RecoveryBook> {
