@@ -9,6 +9,7 @@
  *             `- t1 --'  `-t2-'   waiting                 t2 { b4 b5 }    generated: runs again
  */
 import type { InputRecord, ProgramIdentity, RecoveryEvent, StateCommit } from '../../protocol/recovery.ts';
+import type { Fingerprint } from '../../protocol/host.ts';
 import type { EncodedPartition } from '../../protocol/batch.ts';
 import type { BlockCodec, FilePlace } from '../../protocol/rdd.ts';
 import type { StateVersion } from '../../protocol/state.ts';
@@ -70,6 +71,7 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
   book.sequence = sequence;
   switch (event.type) {
     case 'programStarted':
+      leaveBehind(book, event.identity.fingerprint);
       book.identity = event.identity;
       return;
     case 'blockAdded':
@@ -101,6 +103,19 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
       forget(book, event.upTo);
       return;
   }
+}
+
+/**
+ * What operators had that a changed program does not have any more, or has as another kind: nobody takes it up again, so it is not kept, and a
+ * later restart has nothing to say of it. The program was asked before (see matching.ts).
+ */
+export function leaveBehind(book: RecoveryBook, { operators }: Fingerprint): void {
+  const before = new Map((book.identity?.fingerprint.operators ?? []).map(({ uid, kind }) => [uid, kind]));
+  const now = new Map(operators.map(({ uid, kind }) => [uid, kind]));
+  const isGone = (uid: string): boolean => before.has(uid) && now.get(uid) !== before.get(uid);
+  for (const uid of book.states.keys()) if (isGone(uid)) book.states.delete(uid);
+  for (const uid of book.receivers.keys()) if (isGone(uid)) book.receivers.delete(uid);
+  for (const [block, { uid }] of book.blocks) if (isGone(uid)) book.blocks.delete(block);
 }
 
 /** The blocks that no batch has yet, in the order in which they came, by the input's uid. */

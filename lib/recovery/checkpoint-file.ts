@@ -57,8 +57,8 @@ export async function listCheckpoints(disk: Disk, directory: string): Promise<re
   return found.sort((a, b) => b.time - a.time || Number(a.backup) - Number(b.backup)).map(({ name }) => name);
 }
 
-/** Durable when it resolves. What is older than the kept ones is gone then. */
-export async function writeCheckpoint(disk: Disk, directory: string, time: number, parts: readonly Uint8Array[]): Promise<void> {
+/** Durable when it resolves, with the names of those that are there then: what is older than the kept ones is gone. */
+export async function writeCheckpoint(disk: Disk, directory: string, time: number, parts: readonly Uint8Array[]): Promise<readonly string[]> {
   const name = `checkpoint-${time}`;
   const path = `${directory}/${name}`;
   await disk.remove(`${path}${unfinishedSuffix}`);
@@ -73,7 +73,9 @@ export async function writeCheckpoint(disk: Disk, directory: string, time: numbe
   if (before.includes(name)) await disk.rename(path, `${path}.bk`);
   await disk.rename(`${path}${unfinishedSuffix}`, path);
   await disk.syncDirectory(directory);
-  for (const old of (await listCheckpoints(disk, directory)).slice(checkpointsKept)) await disk.remove(`${directory}/${old}`);
+  const all = await listCheckpoints(disk, directory);
+  for (const old of all.slice(checkpointsKept)) await disk.remove(`${directory}/${old}`);
+  return all.slice(0, checkpointsKept);
 }
 
 function corrupted(file: string, what: string): MillraceError {

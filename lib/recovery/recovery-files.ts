@@ -14,7 +14,7 @@ import type { Clock } from '../base/clock.ts';
 import type { LogSettings } from '../../protocol/recovery.ts';
 import type { Disk } from '../storage/disk.ts';
 import { LogWriter } from '../storage/log/log-writer.ts';
-import { checkpointsKept, listCheckpoints, writeCheckpoint } from './checkpoint-file.ts';
+import { writeCheckpoint } from './checkpoint-file.ts';
 import type { LogNeeds } from './log-needs.ts';
 import { logDirectory, stateDirectory } from './recover.ts';
 
@@ -38,8 +38,8 @@ export interface AppendedAt {
 export class RecoveryFiles {
   readonly #options: RecoveryFilesOptions;
   #opened: Promise<{ readonly log: LogWriter; readonly state: LogWriter }> | null = null;
-  /** Of the checkpoints that this process has written, oldest first. */
-  #needs: LogNeeds[] = [];
+  /** Of the checkpoints that this process has written, by the names of their files. */
+  readonly #needs = new Map<string, LogNeeds>();
 
   constructor(options: RecoveryFilesOptions) {
     this.#options = options;
@@ -80,13 +80,23 @@ export class RecoveryFiles {
   async writeCheckpoint(time: number, parts: readonly Uint8Array[], needs: LogNeeds): Promise<void> {
     const { disk, settings } = this.#options;
     const { log, state } = await this.#writers();
-    await writeCheckpoint(disk, settings.directory, time, parts);
-    this.#needs = [...this.#needs, needs].slice(-checkpointsKept);
+    const kept = await writeCheckpoint(disk, settings.directory, time, parts);
+    this.#note(`checkpoint-${time}`, needs);
+    for (const name of this.#needs.keys()) if (!kept.includes(name)) this.#needs.delete(name);
     // What those of an earlier process need is not known here: they go with time.
-    if ((await listCheckpoints(disk, settings.directory)).length > this.#needs.length) return;
-    await log.removeBefore(Math.min(...this.#needs.map((one) => one.log)));
-    const oldest = Math.min(...this.#needs.map((one) => one.state));
+    if (kept.length > this.#needs.size) return;
+    const all = [...this.#needs.values()];
+    await log.removeBefore(Math.min(...all.map((one) => one.log)));
+    const oldest = Math.min(...all.map((one) => one.state));
     if (oldest !== Infinity) await state.removeBefore(oldest);
+  }
+
+  /** The one before of that name, if there was one, is the backup now. */
+  #note(name: string, needs: LogNeeds): void {
+    const before = this.#needs.get(name);
+    if (before === undefined) this.#needs.delete(`${name}.bk`);
+    else this.#needs.set(`${name}.bk`, before);
+    this.#needs.set(name, needs);
   }
 
   async close(): Promise<void> {
