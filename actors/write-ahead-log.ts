@@ -49,6 +49,8 @@ interface State {
   readonly checkpointAt: number;
   readonly checkpointed: number;
   readonly writing: boolean;
+  /** Another one was due while it was written. */
+  readonly owed: boolean;
   readonly closing: ReplyTo<null> | null;
 }
 
@@ -119,9 +121,10 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     return closeWhenDone(isStep && isDue ? writeCheckpoint(next, turn) : next, turn);
   };
 
-  /** Of the book as it is now. One at a time. */
+  /** Of the book as it is now. One at a time: one that is due meanwhile follows it. */
   const writeCheckpoint = (state: State, turn: Turning): State => {
-    if (state.writing || state.book.sequence === state.checkpointed || state.book.generated === null) return state;
+    if (state.writing) return { ...state, owed: true };
+    if (state.book.sequence === state.checkpointed || state.book.generated === null) return state;
     const { sequence, generated } = state.book;
     const parts = encodeCheckpoint(state.book);
     const needs = logNeedsOf(state.book);
@@ -130,7 +133,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       () => state.files.writeCheckpoint(generated, parts, needs),
       (outcome) => ({ type: 'checkpointWritten', sequence, error: outcome.ok ? null : outcome.error }),
     );
-    return { ...state, writing: true, checkpointAt: turn.now };
+    return { ...state, writing: true, owed: false, checkpointAt: turn.now };
   };
 
   const closeWhenDone = (state: State, turn: Turning): State => {
@@ -149,7 +152,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       const book = recovered?.book ?? emptyBook();
       const files = new RecoveryFiles({ disk: services.disk, clock: services.clock, settings, next: { log: recovered?.nextSequence ?? 1, state: recovered?.nextStateSequence ?? 1 }, warn: (text) => services.log('warn', text) });
       turn.perform('openLog', () => files.open(), (outcome) => ({ type: 'logOpened', error: outcome.ok ? null : outcome.error }));
-      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, closing: null };
+      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, closing: null };
       return append(state, { type: 'programStarted', identity }, null, turn);
     },
     receive(state, message, turn) {
@@ -171,10 +174,12 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
         }
         case 'logged':
           return onLogged(state, message, turn);
-        case 'checkpointWritten':
+        case 'checkpointWritten': {
           if (message.error !== null) turn.log('warn', `A checkpoint could not be written, the log goes on without it: ${message.error.message}`);
           // With an error too: the next one is tried after the same pause.
-          return closeWhenDone({ ...state, writing: false, checkpointed: message.sequence }, turn);
+          const next = { ...state, writing: false, owed: false, checkpointed: message.sequence };
+          return closeWhenDone(state.owed ? writeCheckpoint(next, turn) : next, turn);
+        }
         case 'closeLog':
           return closeWhenDone({ ...state, closing: message.replyTo }, turn);
         case 'logOpened':

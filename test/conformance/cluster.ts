@@ -14,7 +14,7 @@ import { SparkContext } from '../../lib/spark-context.ts';
 import { StreamingContext } from '../../lib/streaming-context.ts';
 import type { StreamingOptions } from '../../lib/options.ts';
 import type { ErrorKit, Running } from './error-actions.ts';
-import { built } from './error-programs.ts';
+import { built, checkpointsIn, sideEffectsIn } from './error-programs.ts';
 import type { Built, ErrorArgs } from './error-programs.ts';
 import { Kills, killsPerCaseMax } from './kills.ts';
 import type { Victims } from './kills.ts';
@@ -88,7 +88,7 @@ class Threads implements Victims {
   }
 
   /** From the checkpoint that an earlier context has left. */
-  async recover(program: URL, directory: string, options: Omit<StreamingOptions<object>, 'batchInterval'> & { readonly batchMs: number }): Promise<StreamingContext> {
+  async recover(program: URL, directory: string, options: Omit<StreamingOptions<object>, 'batchInterval'> & { readonly batchMs: number; readonly createOnError?: boolean }): Promise<StreamingContext> {
     const { batchMs, ...rest } = options;
     const ssc = await StreamingContext.getOrCreate<(ssc: StreamingContext, args?: object) => unknown>(directory, program, {
       ...rest, batchInterval: batchMs, sparkContext: this.#running(), clock: 'manual', onBatchFailure: 'continue', advanceTimeoutMs,
@@ -181,13 +181,30 @@ class RealErrorKit implements ErrorKit {
     this.#threads = threads;
   }
 
-  async open(program: string, { on, key = `program-${(this.#opened += 1)}` }: { readonly on?: Running; readonly key?: string } = {}): Promise<Running> {
+  async open(program: string, { on, key = this.#newKey(), folder, ...rest }: NonNullable<Parameters<ErrorKit['open']>[1]> = {}): Promise<Running> {
+    const spark = on === undefined ? undefined : [...this.#running].find(([, running]) => running === on)?.[0].sparkContext;
+    const args: ErrorArgs = { program, key, file: sideEffectsIn(folder ?? (await this.folder())) };
+    return this.#keep(args, (options) => this.#threads.create(errorProgram, { ...options, ...rest, on: spark }));
+  }
+
+  async folder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-conformance-'));
     this.#folders.push(folder);
-    const args: ErrorArgs = { program, key, file: join(folder, 'side-effects') };
+    return folder;
+  }
+
+  getOrCreate(program: string, folder: string, { createOnError = false } = {}): Promise<Running> {
+    const args: ErrorArgs = { program, key: this.#newKey(), file: sideEffectsIn(folder) };
+    return this.#keep(args, (options) => this.#threads.recover(errorProgram, checkpointsIn(folder), { ...options, createOnError }));
+  }
+
+  #newKey(): string {
+    return `program-${(this.#opened += 1)}`;
+  }
+
+  async #keep(args: ErrorArgs, make: (options: { readonly batchMs: number; readonly args: ErrorArgs; readonly app: Readonly<Record<string, unknown>> }) => Promise<StreamingContext>): Promise<Running> {
     const lines: string[] = [];
-    const spark = on === undefined ? undefined : [...this.#running].find(([, running]) => running === on)?.[0].sparkContext;
-    const ssc = await this.#threads.create(errorProgram, { batchMs: 1_000, args, app: { log: (line: string) => void lines.push(line) }, on: spark });
+    const ssc = await make({ batchMs: 1_000, args, app: { log: (line: string) => void lines.push(line) } });
     const running = runningOf(ssc, args, lines);
     this.#running.set(ssc, running);
     return running;
@@ -224,6 +241,9 @@ function runningOf(ssc: StreamingContext, args: ErrorArgs, lines: readonly strin
       const text = await readFile(args.file, 'utf8').catch(() => '');
       return text.split('\n').length - 1;
     },
+    batchIntervalMs: ssc.graph.batchIntervalMs,
+    isRecovered: ssc.recoveredFrom !== null,
+    completedMs: ssc.recoveredFrom?.completed ?? null,
     get built(): Built {
       const left = built.get(args.key);
       if (left === undefined) throw new Error(`The program ${args.program} was not built on this thread.`);

@@ -4,6 +4,7 @@
  * Invariant: an action does what its English text says, with Spark's zero time 0 and batches of 1000 ms, and leaves nothing
  * running: the kit stops every context that it opened. What a later part brings fails with NotBuiltYet.
  */
+import { checkpointActions } from './checkpoint-actions.ts';
 import type { Built } from './error-programs.ts';
 import { NotBuiltYet } from './state-operations.ts';
 import type { StreamLike } from './stream-like.ts';
@@ -24,11 +25,20 @@ export interface Running {
   sideEffects(): Promise<number>;
   /** What the build left for the app's thread. */
   readonly built: Built;
+  readonly batchIntervalMs: number;
+  /** It goes on from an earlier run. */
+  readonly isRecovered: boolean;
+  /** The last batch that the earlier run has completed; null: none. */
+  readonly completedMs: number | null;
 }
 
 export interface ErrorKit {
-  /** Makes a context of a program of error-programs.ts. `on`: on the SparkContext of another one. */
-  open(program: string, options?: { readonly on?: Running; readonly key?: string }): Promise<Running>;
+  /** Makes a context of a program of error-programs.ts. `on`: on the SparkContext of another one. `folder`: where its files go, default a new one. */
+  open(program: string, options?: { readonly on?: Running; readonly key?: string; readonly folder?: string; readonly checkpointIntervalMs?: number }): Promise<Running>;
+  /** A folder that ends with the case. */
+  folder(): Promise<string>;
+  /** Makes a context of what a run has left in the folder, or of nothing. */
+  getOrCreate(program: string, folder: string, options?: { readonly createOnError?: boolean }): Promise<Running>;
   /** The context that is active in this process, if any. */
   active(): unknown;
   /** The active context, or one made by the call of `make`. */
@@ -169,6 +179,7 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   'uncached-map-recomputed-per-action': (kit) => sideEffectsOf(kit, 'twoActions', 1),
   'cached-map-computed-once': (kit) => sideEffectsOf(kit, 'twoActionsCached', 1),
   'windowed-parent-persisted-by-default': (kit) => sideEffectsOf(kit, 'windowed', 3),
+  'not-serializable-function-with-checkpoint': (kit) => startOf(kit, 'notSerializableWithCheckpoints'),
   'not-serializable-function-without-checkpoint': (kit) => batchesOf(kit, 'notSerializable', 1),
   getActive: async (kit) => {
     const running = await kit.open('logged');
@@ -203,6 +214,7 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
     await running.stop({ stopSparkContext: false, graceful: true });
     return running.state();
   },
+  ...checkpointActions,
 };
 
 async function started(kit: ErrorKit, program = 'logged'): Promise<Running> {

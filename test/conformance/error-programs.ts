@@ -91,10 +91,22 @@ function counted(stream: StreamLike, file: string): StreamLike {
   });
 }
 
-/** A checkpoint directory beside the file of side effects. */
+/** The file of side effects in a run's folder, and its checkpoints beside it. */
+export const sideEffectsIn = (folder: string): string => `${folder}/side-effects`;
+export const checkpointsIn = (folder: string): string => `${sideEffectsIn(folder)}-checkpoints`;
+
 function withCheckpoints(ssc: ProgramContext, { file }: ErrorArgs): void {
   if (ssc.checkpoint === undefined) throw new NotBuiltYet('operation checkpoint is not built yet');
   ssc.checkpoint(`${file}-checkpoints`);
+}
+
+/** Closes over what no codec could write. */
+function withHandle(numbers: StreamLike): void {
+  const handle = { close: (): void => {}, self: new WeakRef({}) };
+  foreachRDD(numbers, async (_rdd, _time, { app }) => {
+    handle.close();
+    app.log('ran');
+  });
 }
 
 export const programs: Readonly<Record<string, BuildProgram>> = {
@@ -148,12 +160,14 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
     logBatches(mapped);
   },
   windowed: (_ssc, numbers, { file }) => logBatches(method(counted(numbers, file), 'window', 3_000)),
-  notSerializable: (_ssc, numbers) => {
-    const handle = { close: (): void => {}, self: new WeakRef({}) };
-    foreachRDD(numbers, async (_rdd, _time, { app }) => {
-      handle.close();
-      app.log('ran');
-    });
+  notSerializable: (_ssc, numbers) => withHandle(numbers),
+  notSerializableWithCheckpoints: (ssc, numbers, args) => {
+    withCheckpoints(ssc, args);
+    withHandle(numbers);
+  },
+  checkpointed: (ssc, numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(numbers);
   },
   inverseWindowFiltered: (ssc, numbers, args) => {
     withCheckpoints(ssc, args);
@@ -170,6 +184,10 @@ export const programs: Readonly<Record<string, BuildProgram>> = {
   queuedWithCheckpoints: (ssc, _numbers, args) => {
     withCheckpoints(ssc, args);
     logBatches(ssc.queueStream(ssc.queue(), true, ssc.sc.parallelize([1], 1)));
+  },
+  queuedArray: (ssc, _numbers, args) => {
+    withCheckpoints(ssc, args);
+    logBatches(ssc.queueStream([ssc.sc.parallelize([1], 1)], true));
   },
   queued: (ssc) => logBatches(ssc.queueStream(ssc.queue(), true, ssc.sc.parallelize([1], 1))),
   zeroWindow: (_ssc, numbers) => logBatches(method(numbers, 'window', 0)),

@@ -51,7 +51,7 @@ export interface CollectedRdd {
 export interface ProgramContext extends ContextLike {
   batchesStream(batches: readonly (readonly Value[] | null)[], partitions: number): InputLike;
   queue(): QueueLike;
-  queueStream(queue: QueueLike, oneAtATime: boolean, defaultRdd?: RddLike | null): InputLike;
+  queueStream(queue: QueueLike | RddLike[], oneAtATime: boolean, defaultRdd?: RddLike | null): InputLike;
   remember(durationMs: number): void;
   checkpoint?(directory: string): void;
 }

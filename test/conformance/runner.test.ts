@@ -10,6 +10,8 @@ import { runSequentially } from '../model/sequential.ts';
 
 type Behaviour = (testCase: ConformanceCase) => 'right' | 'hangs' | 'lies';
 
+const noContext = (): Promise<never> => Promise.reject(new Error('none'));
+
 /** A cluster that gets its results from the sequential model, or misbehaves. */
 function modelCluster(behaviour: Behaviour): Cluster {
   const cases: CaseKit = {
@@ -43,7 +45,7 @@ function modelCluster(behaviour: Behaviour): Cluster {
       };
     },
   };
-  return { cases, errors: { open: () => Promise.reject(new Error('none')), active: () => null, getActiveOrCreate: (make) => make() }, reset: async () => {}, close: async () => {} };
+  return { cases, errors: { open: noContext, folder: noContext, getOrCreate: noContext, active: () => null, getActiveOrCreate: (make) => make() }, reset: async () => {}, close: async () => {} };
 }
 
 interface Outcome {
