@@ -62,8 +62,9 @@ const tracked = (pairs: Pairs) => pairs.mapWithState({
     if (!ends) state.update(next);
     return [key, next, ends];
   },
+  // With a checkpoint of the state in each batch, idle keys are looked for in each batch.
   timeoutMs: 2_000,
-} as never) as DStream<unknown>;
+} as never).checkpoint(1_000) as DStream<unknown>;
 
 const programs: Record<string, StreamingProgram> = {
   'updateStateByKey': fromPairs((pairs) => ({ totals: total(pairs) })),
@@ -117,7 +118,7 @@ t.test('a broadcast variable comes back with the value that was set last', (t) =
 t.test('an accumulator goes on from its total, and counts no batch twice', async (t) => {
   const directory = temporaryDirectory();
   const program = (ssc: StreamingContext) => {
-    const count = ssc.sc.longAccumulator('count');
+    const count = ssc.sc.accumulator(0);
     return { count, out: (ssc.batchesStream(input, 2) as Pairs).map((pair) => {
       count.add(1);
       return pair;
