@@ -92,3 +92,17 @@ t.test('another type of state is migrated once, and goes on, restart by restart'
   t.same(await life(t, directory, { states: ['a'], stateVersion: 2 }, 1), { a: { total: 21 } });
   t.same(await life(t, directory, { states: ['a'], stateVersion: 2, partitions: 3 }, 1), { a: { total: 28 } }, 'with other partitions, too');
 });
+
+t.test('the default parallelism, the threads and the name may change at a restart, and states without a uid of their own go on', async (t) => {
+  const directory = temporaryDirectory();
+  const program = (ssc: StreamingContext) => ({ totals: ssc.batchesStream(input, 2).updateStateByKey((values: readonly number[], total: number | undefined) => (total ?? 0) + sum(values)).publish() });
+  const seen: unknown[] = [];
+  for (const options of [{ defaultParallelism: 2 }, { defaultParallelism: 3, appName: 'another' }, { defaultParallelism: 1, inlineWorkers: 2 }]) {
+    const outputs: Outputs = new Map();
+    const run = await Run.begin(t, directory, program, outputs, options);
+    await run.advance();
+    await run.stop();
+    seen.push(totalsOf([...outputs.get('totals')!.values()].at(-1) ?? []));
+  }
+  t.same(seen, [1, 3, 6]);
+});
