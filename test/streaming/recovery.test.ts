@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Test } from 'tap';
 import { StreamingContext } from '../../lib/streaming-context.ts';
 import type { DStream } from '../../lib/dstream/dstream.ts';
 import type { StreamingProgram } from '../../lib/streaming-context.ts';
@@ -13,7 +14,6 @@ import { codeOf, silent } from '../helpers/running.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 type Pairs = DStream<[string, number]>;
-type Test = Parameters<Parameters<typeof t.test>[1] & object>[0];
 
 const batches = 7;
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -94,7 +94,7 @@ t.test('each damaged checkpoint is passed over, with a warning, for an older one
   const expected = contentOf(await longLife(disk));
   const names = await listCheckpoints(disk, directory);
   t.equal(names.length, checkpointsKept);
-  t.not((await disk.list(`${directory}/log`)).sort()[0], `${'1'.padStart(20, '0')}.log`, 'the log does not reach back to its beginning');
+  t.not([...await disk.list(`${directory}/log`)].sort()[0], `${'1'.padStart(20, '0')}.log`, 'the log does not reach back to its beginning');
   for (const [index, name] of names.entries()) {
     const recovered = await recover({ disk, directory });
     t.same(contentOf(recovered!.book), expected, `from ${name} on`);
@@ -125,7 +125,7 @@ t.test('the log reaches back to the oldest checkpoint also where many are of one
 t.test('segments that no checkpoint needs are removed, of the state\'s log too, and recovering misses none of them', async (t) => {
   const disk = new SimulatedDisk({ seed: 4 });
   const expected = contentOf(await longLife(disk));
-  const states = (await disk.list(`${directory}/state`)).sort();
+  const states = [...await disk.list(`${directory}/state`)].sort();
   t.not(states[0], `${'1'.padStart(20, '0')}.log`, 'the begin of the state\'s log is gone');
   const recovered = await recover({ disk, directory });
   t.same(contentOf(recovered!.book), expected);
