@@ -44,9 +44,9 @@ async function outputsOf(t: Test, program: StreamingProgram, stops: readonly num
   return outputs;
 }
 
-async function sameOverStops(t: Test, program: StreamingProgram, more: () => Feed & RunOptions = () => ({})): Promise<void> {
+async function sameOverStops(t: Test, program: StreamingProgram, more: () => Feed & RunOptions = () => ({}), wanted = /\d/): Promise<void> {
   const expected = plain(await outputsOf(t, program, [], more()));
-  t.match(JSON.stringify(expected), /\d/, 'it puts out something');
+  t.match(JSON.stringify(expected), wanted, 'it puts out something');
   for (let stop = 1; stop < batches; stop += 1) t.same(plain(await outputsOf(t, program, [stop], more())), expected, `a stop after batch ${stop}`);
   t.same(plain(await outputsOf(t, program, [1, 2, 3, 4, 5, 6], more())), expected, 'a stop after each batch');
 }
@@ -79,7 +79,7 @@ const programs: Record<string, StreamingProgram> = {
   'all of these side by side': fromPairs((pairs) => ({ a: total(pairs), b: tracked(pairs), c: pairs.window(2_000, 2_000), d: pairs.reduceByKeyAndWindow(add, subtract, 4_000, 1_000), e: total(pairs.mapValues((value) => -value) as Pairs).window(2_000, 1_000) })),
 };
 
-for (const [name, program] of Object.entries(programs)) t.test(`${name}: stopped and gone on with after any batch, it puts out the same`, (t) => sameOverStops(t, program));
+for (const [name, program] of Object.entries(programs)) t.test(`${name}: stopped and gone on with after any batch, it puts out the same`, (t) => sameOverStops(t, program, undefined, name.includes('timeouts') ? /true/ : /\d/));
 
 t.test('what was pushed into a queue is taken once, also where it waits over a stop', (t) => sameOverStops(t, (ssc: StreamingContext) => {
   const queue = ssc.queue<number>();
