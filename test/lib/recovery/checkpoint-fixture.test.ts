@@ -1,0 +1,66 @@
+/**
+ * Checkpoint directories that earlier releases have written stay readable: version 1 is recovered, and goes on. A directory in
+ * test/fixtures/formats is never changed: a new form is a new one.
+ */
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { StreamingContext } from '../../../lib/streaming-context.ts';
+import { recover } from '../../../lib/recovery/recover.ts';
+import { nodeDisk } from '../../../lib/storage/node-disk.ts';
+import { Run } from '../../helpers/going-on.ts';
+import type { Outputs } from '../../helpers/going-on.ts';
+import { projectRoot } from '../../helpers/project.ts';
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+
+const fixture = join(projectRoot, 'test/fixtures/formats/checkpoint-1');
+
+/** All that a checkpoint holds something of, but received blocks, which are kept in test/fixtures/formats/log-1. */
+function program(ssc: StreamingContext) {
+  const factor = ssc.sc.broadcast(1);
+  const count = ssc.sc.accumulator(0);
+  const queue = ssc.queue<number>();
+  const pairs = ssc.queueStream(queue).uid('numbers').map((value): [string, number] => {
+    count.add(1);
+    return [value % 2 === 0 ? 'even' : 'odd', value * factor.value];
+  });
+  const totals = pairs.updateStateByKey((values: readonly number[], total: number | undefined) => values.reduce((all, value) => all + value, total ?? 0), { partitions: 2 }).uid('totals');
+  return { factor, count, queue, totals: totals.publish(), window: pairs.window(2_000, 1_000).publish() };
+}
+
+/** What the fixture was made by: two batches, and what waits for the third. */
+async function make(t: { after(fn: () => unknown): void }, directory: string): Promise<void> {
+  const run = await Run.begin(t, directory, program, new Map());
+  await run.exports.factor.set(10);
+  await run.exports.queue.push([1, 2, 3], 1);
+  await run.exports.queue.push([4, 5], 1);
+  await run.exports.queue.push([6], 1);
+  await run.advance(2);
+  await run.stop();
+  rmSync(join(directory, 'lock'), { force: true });
+}
+
+t.test('version 1 is recovered: state, queue, broadcast variable, accumulator and window go on', async (t) => {
+  if (process.argv.includes('--make') && !existsSync(fixture)) await make(t, fixture);
+  const directory = temporaryDirectory();
+  cpSync(fixture, directory, { recursive: true });
+  const outputs: Outputs = new Map();
+  const run = await Run.begin(t, directory, program, outputs);
+  t.same(run.ssc.recoveredFrom, { completed: 2_000, generated: 2_000 });
+  t.equal(run.exports.count.value, 5);
+  await run.advance();
+  t.equal(run.exports.count.value, 6);
+  await run.stop();
+  t.same([...outputs.get('totals')!], [[3_000, ['[["even",120],["odd",90]]']]]);
+  t.same([...outputs.get('window')!], [[3_000, ['[["even",40],["even",60],["odd",50]]']]]);
+});
+
+t.test('its log alone gives the same as its newest checkpoint', async (t) => {
+  const directory = temporaryDirectory();
+  cpSync(fixture, directory, { recursive: true });
+  const whole = await recover({ disk: nodeDisk, directory });
+  for (const name of await nodeDisk.list(directory)) if (name.startsWith('checkpoint-')) rmSync(join(directory, name));
+  const fromLog = await recover({ disk: nodeDisk, directory });
+  t.ok(whole !== null && whole.book.generated === 2_000);
+  t.same(fromLog, whole);
+});
