@@ -30,7 +30,7 @@ t.test('versions of a state that no batch has asked for in time come back, too',
     const outputs: Outputs = new Map();
     const program = (context: StreamingContext): void => {
       const input = context.batchesStream(Array.from({ length: 6 }, (_, index) => [['a', index + 1] as [string, number]]), 1);
-      const sums = input.updateStateByKey<number>((values, sum) => values.reduce((x, y) => x + y, sum ?? 0)).uid('sums');
+      const sums = input.updateStateByKey((values: readonly number[], sum: number | undefined) => values.reduce((x, y) => x + y, sum ?? 0)).uid('sums');
       recorded(sums.window(2_000, 3_000), outputs);
     };
     const machine = new SimulatedMachine({ seed: killedAfter });

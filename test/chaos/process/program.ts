@@ -26,7 +26,7 @@ export default function wordCount(ssc: StreamingContext, { port, output }: Proce
   records.foreachPartition((partition, { batchTime, partition: number }) => write('received', batchTime, number, [...partition]));
   const counts = records
     .map(([, word]) => [word, 1] as const)
-    .updateStateByKey<number>((ones, count) => (count ?? 0) + ones.length)
+    .updateStateByKey((ones: readonly number[], count: number | undefined) => (count ?? 0) + ones.length)
     .uid('counts');
   counts.foreachPartition((partition, { batchTime, partition: number }) => write('state', batchTime, number, [...partition]));
 }
