@@ -42,6 +42,8 @@ export class ProgramRecovery {
   readonly #accumulators: readonly Accumulator<unknown>[];
   readonly #contributions = new ContributionLedger();
   #totalsChanged = false;
+  /** By the operator's index: the newest version of its state that was named to the log, or that came from it. */
+  readonly #named = new Map<number, BatchTime>();
 
   constructor(builder: ProgramBuilder) {
     this.#builder = builder;
@@ -56,11 +58,20 @@ export class ProgramRecovery {
     return [...received, ...this.#builder.graph.takenSince()];
   }
 
-  /** The states that the batch has a version of, made or not. */
+  /**
+   * The versions of states up to the batch that were not named yet, made or not. A window with a longer slide asks for several at once, and
+   * for none in the batches between.
+   */
   statesAt(time: BatchTime): DueState[] {
     return this.#builder.graph.states.flatMap((stream) => {
-      const rdd = stream.isTimeValid(time) ? stream.rddAt(time) : null;
-      return rdd === null ? [] : [{ uid: stream.operatorUid, rdd: rdd.id, oldest: oldestOf(stream, time) }];
+      const times = stream.timesBetween(this.#named.get(stream.index) ?? -Infinity, time);
+      const newest = times.at(-1);
+      if (newest === undefined) return [];
+      this.#named.set(stream.index, newest);
+      return times.flatMap((at): DueState[] => {
+        const rdd = stream.rddAt(at);
+        return rdd === null ? [] : [{ uid: stream.operatorUid, rdd: rdd.id, oldest: oldestOf(stream, newest) }];
+      });
     });
   }
 
@@ -105,7 +116,7 @@ export class ProgramRecovery {
     this.#restoreQueues(book, store);
     for (const [index, total] of (book.accumulators ?? []).entries()) this.#accumulators[index]?.restore(decodeRecord(total));
     if (book.completed !== null) this.#contributions.passOver(book.completed);
-    const states = book.completed === null ? [] : this.#builder.graph.states.flatMap((stream) => this.#restoreState(stream, book.states.get(stream.operatorUid) ?? null, book.completed as BatchTime, directory));
+    const states = book.completed === null ? [] : this.#builder.graph.states.flatMap((stream) => this.#restoreState(stream, book.states.get(stream.operatorUid) ?? null, book, directory));
     const waiting = [...waitingBlocks(book)].flatMap(([uid, ids]): StreamBlocks[] => {
       const stream = this.#streamOf(uid);
       if (stream === null) return [];
@@ -157,14 +168,17 @@ export class ProgramRecovery {
   }
 
   /** The versions that can still be read. What is younger than the newest of them is made again, of the batches' inputs. */
-  #restoreState(stream: DStream<unknown>, state: LoggedState | null, completed: BatchTime, directory: string): RestoredState[] {
+  #restoreState(stream: DStream<unknown>, state: LoggedState | null, { completed, forgotten }: RecoveryBook, directory: string): RestoredState[] {
     const zero = this.#builder.graph.zeroTime ?? asBatchTime(0);
-    const last = floorToGrid(completed, stream.slideMs, zero);
+    const last = floorToGrid(completed ?? zero, stream.slideMs, zero);
     const oldest = oldestOf(stream, last);
     const versions = state?.versions ?? [];
     const newest = versions.at(-1);
+    // Versions that nobody has asked for yet are made when they are: their batches' inputs are remembered until then.
+    const known = Math.max(newest?.time ?? zero, forgotten === null ? zero : floorToGrid(forgotten, stream.slideMs, zero));
     // What `track` has emitted lies in no version: where somebody looks back at it, these batches run again.
-    const upTo = remakesEmitted(stream) ? oldest : last;
+    const upTo = asBatchTime(Math.min(known, remakesEmitted(stream) ? oldest : last));
+    this.#named.set(stream.index, upTo);
     const readable = versions.filter(({ time }) => time <= upTo && time >= oldest);
     const before = versions.filter(({ time }) => time <= upTo).at(-1);
     const kept = readable.length > 0 ? readable : before === undefined ? [] : [before];
