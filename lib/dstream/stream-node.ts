@@ -203,6 +203,11 @@ export class StreamNode<T> {
     return rdd === undefined || isPromise(rdd) ? null : rdd;
   }
 
+  /** The times within (after, upTo] that it remembers RDDs for, oldest first. @internal */
+  timesBetween(after: number, upTo: BatchTime): BatchTime[] {
+    return [...this.#generated.keys()].filter((time) => time > after && time <= upTo && this.rddAt(time) !== null).sort((a, b) => a - b);
+  }
+
   /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. @internal */
   isTimeValid(time: BatchTime): boolean {
     const zero = this.graph.zeroTime;
