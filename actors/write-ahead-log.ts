@@ -11,8 +11,8 @@
  *   logCompleted --> steps of its states --> state/ --> log/ --> the same                                                 `--> old segments go
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import type { LogSettings, RecoveryEvent, StateCommit, ToWriteAheadLog } from '../protocol/recovery.ts';
-import type { BlockRef, FilePlace, StateLink } from '../protocol/rdd.ts';
+import type { LogSettings, RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { BlockRef, FilePlace } from '../protocol/rdd.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import type { ProgramId } from '../protocol/ids.ts';
@@ -21,7 +21,7 @@ import { unreachable } from '../lib/base/assert.ts';
 import { applyEvent, emptyBook } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
 import { encodeCheckpoint } from '../lib/recovery/checkpoint-file.ts';
-import { encodeBlock, encodeEvent, frameTypes } from '../lib/recovery/event-codec.ts';
+import { appendBlock, appendEvent, appendStates } from '../lib/recovery/log-entries.ts';
 import { logNeedsOf } from '../lib/recovery/log-needs.ts';
 import type { Recovered } from '../lib/recovery/recover.ts';
 import { RecoveryFiles } from '../lib/recovery/recovery-files.ts';
@@ -60,21 +60,17 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   const append = (state: State, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, replyTo: ReplyTo<null> | null, turn: Turning): State => {
     turn.perform(
       'appendLog',
-      () => state.files.append(frameTypes.event, encodeEvent(event), { urgent: true }),
-      (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? { sequence: outcome.value.sequence, place: null } : outcome.error }),
+      () => appendEvent(state.files, event),
+      (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
     return { ...state, underWay: state.underWay + 1 };
   };
 
-  const appendBlock = (state: State, { stream, block, epoch, position, urgent, replyTo }: Extract<ToWriteAheadLog, { type: 'logBlock' }>, turn: Turning): State => {
+  const addBlock = (state: State, { stream, block, epoch, position, urgent, replyTo }: Extract<ToWriteAheadLog, { type: 'logBlock' }>, turn: Turning): State => {
     const event: Extract<RecoveryEvent, { type: 'blockAdded' }> = { type: 'blockAdded', uid: state.args.uids[stream] ?? '', block: block.id, codec: block.codec, records: block.records, epoch, position };
     turn.perform(
       'appendBlock',
-      async () => {
-        const { parts, dataOffset } = encodeBlock(event, bytesOf(block));
-        const { sequence, file, offset, bytes } = await state.files.append(frameTypes.block, parts, { urgent });
-        return { sequence, place: { file, offset: offset + dataOffset, bytes: bytes - dataOffset } };
-      },
+      () => appendBlock(state.files, event, bytesOf(block), urgent),
       (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
     return { ...state, underWay: state.underWay + 1 };
@@ -84,22 +80,10 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     if (states.length === 0) return append(state, { type: 'batchCompleted', time, states, accumulators }, replyTo, turn);
     turn.perform(
       'appendState',
-      () => Promise.all(states.map((commit) => writeState(state.files, commit))),
+      () => appendStates(state.files, states, bytesOf),
       (outcome) => ({ type: 'statesWritten', time, accumulators, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
     return { ...state, underWay: state.underWay + 1 };
-  };
-
-  const writeState = async (files: RecoveryFiles, commit: StateCommit): Promise<StateCommit> => {
-    if (commit.version === null) return commit;
-    const links = await Promise.all(commit.version.links.map(async (link): Promise<StateLink | null> => link === null ? null : { ...link, pairs: await writePart(files, link.pairs), extra: await writePart(files, link.extra) }));
-    return { ...commit, version: { ...commit.version, links } };
-  };
-
-  const writePart = async (files: RecoveryFiles, block: BlockRef | null): Promise<BlockRef | null> => {
-    if (block === null || block.place === null) return block;
-    const { file, offset, bytes } = await files.appendState(frameTypes.state, [bytesOf(block)]);
-    return { ...block, place: { file, offset, bytes } };
   };
 
   const bytesOf = ({ place }: BlockRef): Uint8Array => {
@@ -160,7 +144,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
         case 'logEvent':
           return append(state, message.event, message.replyTo, turn);
         case 'logBlock':
-          return appendBlock(state, message, turn);
+          return addBlock(state, message, turn);
         case 'syncNow':
           turn.perform('syncNow', () => state.files.hurry(), () => null);
           return state;

@@ -14,7 +14,7 @@ import type { ProgramBuilder } from './program/program-builder.ts';
 import { leaveBehind } from './recovery/book.ts';
 import { lockFile, recover } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
-import { checkAgainst } from './recovery/matching.ts';
+import { checkAgainst } from './program/matching.ts';
 import type { Clock } from './base/clock.ts';
 import type { Disk, Lock } from './storage/disk.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';

@@ -173,6 +173,7 @@ function typeErrors(folder: string): string[] {
 
 function run(path: string): Promise<{ readonly code: number; readonly out: string; readonly error: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [path], { timeout: 30_000 }, (failure, out, error) => resolve({ code: failure === null ? 0 : Number(failure.code ?? 1), out, error }));
+    // What a page writes lies beside it.
+    execFile(process.execPath, [path], { timeout: 30_000, cwd: dirname(path) }, (failure, out, error) => resolve({ code: failure === null ? 0 : Number(failure.code ?? 1), out, error }));
   });
 }

@@ -42,7 +42,7 @@ function report(tracker: Tracker, blocks: readonly ReceivedBlock[], held = true)
 /** Its first life has begun: blocks of it can come. */
 function begun(given: Partial<typeof limits> = {}): Tracker {
   const s = tracker(given);
-  for (const stream of [first, second]) s.send({ ...receiverOn(2, stream) }, { type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo(999) });
+  for (const stream of [first, second]) s.send({ ...receiverOn(2, stream) }, { type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
   s.take();
   return s;
 }
@@ -177,7 +177,7 @@ t.test('of a receiver without positions late blocks count, also those that other
   add(s, 2);
   const again = add(s, 2);
   t.equal(s.replies.get(again), null);
-  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo(999) });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
   allocate(s, 1_000, 1);
   t.same(blocksOf(s, 1), ['0:b0', '0:new', '0:b3', '0:b2']);
   t.end();
@@ -188,7 +188,7 @@ t.test('an empty block moves the position on, and is in no batch', (t) => {
   add(s, 0, first, { block: { ...block(0).block, place: null }, position: Uint8Array.of(7) });
   s.send(receiverOn(3));
   t.match(s.replies.get(asks), { lastAcknowledged: Uint8Array.of(7) });
-  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo(999) });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
   allocate(s, 1_000, 1);
   t.same(blocksOf(s, 1), []);
   t.end();
@@ -200,7 +200,7 @@ t.test('a receiver whose thread dies again and again waits longer each time', (t
   for (let life = 0; life < 5; life += 1) {
     s.send(receiverOn(2 + life));
     delays.push((s.replies.get(asks) as { delayMs: number }).delayMs);
-    s.send({ type: 'ioHostDown', host: asHostId(2 + life), error: wireError('gone'), replyTo: s.replyTo(999) });
+    s.send({ type: 'ioHostDown', host: asHostId(2 + life), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
   }
   t.same(delays, [0, 0, 100, 200, 400]);
   t.end();
@@ -235,7 +235,7 @@ t.test('a thread that answers neither of two questions is ended; one that answer
   s.fail(wireError('late', 'AskTimeout'));
   t.match(s.take('emit').map(({ event }) => event), [{ type: 'receiverError', info: { stream: first, willRestart: true, error: { code: 'ReceiverFailed' } } }, { info: { stream: second } }]);
   t.match(s.take('killHost'), [{ host: 2, how: 'terminate' }]);
-  s.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo(999) }, { type: 'checkHealth' });
+  s.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) }, { type: 'checkHealth' });
   t.same(s.asked, [], 'nobody is there to be asked');
   t.end();
 });

@@ -17,7 +17,6 @@ export interface Source {
 type Exceptions = Readonly<Record<string, string>>;
 
 // What may import what.
-
 interface Layer {
   /** Values and types. */
   readonly mayImport: readonly string[];
@@ -30,14 +29,14 @@ const layers: Readonly<Record<string, Layer>> = {
   protocol: { mayImport: [] },
   'lib/base': { mayImport: ['protocol'] },
   'lib/actor': { mayImport: ['lib/base', 'protocol'] },
-  'lib/storage': { mayImport: ['lib/base', 'protocol'] },
-  'lib/rdd': { mayImport: ['lib/base', 'protocol'] },
+  ...Object.fromEntries(['lib/storage', 'lib/rdd'].map((folder) => [folder, { mayImport: ['lib/base', 'protocol'] }])),
   'lib/dstream': { mayImport: ['lib/rdd', 'lib/base', 'protocol'] },
-  'lib/program': { mayImport: ['lib/dstream', 'lib/rdd', 'lib/base', 'protocol'] },
+  'lib/recovery': { mayImport: ['lib/rdd', 'lib/storage', 'lib/base', 'protocol'] },
+  'lib/program': { mayImport: ['lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/base', 'protocol'] },
   'lib/sources': { mayImport: ['lib/base', 'protocol'], mayName: ['lib/dstream'] },
-  actors: { mayImport: ['lib/program', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
+  actors: { mayImport: ['lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
   'lib/cli': { mayImport: ['lib/base', 'protocol'] },
-  lib: { mayImport: ['actors', 'lib/cli', 'lib/program', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
+  lib: { mayImport: ['actors', 'lib/cli', 'lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
 };
 
 /** Modules from outside, each with the files that are its door. What is in no row may be imported anywhere, and types of all. */
@@ -152,7 +151,8 @@ const longer: Readonly<Record<string, { readonly linesMax: number; readonly reas
   'lib/actor/cell.ts': { linesMax: 420, reason: 'one actor\'s life: its states and the order of effects are one idea' },
   'lib/actor/supervisor.ts': { linesMax: 500, reason: 'OTP\'s supervisor as one state machine' },
   'lib/actor/system.ts': { linesMax: 520, reason: 'the actors of a thread; routing and remote envelopes are in files of their own' },
-  'lib/streaming-context.ts': { linesMax: 480, reason: 'the public face of a context; most of it is doc comments' },
+  'actors/receiver-tracker.ts': { linesMax: 450, reason: 'which blocks count, and for which batch: receivers\' lives and the log\'s answers are part of that' },
+  'lib/streaming-context.ts': { linesMax: 520, reason: 'the public face of a context; most of it is doc comments' },
 };
 
 /** All findings over these sources. */

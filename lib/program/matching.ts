@@ -5,8 +5,8 @@
  * none; where it goes to none the call throws and lists both sides, unless that is allowed.
  */
 import { MillraceError } from '../../protocol/errors.ts';
-import type { ProgramBuilder } from '../program/program-builder.ts';
-import type { RecoveryBook } from './book.ts';
+import type { ProgramBuilder } from './program-builder.ts';
+import type { RecoveryBook } from '../recovery/book.ts';
 
 /** Throws CheckpointMismatch. */
 export function checkAgainst(book: RecoveryBook, builder: ProgramBuilder, allowNonRestoredState: boolean): void {
