@@ -116,8 +116,8 @@ export class BuiltProgram implements HostProgram {
     return andThen(inOrder(open, ({ rdd }) => this.#computeInFull(rdd)), () => due);
   }
 
-  accumulate(updates: readonly AccumulatorUpdate[]): void {
-    this.#recovery.accumulate(updates);
+  accumulate(time: BatchTime, updates: readonly AccumulatorUpdate[]): void {
+    this.#recovery.accumulate(time, updates);
   }
 
   totals(): readonly Uint8Array[] | null {

@@ -55,7 +55,7 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
       return state.awaiting.length === 0 ? state : { ...state, awaiting: [] };
     }
     const program = programOf(state);
-    program.accumulate(current.accumulated);
+    program.accumulate(current.time, current.accumulated);
     turn.perform('makeStates', () => program.makeStates(current.time), (outcome) => ({ type: 'statesMade', due: outcome.ok ? outcome.value : [] }));
     return { ...state, current, waiting };
   };

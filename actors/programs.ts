@@ -54,8 +54,8 @@ export interface HostProgram {
   blocksOf(time: BatchTime): readonly StreamBlocks[];
   /** Driver. The batch's outputs are done: sees to it that each version of keyed state is made that can be. Names them. */
   makeStates(time: BatchTime): Eventually<readonly DueState[]>;
-  /** Driver. What tasks have added to accumulators, for the totals that the log keeps. */
-  accumulate(updates: readonly AccumulatorUpdate[]): void;
+  /** Driver. What tasks have added to accumulators until that batch was complete, for the totals that the log keeps. */
+  accumulate(time: BatchTime, updates: readonly AccumulatorUpdate[]): void;
   /** Driver. The totals, encoded one by one; null: as they were at the last call. */
   totals(): readonly Uint8Array[] | null;
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */

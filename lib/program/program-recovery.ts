@@ -42,6 +42,8 @@ export class ProgramRecovery {
   readonly #accumulators: readonly Accumulator<unknown>[];
   readonly #contributions = new ContributionLedger();
   #totalsChanged = false;
+  /** Of batches that are not complete. */
+  #early: readonly AccumulatorUpdate[] = [];
   /** By state's uid: up to which version the log has been told. */
   readonly #committed = new Map<string, BatchTime>();
 
@@ -80,9 +82,13 @@ export class ProgramRecovery {
     return isSettled(this.#builder.rdds.node(rdd));
   }
 
-  accumulate(updates: readonly AccumulatorUpdate[]): void {
-    if (updates.length === 0) return;
-    this.#contributions.take(this.#accumulators, updates);
+  /** With a batch that is complete. What a later one has added meanwhile (by an action while it was generated) waits for that: it may run again. */
+  accumulate(time: BatchTime, updates: readonly AccumulatorUpdate[]): void {
+    const all = [...this.#early, ...updates];
+    this.#early = all.filter(({ batchTime }) => batchTime !== null && batchTime > time);
+    const due = all.filter(({ batchTime }) => batchTime === null || batchTime <= time);
+    if (due.length === 0) return;
+    this.#contributions.take(this.#accumulators, due);
     this.#totalsChanged = true;
   }
 

@@ -13,4 +13,5 @@ export const trackRecord: readonly Found[] = [
   { seed: 16, found: 'items of a queue that batches take again after a restart were given back with the first batch that completed' },
   { seed: 99, found: 'versions of a state that only a later batch had asked for were in no log: the state was lost with the process' },
   { seed: 620, found: 'of two blocks that a receiver reported together, one behind the other, only the first was held' },
+  { seed: 5_263, found: 'what an action had added to an accumulator while its batch was generated was in the totals of the batch before, and counted again after a restart' },
 ];

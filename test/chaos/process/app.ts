@@ -19,6 +19,7 @@ ssc.awaitTermination().catch((thrown: unknown) => {
 });
 await ssc.start();
 process.on('message', () => {
-  void ssc.stop({ graceful: true }).then(() => process.disconnect());
+  // Batches that came due while it was down are caught up first: on a busy machine that takes a while.
+  void ssc.stop({ graceful: true, timeoutMs: 540_000 }).then(() => process.disconnect());
 });
 process.send?.('started');

@@ -32,6 +32,7 @@ export interface KillRunResult {
 
 /** A life that takes longer has not started, or never ends. */
 const lifeTimeoutMs = 180_000;
+const stopTimeoutMs = 600_000;
 const recordsEachMs = 10;
 
 export async function killRun({ seed, kills, say }: KillRunOptions): Promise<KillRunResult> {
@@ -59,7 +60,7 @@ export async function killRun({ seed, kills, say }: KillRunOptions): Promise<Kil
     clearInterval(load);
     await until(() => source.allAcknowledged, 'all records to be acknowledged');
     app.send('stop');
-    const [code] = (await within(once(app, 'exit'), 'the app to stop')) as [number | null];
+    const [code] = (await within(once(app, 'exit'), 'the app to stop', stopTimeoutMs)) as [number | null];
     if (code !== 0) throw new Error(`The app has stopped with exit code ${code}.`);
     await writeFile(files.sent, source.words.map((word) => `${word}\n`).join(''));
     counts.records = source.words.length;
@@ -129,10 +130,10 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
-async function within<R>(promise: Promise<R>, what: string): Promise<R> {
+async function within<R>(promise: Promise<R>, what: string, timeoutMs = lifeTimeoutMs): Promise<R> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${lifeTimeoutMs} ms for ${what}.`)), lifeTimeoutMs);
+    timer = setTimeout(() => reject(new Error(`Waited ${timeoutMs} ms for ${what}.`)), timeoutMs);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
