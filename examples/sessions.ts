@@ -5,8 +5,9 @@
  *   node dist/examples/sessions.js                   until Ctrl-C
  *   node dist/examples/sessions.js --batches 20      ends by itself
  *
- * State needs a checkpoint directory, as in Spark. Nothing is written there yet: checkpoints are still to come.
+ * State needs a checkpoint directory, as in Spark.
  */
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Milliseconds, StreamingContext } from 'millrace';
@@ -20,7 +21,8 @@ const ssc = await StreamingContext.create<typeof sessions>(new URL('./programs/s
   master: 'local[2]',
   appName: 'Sessions',
   batchInterval: Milliseconds(batchMs),
-  checkpointDirectory: join(tmpdir(), 'millrace-sessions'),
+  // A directory belongs to one run; to go on from an earlier one, give its directory to StreamingContext.getOrCreate.
+  checkpointDirectory: mkdtempSync(join(tmpdir(), 'millrace-sessions-')),
   args: { batchMs, timeoutMs },
 });
 

@@ -4,9 +4,10 @@
  *   node dist/examples/stateful-word-count.js                   until Ctrl-C
  *   node dist/examples/stateful-word-count.js --batches 10      ends by itself
  *
- * State needs a checkpoint directory, as in Spark. Nothing is written there yet: checkpoints are still to come, and until then state
+ * State needs a checkpoint directory, as in Spark. and until then state
  * lives as long as the process does. (Of a worker thread that dies, it is made again.)
  */
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Milliseconds, StreamingContext } from 'millrace';
@@ -18,7 +19,8 @@ const ssc = await StreamingContext.create<typeof statefulWordCount>(new URL('./p
   master: 'local[2]',
   appName: 'StatefulWordCount',
   batchInterval: Milliseconds(200),
-  checkpointDirectory: join(tmpdir(), 'millrace-stateful-word-count'),
+  // A directory belongs to one run; to go on from an earlier one, give its directory to StreamingContext.getOrCreate.
+  checkpointDirectory: mkdtempSync(join(tmpdir(), 'millrace-stateful-word-count-')),
   args: { idleMax },
 });
 

@@ -7,6 +7,7 @@
  * A window with an inverse function builds on its own results, so it needs a checkpoint directory, as in Spark. Nothing is written
  * there yet: checkpoints are still to come.
  */
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Milliseconds, StreamingContext } from 'millrace';
@@ -17,7 +18,8 @@ const ssc = await StreamingContext.create<typeof windowedWordCount>(new URL('./p
   master: 'local[2]',
   appName: 'WindowedWordCount',
   batchInterval: Milliseconds(200),
-  checkpointDirectory: join(tmpdir(), 'millrace-windowed-word-count'),
+  // A directory belongs to one run; to go on from an earlier one, give its directory to StreamingContext.getOrCreate.
+  checkpointDirectory: mkdtempSync(join(tmpdir(), 'millrace-windowed-word-count-')),
 });
 
 const batchesInWindow = 5;
