@@ -9,6 +9,7 @@ import { createPrng } from '../../lib/base/prng.ts';
 import keptWindows, { totalOf } from '../fixtures/kept-windows.ts';
 import type { KeptWindowsArgs } from '../fixtures/kept-windows.ts';
 import type { StorageStats } from '../../protocol/job.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const seeds = Number(process.env['SIM_SEEDS'] ?? 4);
 const firstSeed = Number(process.env['SIM_SEED'] ?? 1);
@@ -28,7 +29,7 @@ async function run(seed: number, form: KeptWindowsArgs['form']): Promise<Outcome
   const cluster = new SimulatedCluster({ seed, workers: 2, logger: { log: () => {} }, slabBytes: 65_536, blockMemoryBytesMax: 1_048_576, recordBytesMax: 1_024 });
   const prng = createPrng(`kept ${form} ${seed}`);
   const ssc = await StreamingContext.create((context: StreamingContext) => keptWindows(context, { batches, keys, form, padding: 80 }), {
-    sparkContext: cluster.sparkContext, batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, checkpointDirectory: 'nothing-is-written-yet',
+    sparkContext: cluster.sparkContext, batchInterval: 1_000, clock: 'manual', defaultParallelism: 2, allowMultipleContexts: true, checkpointDirectory: temporaryDirectory(),
   });
   const seen: unknown[] = [];
   void (async () => {

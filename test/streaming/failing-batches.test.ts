@@ -13,6 +13,7 @@ import type { TestOptions } from '../../lib/testing.ts';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import { silent } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 type Pair = [string, number];
 
@@ -50,7 +51,7 @@ async function run(t: { after(fn: () => unknown): void }, numbers: readonly numb
       }).uid('sums');
       return { totals: totals.publish(), sums: sums.publish(), counts: pairs.count().publish(), letters: ssc.deadLetters() };
     },
-    { checkpointDirectory: 'nothing-is-written-yet', taskFailuresMax: 3, logger: silent, ...options },
+    { checkpointDirectory: temporaryDirectory(), taskFailuresMax: 3, logger: silent, ...options },
   );
   t.after(() => test.stop());
   const before = await test.ssc.sparkContext.blockStats();

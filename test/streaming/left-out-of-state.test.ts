@@ -7,8 +7,8 @@ import type { RecordPolicy } from '../../protocol/rdd.ts';
 import type { LeftOutInfo } from '../../protocol/listener.ts';
 import { KeyedState } from '../../lib/rdd/state/keyed-state.ts';
 import type { State } from '../../lib/rdd/state/keyed-state.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
-const checkpointDirectory = 'nothing-is-written-yet';
 type Pair = [string, number];
 const batches: Pair[][] = [[['a', 1], ['b', 2]], [['a', -1], ['b', 3], ['c', -5]], [['a', 4], ['a', -7], ['a', 5]], []];
 const letters = (all: readonly { readonly records: readonly DeadLetter[] }[]): unknown[] => all.flatMap(({ records }) => records.map(({ record, batchTime, operator, error }) => [Number(batchTime), operator?.name, record, error.message]));
@@ -22,7 +22,7 @@ interface Test {
 }
 
 async function run<E>(t: Test, program: (ssc: StreamingContext) => E, count: number) {
-  const test = await startTest(program as (ssc: StreamingContext) => never, { checkpointDirectory });
+  const test = await startTest(program as (ssc: StreamingContext) => never, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   await test.advance(count);
   return { test, leftOut: test.batches.map((info): readonly LeftOutInfo[] => info.leftOut), exports: test.exports as unknown as E };
@@ -88,7 +88,7 @@ t.test('mapWithState: a key that throws when it times out goes all the same, and
 
 t.test('what says that the program is wrong fails all the same', async (t) => {
   for (const fn of [(_time: number, _key: string, _value: unknown, state: State<number>) => state.get(), (): unknown => Promise.resolve(1)]) {
-    const test = await startTest((ssc) => ({ out: ssc.batchesStream<Pair>([[['a', 1]]]).mapWithState({ fn: fn as (time: number, key: string, value: number | undefined, state: State<number>) => number, onError: 'skip' }).publish() }), { checkpointDirectory, onBatchFailure: 'skip', taskFailuresMax: 1 });
+    const test = await startTest((ssc) => ({ out: ssc.batchesStream<Pair>([[['a', 1]]]).mapWithState({ fn: fn as (time: number, key: string, value: number | undefined, state: State<number>) => number, onError: 'skip' }).publish() }), { checkpointDirectory: temporaryDirectory(), onBatchFailure: 'skip', taskFailuresMax: 1 });
     t.after(() => test.stop());
     await test.advance(1);
     t.match(test.batches.flatMap(({ outputs, leftOut }) => [outputs.map(({ error }) => error !== null), leftOut]), [[true], []]);

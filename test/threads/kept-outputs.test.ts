@@ -5,6 +5,7 @@ import type keptWindows from '../fixtures/kept-windows.ts';
 import { totalOf } from '../fixtures/kept-windows.ts';
 import type { KeptWindowsArgs } from '../fixtures/kept-windows.ts';
 import { started } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 /** 4 MiB, where one batch is 0.6 MB. */
 const small = { slabBytes: 65_536, blockMemoryBytesMax: 4_194_304, recordBytesMax: 1_024 };
@@ -14,7 +15,7 @@ for (const form of ['plain', 'inverse'] as const) {
   t.test(`a window of 12 batches (${form}) that is larger than the pool gives right results`, async (t) => {
     const args: KeptWindowsArgs = { batches, keys: 4_000, form };
     const ssc = await started<typeof keptWindows>(t, 'kept-windows', {
-      args, clock: 'manual', batchInterval: 1_000, defaultParallelism: 2, checkpointDirectory: 'nothing-is-written-yet', taskFailuresMax: 1, ...small,
+      args, clock: 'manual', batchInterval: 1_000, defaultParallelism: 2, checkpointDirectory: temporaryDirectory(), taskFailuresMax: 1, ...small,
     });
     const seen: unknown[] = [];
     const reading = (async () => {

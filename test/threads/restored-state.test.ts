@@ -12,12 +12,13 @@ import type keptTotals from '../fixtures/kept-totals.ts';
 import { batchOf } from '../fixtures/kept-totals.ts';
 import { fixture } from '../helpers/running.ts';
 import { StateLog } from '../helpers/state-log.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const kind = 'updateStateByKey';
 type Test = { testdir(): string; after(fn: () => unknown): void };
 
 async function program(t: Test, master: 'inline' | 'local[2]', stateVersion: number, partitions: number): Promise<StreamTest<ReturnType<typeof keptTotals>>> {
-  const test = await startTest<typeof keptTotals>(fixture('kept-totals'), { master, args: { stateVersion, partitions }, checkpointDirectory: 'nothing-is-written-yet' });
+  const test = await startTest<typeof keptTotals>(fixture('kept-totals'), { master, args: { stateVersion, partitions }, checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
   return test;
 }
