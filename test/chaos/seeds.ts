@@ -18,8 +18,8 @@ export interface SeedsOptions {
 
 /** What takes longer goes round in circles. */
 const runTimeoutMs = 120_000;
-/** Runs of one process, which then ends: what a long one gathers is not to slow the others. */
-const runsPerProcess = 200;
+/** Runs of one process, which then ends: compiled loops and the like gather, and slow down what comes later. */
+const runsPerProcess = 60;
 
 export async function runSeeds({ firstSeed, runs, jobs, take, progress = () => {} }: SeedsOptions): Promise<void> {
   let next = firstSeed;
