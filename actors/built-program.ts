@@ -160,6 +160,16 @@ export class BuiltProgram implements HostProgram {
     }
   }
 
+  duringTask<R>(work: () => R): R {
+    const { builder } = this;
+    builder.taskRuns = true;
+    try {
+      return work();
+    } finally {
+      builder.taskRuns = false;
+    }
+  }
+
   get running(): RunningFunction | null {
     return this.builder.sc.accumulators.length === 0 ? null : this.builder.sc.running;
   }

@@ -17,7 +17,7 @@ import type { Fingerprint, HostInit, HostRole, ProgramDescriptor, ToHostAgent, T
 import { asHostId } from '../protocol/ids.ts';
 import type { HostId, ProgramId } from '../protocol/ids.ts';
 import { driverHost } from '../protocol/ref.ts';
-import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
+import { clauseOf, fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { compareFingerprints } from '../lib/dstream/fingerprint.ts';
@@ -143,7 +143,7 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
     // Which has its memory reclaimed, once all is entered that it had reported.
     turn.tell(places.taskScheduler, { type: 'workerDown', host, error });
     turn.tell(places.listenerBus, { type: 'emit', program: null, event: { type: 'threadLost', info: { host, role: dead.role, error } } });
-    turn.log('warn', `Thread ${host} (${dead.role} ${dead.index}) has died: ${error.message}. Another is started in its place.`);
+    turn.log('warn', `Thread ${host} (${dead.role} ${dead.index}) has died: ${clauseOf(error.message)}. Another is started in its place.`);
     if (dead.role === 'io') turn.tell(places.programManager, { type: 'ioHostDown', host, error });
     state.deaths = [...state.deaths.filter((at) => at > turn.now - deathsPeriodMs), turn.now];
     if (state.deaths.length > deathsMax) {

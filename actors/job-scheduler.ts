@@ -118,14 +118,33 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
       case 'publish':
         runJob(state, running.jobSet, job, { kind: 'collect', limit: -1 }, null, turn, (result) => ({ type: 'jobResult', time, output: job.output, result }));
         return;
-      case 'run':
-        runJob(state, running.jobSet, job, action.sink, null, turn, (result) =>
-          result.ok && 'directory' in action.sink ? { type: 'partsWritten', time, output: job.output, directory: action.sink.directory } : ended(result.ok ? null : result.error),
+      case 'run': {
+        const { sink } = action;
+        if (!('directory' in sink)) {
+          runJob(state, running.jobSet, job, sink, null, turn, (result) => ended(result.ok ? null : result.error));
+          return;
+        }
+        // A directory of that name may be there from an earlier run of the program. As in Spark it is written anew.
+        turn.perform(
+          'claimDirectory',
+          () => services.claimDirectory(sink.directory, true),
+          (outcome) => (outcome.ok ? { type: 'directoryClaimed', time, output: job.output } : ended(outcome.error)),
         );
         return;
+      }
       default:
         unreachable(action);
     }
+  };
+
+  const writeParts = (state: State, jobSet: JobSet, job: OutputJob, turn: Turning): void => {
+    const { action, output } = job;
+    const { time } = jobSet;
+    assert(action.kind === 'run' && 'directory' in action.sink, 'only an output that saves has a directory', action.kind);
+    const { directory } = action.sink;
+    runJob(state, jobSet, job, action.sink, null, turn, (result) =>
+      result.ok ? { type: 'partsWritten', time, output, directory } : { type: 'jobEnded', time, output, error: result.error },
+    );
   };
 
   const complete = (state: State, turn: Turning): State => {
@@ -200,6 +219,13 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           const job = state.running?.jobSet.jobs[state.running.job];
           if (state.running?.jobSet.time !== message.time || job?.output !== message.output) return state;
           return endJob(state, message.error, turn);
+        }
+        case 'directoryClaimed': {
+          const { running } = state;
+          const job = running?.jobSet.jobs[running.job];
+          if (running === null || job === undefined || running.jobSet.time !== message.time || job.output !== message.output) return state;
+          writeParts(state, running.jobSet, job, turn);
+          return state;
         }
         case 'partsWritten':
           // A reader of the directory then knows that no part is missing.

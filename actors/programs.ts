@@ -62,6 +62,8 @@ export interface HostProgram {
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): void | Promise<void>;
   /** Worker. The closure of this thread. */
   resolve(ref: FunctionRef): (...args: never[]) => unknown;
+  /** Worker. Does a task's work: what is the app's alone, its functions can't do meanwhile. Inline it is one thread. */
+  duringTask<R>(work: () => R): R;
   /** Worker. Where accumulators look up which function adds to them; null where the program has none. */
   readonly running: RunningFunction | null;
 

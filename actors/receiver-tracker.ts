@@ -18,6 +18,7 @@ import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
 import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
+import { sentenceOf } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places } from './places.ts';
@@ -83,7 +84,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           const input = inputOf(state, message.stream);
           const error = message.error === null ? null : withInput(message.error, input.operator);
           emit(state, turn, { type: 'receiverError', info: { ...input, message: message.message, error, willRestart } });
-          turn.log('warn', `Receiver of ${nameOf(input)}: ${message.message}${willRestart ? ' It starts again with back-off.' : ''}`);
+          turn.log('warn', `Receiver of ${nameOf(input)}: ${sentenceOf(message.message)}${willRestart ? ' It starts again with back-off.' : ''}`);
           return state;
         }
         case 'receiverStopped': {

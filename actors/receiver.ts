@@ -12,7 +12,7 @@ import type { Source, SourceBlock } from '../lib/sources/source.ts';
 import type { ReceiverSpec, SourceEvent, SourceReport, ToBlockGenerator, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import type { WireError } from '../protocol/errors.ts';
-import { MillraceError, toWireError } from '../protocol/errors.ts';
+import { clauseOf, MillraceError, toWireError } from '../protocol/errors.ts';
 import { asBlockId } from '../protocol/ids.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import type { HostServices } from './services.ts';
@@ -102,7 +102,7 @@ function restart(state: State, message: string, error: WireError | null, delayMs
   const { spec } = state;
   handOver(state, 'end', turn);
   turn.tell(tracker(spec), { type: 'receiverError', stream: spec.stream, message, error, willRestart: true });
-  const cause = error ?? toWireError(new MillraceError('ReceiverFailed', `The source of stream ${spec.stream} ended: ${message}. The receiver starts again with back-off.`));
+  const cause = error ?? toWireError(new MillraceError('ReceiverFailed', `The source of stream ${spec.stream} ended: ${clauseOf(message)}. The receiver starts again with back-off.`));
   if (delayMs === null) turn.stop({ type: 'error', error: cause });
   else turn.startTimer('restart', delayMs, { type: 'restartNow', error: cause });
   return { ...state, ended: true };

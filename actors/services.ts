@@ -39,7 +39,7 @@ export interface HostServices {
   readonly log: (level: LogLevel, text: string) => void;
   /** The plain files directly in a directory; none where it does not exist. */
   readonly listFiles: (directory: string) => Promise<readonly FileEntry[]>;
-  /** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
+  /** Makes an output directory, without `_SUCCESS` and parts of an earlier run. Throws FileExists where it holds something and may not be overwritten, FileFailed. */
   readonly claimDirectory: (directory: string, overwrite: boolean) => Promise<void>;
   /** All that was to be written into an output directory is there: marks it by `_SUCCESS`. */
   readonly completeDirectory: (directory: string) => Promise<void>;

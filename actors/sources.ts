@@ -34,7 +34,14 @@ export function sourceFor(services: HostServices, spec: ReceiverSpec, emit: Emit
   const factory = (): unknown => services.programs.get(spec.program)?.factory(stream);
   switch (spec.kind) {
     case 'socketText':
-      return new SocketTextSource({ host, port, recordBytesMax, blockBytesMax: slabBytes, net, open: () => (hasRoom(slabBytes) ? pool.openSlab() : null), emit });
+      return new SocketTextSource({
+        host, port, recordBytesMax, blockBytesMax: slabBytes, net, emit,
+        // With its last bytes a receiver can't wait: it borrows from the tasks, and gives the slab back at once.
+        open: (last) => (last || hasRoom(slabBytes) ? pool.openSlab() : null),
+        // Slabs that wait for a read are at most half of what receivers may have: the rest goes round.
+        mayReadAhead: () => pool.freeSlabs > taskSlabs + (pool.slabs - taskSlabs) / 2,
+        isShort: () => !hasRoom(slabBytes),
+      });
     case 'rawSocket':
       return new SocketBytesSource({ host, port, net, emit, sink: new FrameSink(allocate, receivedBytesMax, (block) => decodeRecords(block).length) });
     case 'socketDecoder': {

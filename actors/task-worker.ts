@@ -93,7 +93,8 @@ function run(services: HostServices, loops: LoopCache, tables: State['states'], 
     return { error: toWireError(thrown), missing: thrown instanceof MissingInput ? thrown.missing : null };
   };
   const read = (version: BroadcastVersion): Uint8Array => (version.block?.place == null ? new Uint8Array(0) : environment.read(version.block.place));
-  const start = (): TaskReport | Promise<TaskReport> => runTask(stage, task, environment);
+  const work = (): TaskReport | Promise<TaskReport> => runTask(stage, task, environment);
+  const start = (): TaskReport | Promise<TaskReport> => (program === undefined ? work() : program.duringTask(work));
   try {
     const prepared = program?.prepare(stage.replays, stage.broadcasts, read);
     const report = prepared === undefined ? start() : prepared.then(start);

@@ -37,6 +37,8 @@ export interface SparkContextOptions {
   readonly actionTimeoutMs?: number;
   /** The old-generation heap of each worker thread, in MiB; 0: Node's own default. */
   readonly workerHeapMbMax?: number;
+  /** The old-generation heap of each io thread, in MiB; 0: Node's own default. */
+  readonly ioHeapMbMax?: number;
   /** Records that one task may report as dead letters (`onError: 'deadLetter'`); more are left out and counted. Default 256. */
   readonly deadLettersPerTaskMax?: number;
   /** Partitions persisted at a serialized level (`…_SER`, `DISK_ONLY`, `OFF_HEAP`) are made smaller by `deflate`, at the cost of time. As Spark's `spark.rdd.compress`. Default `none`. */
@@ -129,6 +131,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   taskTimeoutMs: duration,
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
+  ioHeapMbMax: whole(0, 1_048_576),
   deadLettersPerTaskMax: whole(0, 65_536),
   storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
@@ -184,6 +187,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     taskTimeoutMs: given.taskTimeoutMs ?? tenMinutesMs,
     actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
+    ioHeapMbMax: given.ioHeapMbMax ?? 0,
     deadLettersPerTaskMax: given.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault,
     storageCompression: given.storageCompression ?? 'none',
     inline,

@@ -27,7 +27,7 @@ import type { ClusterOptions, HostInfo, HostInit, ToHostManager } from '../proto
 import { appHost, driverHost } from '../protocol/ref.ts';
 import { asHostId, asProgramId } from '../protocol/ids.ts';
 import type { ProgramId } from '../protocol/ids.ts';
-import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
+import { fromWireError, MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
 import { TaskControl } from './base/task-control.ts';
@@ -266,5 +266,5 @@ export class ClusterInternals {
 function firstReason(error: WireError): string {
   let { message, cause } = error;
   for (; cause !== null && cause.code === 'RestartIntensityReached'; cause = cause.cause) message = cause.message;
-  return /[.!?]$/.test(message) ? message : `${message}.`;
+  return sentenceOf(message);
 }

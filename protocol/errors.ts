@@ -191,6 +191,17 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What was thrown, as the end of a sentence of ours: without the full stop that it may have. Never throws. */
+export function clauseOf(thrown: unknown): string {
+  const text = attempt(() => (isError(thrown) ? thrown.message : typeof thrown === 'string' ? thrown : previewOf(thrown)));
+  return (text ?? 'a thrown value that can\'t be looked at').replace(/(?<!\.)\.$/, '');
+}
+
+/** A text of somebody else's, as a sentence: with a full stop where it ends in none. */
+export function sentenceOf(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 /** Entries of an array, Map or Set that a preview shows. */
 const previewEntriesMax = 20;
 

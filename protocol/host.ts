@@ -24,6 +24,7 @@ export interface ClusterOptions {
   /** How long an action (a job asked for by the app or a transform) may take. */
   readonly actionTimeoutMs: number;
   readonly workerHeapMbMax: number;
+  readonly ioHeapMbMax: number;
   readonly deadLettersPerTaskMax: number;
   /** Of partitions persisted at a serialized level. */
   readonly storageCompression: 'none' | 'deflate';

@@ -45,8 +45,10 @@ export type ToJobScheduler =
   /** The batch could not be generated: it counts as a batch whose every output failed. */
   | { readonly type: 'generationFailed'; readonly time: BatchTime; readonly error: WireError }
   | { readonly type: 'jobEnded'; readonly time: BatchTime; readonly output: number; readonly error: WireError | null }
-  /** The records of a printed or published output. */
+  /** The output directory holds nothing of an earlier run any more, so that parts can be written. */
+  | { readonly type: 'directoryClaimed'; readonly time: BatchTime; readonly output: number }
   | { readonly type: 'partsWritten'; readonly time: BatchTime; readonly output: number; readonly directory: string }
+  /** The records of a printed or published output. */
   | { readonly type: 'jobResult'; readonly time: BatchTime; readonly output: number; readonly result: JobResult }
   /** A task that has succeeded left these out. They may have come before, from another task that did the same work. */
   | { readonly type: 'recordsLeftOut'; readonly leftOut: readonly LeftOutRecords[] }

@@ -163,8 +163,8 @@ export type RddNode =
  *   window    for keys that enter or leave a window: fn(a, b), `inverse(a, b)`; keys that `filter` refuses are dropped
  */
 export type StateUpdate =
-  | { readonly kind: 'update'; readonly fn: FunctionRef; readonly form: 'plain' | 'time' | 'iterator' }
-  | { readonly kind: 'track'; readonly fn: FunctionRef; readonly timeoutMs: number | null; readonly sweeps: boolean }
+  | { readonly kind: 'update'; readonly fn: FunctionRef; readonly form: 'plain' | 'time' | 'iterator'; readonly onError?: RecordPolicy }
+  | { readonly kind: 'track'; readonly fn: FunctionRef; readonly timeoutMs: number | null; readonly sweeps: boolean; readonly onError?: RecordPolicy }
   | { readonly kind: 'window'; readonly fn: FunctionRef; readonly inverse: FunctionRef; readonly filter: FunctionRef | null; readonly leaving: number };
 
 /** A step from one version of a state partition to the next, as bytes: with the steps before it, back to a snapshot, all of that version. */

@@ -35,6 +35,14 @@ t.test('every public export has a docstring, and so have the members of the main
   t.end();
 });
 
+t.test('the reference is made where the package is packed and in CI, and goes along; starting and testing don\'t wait for it', (t) => {
+  const { scripts, files } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { scripts: Readonly<Record<string, string>>; files: readonly string[] };
+  for (const made of [scripts['prepack'] ?? '', readFileSync(join(projectRoot, '.ci/run'), 'utf8')]) t.match(made, /npm run --silent docs/);
+  for (const quick of ['start', 'test', 'compile', 'build']) t.notMatch(scripts[quick] ?? '', /docs/, quick);
+  t.ok(files.includes('docs') && !files.some((path) => path.startsWith('!docs/api')), 'it is in the package');
+  t.end();
+});
+
 t.test('npm run docs makes the reference without a warning, and its links lead somewhere', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-api-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@
  * its host is gone. Later answers find nothing.
  */
 import type { WireError } from '../../protocol/errors.ts';
-import { MillraceError, toWireError } from '../../protocol/errors.ts';
+import { MillraceError, sentenceOf, toWireError } from '../../protocol/errors.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { ExitReason, Outcome } from './behavior.ts';
 import type { ActorRef } from './ref.ts';
@@ -100,5 +100,5 @@ function goneError(to: ActorRef<never>, reason: ExitReason): MillraceError {
     return new MillraceError('HostGone', `Host ${to.host} died before ${to.path} answered: ${reason.error.message}`, { details });
   }
   const why = reason.type === 'error' ? `: ${reason.error.message}` : '';
-  return new MillraceError('ActorGone', `${to.path} on host ${to.host} ended (${reason.type}) before it answered${why}`, { details });
+  return new MillraceError('ActorGone', sentenceOf(`${to.path} on host ${to.host} ended (${reason.type}) before it answered${why}`), { details });
 }

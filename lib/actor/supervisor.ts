@@ -11,7 +11,7 @@
  * Lost by a crash: dynamic children and the restart history; its children end with it, and its parent starts it by its spec.
  * Invariant: at most one plan; a child has at most one life, `alive` from its spawn to the news of its exit; nothing is started while ending.
  */
-import { MillraceError, toWireError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError, toWireError } from '../../protocol/errors.ts';
 import type { ErrorCode, WireError } from '../../protocol/errors.ts';
 import type { ActorPath, HostId } from '../../protocol/ids.ts';
 import { unreachable } from '../base/assert.ts';
@@ -466,5 +466,5 @@ function wire(code: ErrorCode, text: string, details: Record<string, unknown>): 
 
 function log(turn: SupTurn, level: 'error' | 'warn', child: Child, text: string, reason: ExitReason): void {
   const error = errorOf(reason);
-  turn.log(level, `Child "${child.spec.id}" ${text}${error === null ? '' : `: ${error.message}`}.`, { child: child.spec.id, reason });
+  turn.log(level, `Child "${child.spec.id}" ${text}${error === null ? '' : `: ${clauseOf(error.message)}`}.`, { child: child.spec.id, reason });
 }

@@ -7,7 +7,7 @@
  * Invariant: cells take turns one after another, never nested. A cell is in the run queue at most once. Every message is handled,
  * or a dead letter, or was under way when a thread died. What systems say to each other is in remote.ts.
  */
-import { MillraceError, fromWireError, toWireError } from '../../protocol/errors.ts';
+import { clauseOf, fromWireError, MillraceError, toWireError } from '../../protocol/errors.ts';
 import type { WireError } from '../../protocol/errors.ts';
 import { EnvelopeKind } from '../../protocol/envelope.ts';
 import type { ActorPath, HostId } from '../../protocol/ids.ts';
@@ -393,7 +393,7 @@ export class ActorSystem {
   /** A message that can't be cloned ends its sender: it is a bug there, and silence would hide it. */
   notSerializable(from: Cell | null, to: ActorRef<never>, message: unknown, cause: unknown): void {
     this.deadLetter(to, message, 'notSerializable');
-    const error = new MillraceError('MessageNotSerializable', `A message from ${from?.ref.path ?? `host ${this.host}`} to ${to.path === '' ? `host ${to.host}` : to.path} can't be sent: ${toWireError(cause).message}. Send plain data.`, { cause });
+    const error = new MillraceError('MessageNotSerializable', `A message from ${from?.ref.path ?? `host ${this.host}`} to ${to.path === '' ? `host ${to.host}` : to.path} can't be sent: ${clauseOf(cause)}. Send plain data.`, { cause });
     if (from === null || from.phase === 'ended') this.logger.log('error', error.message, { code: error.code });
     else from.fail(error);
   }

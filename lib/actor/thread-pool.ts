@@ -8,7 +8,7 @@
 import { Piscina } from 'piscina';
 import { MessageChannel } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { MillraceError, toWireError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError, toWireError } from '../../protocol/errors.ts';
 import type { WireError } from '../../protocol/errors.ts';
 
 export interface ThreadPoolOptions {
@@ -79,7 +79,7 @@ export class ThreadPool {
     const abort = new AbortController();
     const exited = this.#piscina.run({ url: this.#url, task: { init, port: port2 } }, { transferList: [port2], signal: abort.signal }).then(
       () => null,
-      (thrown: unknown) => toWireError(new MillraceError('HostGone', `The thread has died: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown })),
+      (thrown: unknown) => toWireError(new MillraceError('HostGone', `The thread has died: ${clauseOf(thrown)}.`, { cause: thrown })),
     );
     return { port: port1, exited, kill: () => abort.abort() };
   }

@@ -16,7 +16,7 @@ import { PublishedStream } from './published-stream.ts';
 
 /** A record that made a function throw and was left out (`onError: 'deadLetter'`): what it was, where and why. */
 export interface DeadLetter {
-  /** What the function was given (mapValues: the whole pair). A text that shows its beginning, where `isPreview`. */
+  /** What the function was given (by key: the whole pair; of states see `onError` there). A text that shows its beginning, where `isPreview`. */
   readonly record: unknown;
   /** The record has no codec, or is longer than 64 KiB. */
   readonly isPreview: boolean;

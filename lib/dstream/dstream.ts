@@ -6,8 +6,9 @@
  * (narrow.ts, keyed.ts, combined.ts), and how RDDs are made and remembered by StreamNode.
  */
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
+import type { RecordsOnly } from '../rdd/records-only.ts';
 import type { RecordOptions } from '../rdd/record-options.ts';
-import { policyOf } from '../rdd/record-options.ts';
+import { policyOf, refusePolicy } from '../rdd/record-options.ts';
 import { StorageLevel, sameLevel } from '../rdd/storage-level.ts';
 import type { TaskContext } from '../rdd/task-context.ts';
 import { callError } from '../base/caller-place.ts';
@@ -31,15 +32,18 @@ import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDu
 
 /** A stream: one RDD for each multiple of its slide. Operations on it make other streams; outputs are what makes them run. Spark's `DStream`. */
 export class DStream<T> extends StreamNode<T> {
+  /** See RecordsOnly. @internal */
+  declare readonly 'A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition': RecordsOnly<never>['A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition'];
+
   // Record by record, partition by partition.
 
   /** One record for each. A function that returns an array of two makes a stream of pairs. */
-  map<U extends RecordHint>(fn: (record: T) => U, options?: RecordOptions): DStream<U> {
+  map<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (record: T) => U, options?: RecordOptions): DStream<U> {
     return this.derive(mapSpec(this, checkFunction('map', fn), options));
   }
 
   /** None, one or many records for each: whatever the function's result iterates over. With `onError`: all of them or none. */
-  flatMap<U extends RecordHint>(fn: (record: T) => Iterable<U>, options?: RecordOptions): DStream<U> {
+  flatMap<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (record: T) => Iterable<U>, options?: RecordOptions): DStream<U> {
     return this.derive(flatMapSpec(this, checkFunction('flatMap', fn), options));
   }
 
@@ -56,7 +60,8 @@ export class DStream<T> extends StreamNode<T> {
   }
 
   /** Whole partitions: the function is called once for each, and its result's records are the new partition. */
-  mapPartitions<U extends RecordHint>(fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
+  mapPartitions<U extends RecordHint>(this: DStream<T> & RecordsOnly<U>, fn: (records: Iterable<T>, context: TaskContext) => Iterable<U>): DStream<U> {
+    refusePolicy('mapPartitions', arguments);
     return this.derive(mapPartitionsSpec(this, checkFunction('mapPartitions', fn)));
   }
 
@@ -79,6 +84,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** One record a batch, made of all of them by an associative function; none for an empty batch. */
   reduce(fn: (a: T, b: T) => T): DStream<T> {
+    refusePolicy('reduce', arguments);
     return this.derive(reduceSpec(this, checkFunction('reduce', fn)));
   }
 
@@ -92,12 +98,14 @@ export class DStream<T> extends StreamNode<T> {
    * broadcast variables alone: workers call it again, to get at the functions that it makes.
    */
   transform<U>(fn: (rdd: RDD<T>, time: BatchTime) => Eventually<RDD<U>>): DStream<U> {
+    refusePolicy('transform', arguments);
     checkFunction('transform', fn);
     return this.derive(transformSpec<U>('transform', [this as DStream<unknown>], fn, ([rdd], time) => fn(rdd as RDD<T>, time)));
   }
 
   /** Any RDD made of this stream's and another's: as `transform`. */
   transformWith<U, V>(other: DStream<U>, fn: (rdd: RDD<T>, otherRdd: RDD<U>, time: BatchTime) => Eventually<RDD<V>>): DStream<V> {
+    refusePolicy('transformWith', arguments);
     checkFunction('transformWith', fn);
     const parents = [this as DStream<unknown>, other as DStream<unknown>];
     return this.derive(transformSpec<V>('transformWith', parents, fn, ([rdd, otherRdd], time) => fn(rdd as RDD<T>, otherRdd as RDD<U>, time)));
@@ -106,12 +114,12 @@ export class DStream<T> extends StreamNode<T> {
   // Pairs.
 
   /** The value changed, the key and the layout kept. */
-  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => W, options?: RecordOptions): DStream<[K, W]> {
+  mapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<W>, fn: (value: V) => W, options?: RecordOptions): DStream<[K, W]> {
     return this.derive(mapValuesSpec(this, checkFunction('mapValues', fn), options));
   }
 
   /** None, one or many values for each, all under its key. */
-  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]>, fn: (value: V) => Iterable<W>, options?: RecordOptions): DStream<[K, W]> {
+  flatMapValues<K, V, W extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<W>, fn: (value: V) => Iterable<W>, options?: RecordOptions): DStream<[K, W]> {
     return this.derive(flatMapValuesSpec(this, checkFunction('flatMapValues', fn), options));
   }
 
@@ -120,9 +128,12 @@ export class DStream<T> extends StreamNode<T> {
     return this.derive(groupByKeySpec(this, checkCount('groupByKey', 'partitions', partitions)));
   }
 
-  /** [key, its values made one by an associative function]; a single value is passed on untouched. */
-  reduceByKey<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, partitions?: number): DStream<[K, V]> {
-    return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions)));
+  /**
+   * [key, its values made one by an associative function]; a single value is passed on untouched. Under `options.onError` the second value
+   * is left out where the function throws, always that of one record: nothing is combined before the shuffle then, which costs more.
+   */
+  reduceByKey<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, partitions?: number, options?: RecordOptions): DStream<[K, V]> {
+    return this.derive(reduceByKeySpec(this, checkFunction('reduceByKey', fn), checkCount('reduceByKey', 'partitions', partitions), options));
   }
 
   /**
@@ -130,7 +141,7 @@ export class DStream<T> extends StreamNode<T> {
    * record's value; what `mergeCombiners` throws fails the task.
    */
   combineByKey<K, V, C extends RecordHint>(
-    this: DStream<readonly [K, V]>,
+    this: DStream<readonly [K, V]> & RecordsOnly<C>,
     createCombiner: (value: V) => C,
     mergeValue: (combiner: C, value: V) => C,
     mergeCombiners: (a: C, b: C) => C,
@@ -176,9 +187,9 @@ export class DStream<T> extends StreamNode<T> {
    * [key, state] of all keys, after each batch. The function is called in every batch for each key that has state or values; undefined or
    * null as its result ends the key's state. States and values are not to be changed in place.
    */
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
-  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]>, fn: IteratorUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'iterator' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: UpdateFunction<V, S>, options?: UpdateStateOptions<K, S> & { readonly variant?: 'plain' | undefined }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: TimedUpdateFunction<K, V, S>, options: UpdateStateOptions<K, S> & { readonly variant: 'time' }): DStream<[K, S]>;
+  updateStateByKey<K, V, S extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S>, fn: IteratorUpdateFunction<K, V, S>, options: Omit<UpdateStateOptions<K, S>, 'onError'> & { readonly variant: 'iterator' }): DStream<[K, S]>;
   updateStateByKey<K, V, S>(this: DStream<readonly [K, V]>, fn: Function, options: UpdateStateOptions<K, S> = {}): DStream<[K, S]> {
     checkObject('updateStateByKey', 'options', options);
     const stream = this.derive(updateStateSpec<K, V, S>(this, fn, options));
@@ -190,7 +201,7 @@ export class DStream<T> extends StreamNode<T> {
    * What a function emits that is called for each record with its key's state. It costs by the keys that a batch touches, not by
    * those that have state. `stateSnapshots()` of the result is the state itself.
    */
-  mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
+  mapWithState<K, V, S, E extends RecordHint>(this: DStream<readonly [K, V]> & RecordsOnly<S | E>, spec: StateSpec<K, V, S, E>): MapWithStateDStream<K, S, E> {
     const states = this.derive(trackStateSpec(this, spec));
     states.persistByItself(StorageLevel.MEMORY_ONLY_SER);
     return new MapWithStateDStream<K, S, E>(states, emittedSpec<E>(states as DStream<unknown>));
@@ -217,6 +228,7 @@ export class DStream<T> extends StreamNode<T> {
   reduceByWindow(fn: (a: T, b: T) => T, inverse: (a: T, b: T) => T, windowMs: number, slideMs: number): DStream<T>;
   reduceByWindow(fn: (a: T, b: T) => T, ...rest: readonly [number, number] | readonly [(a: T, b: T) => T, number, number]): DStream<T> {
     const method = 'reduceByWindow';
+    refusePolicy(method, arguments);
     checkFunction(method, fn);
     if (typeof rest[0] !== 'function') return reducedByWindow(this, fn, windowDurations(method, this, rest[0], rest[1] as number));
     const [inverse, windowMs, slideMs] = rest as readonly [(a: T, b: T) => T, number, number];
@@ -242,6 +254,7 @@ export class DStream<T> extends StreamNode<T> {
   ): DStream<[K, V]>;
   reduceByKeyAndWindow<K, V>(this: DStream<readonly [K, V]>, fn: (a: V, b: V) => V, ...rest: readonly unknown[]): DStream<[K, V]> {
     const method = 'reduceByKeyAndWindow';
+    refusePolicy(method, arguments);
     checkFunction(method, fn);
     const inverse = typeof rest[0] === 'function' ? (rest[0] as (a: V, b: V) => V) : undefined;
     const [windowMs, slideMs, partitions, filter] = (inverse === undefined ? rest : rest.slice(1)) as [number, number?, number?, ((pair: readonly [K, V]) => boolean)?];
@@ -271,12 +284,13 @@ export class DStream<T> extends StreamNode<T> {
    * the RDD is valid until its promise settles. Functions for the workers are made beforehand: `ssc.task(fn)`.
    */
   foreachRDD<App = Readonly<Record<string, unknown>>>(fn: (rdd: RDD<T>, time: BatchTime, context: OutputContext<App>) => void | Promise<void>): void {
+    refusePolicy('foreachRDD', arguments);
     checkFunction('foreachRDD', fn);
     this.graph.addOutput(this, 'foreachRDD', { kind: 'foreachRDD', body: fn as unknown as OutputBody });
   }
 
   /** Calls the function with every record, on the workers. */
-  foreach(fn: (record: T) => void, options?: RecordOptions): void {
+  foreach<R>(this: DStream<T> & RecordsOnly<R>, fn: (record: T) => R, options?: RecordOptions): void {
     checkFunction('foreach', fn);
     const policy = policyOf('foreach', options);
     this.graph.addOutput(this, 'foreach', (place) => ({ kind: 'foreach', fn: this.host.registerFunction(fn, 'foreach', place, false), ...policy }));
@@ -284,11 +298,12 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Calls the function with every partition, on the workers. It may be async: its worker takes no other task meanwhile. */
   foreachPartition(fn: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): void {
+    refusePolicy('foreachPartition', arguments);
     checkFunction('foreachPartition', fn);
     this.graph.addOutput(this, 'foreachPartition', (place) => ({ kind: 'foreachPartition', fn: this.host.registerFunction(fn, 'foreachPartition', place, true) }));
   }
 
-  /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`, and `_SUCCESS` when all parts are there. */
+  /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`, and `_SUCCESS` when all parts are there. A directory of an earlier run is written anew. */
   saveAsTextFiles(prefix: string, suffix?: string): void {
     this.graph.addOutput(this, 'saveAsTextFiles', { kind: 'saveText', prefix, suffix: suffix ?? null });
   }

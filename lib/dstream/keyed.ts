@@ -24,8 +24,9 @@ export function groupByKeySpec<K, V>(parent: Pairs<K, V>, partitions: number | u
   return narrow(parent, 'groupByKey', [], given({ partitions }), (rdd) => rdd.groupByKey(partitionsOf(rdd, partitions)));
 }
 
-export function reduceByKeySpec<K, V>(parent: Pairs<K, V>, fn: (a: V, b: V) => V, partitions: number | undefined): OperatorSpec<[K, V]> {
-  return narrow(parent, 'reduceByKey', [onWorkers('reduceByKey', fn)], given({ partitions }), (rdd) => rdd.reduceByKey(fn, partitionsOf(rdd, partitions)));
+export function reduceByKeySpec<K, V>(parent: Pairs<K, V>, fn: (a: V, b: V) => V, partitions: number | undefined, options?: RecordOptions): OperatorSpec<[K, V]> {
+  const spec = narrow(parent, 'reduceByKey', [onWorkers('reduceByKey', fn)], given({ partitions }), (rdd) => rdd.reduceByKey(fn, partitionsOf(rdd, partitions), options));
+  return withPolicy('reduceByKey', options, spec);
 }
 
 export function combineByKeySpec<K, V, C extends RecordHint>(

@@ -41,7 +41,7 @@ export class RddQueue<T> {
 
   /** On the app: one RDD with just these partitions. */
   pushPartitions(partitions: readonly (readonly T[])[]): Promise<void> {
-    if (this.#send === null) return Promise.reject(new MillraceError('NotInitialized', 'The queue belongs to a context that is not active, or to a thread that can\'t push: push from the app, between start() and stop().'));
+    if (this.#send === null) return Promise.reject(queueNotOnApp());
     return this.#send(this.index, partitions);
   }
 
@@ -74,4 +74,9 @@ export class RddQueue<T> {
 /** Partition p holds positions floor(p * n / partitions) up to, not including, floor((p + 1) * n / partitions). */
 export function cutEvenly<T>(records: readonly T[], partitions: number): T[][] {
   return Array.from({ length: partitions }, (_, p) => records.slice(Math.floor((p * records.length) / partitions), Math.floor(((p + 1) * records.length) / partitions)));
+}
+
+/** On threads that only build the program, before start, after stop and in functions on records. */
+export function queueNotOnApp(): MillraceError {
+  return new MillraceError('NotInitialized', 'The queue belongs to a context that is not active, or to a thread that can\'t push: push from the app, between start() and stop().');
 }

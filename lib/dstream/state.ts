@@ -13,6 +13,8 @@ import type { FunctionRef, PartitionerSpec, StateUpdate } from '../../protocol/r
 import type { BatchTime } from '../../protocol/time.ts';
 import { callError } from '../base/caller-place.ts';
 import { hashPartitioner } from '../rdd/partitioner.ts';
+import type { OnError } from '../rdd/record-options.ts';
+import { policyOf, refusePolicy } from '../rdd/record-options.ts';
 import { RDD } from '../rdd/rdd.ts';
 import { emittedOf, laidOut, stateRdd } from '../rdd/state-rdd.ts';
 import type { State } from '../rdd/state/keyed-state.ts';
@@ -39,6 +41,11 @@ export interface UpdateStateOptions<K, S> {
   readonly variant?: 'plain' | 'time' | 'iterator' | undefined;
   /** Spark's: accepted, and without effect, since the layout of state is always known. */
   readonly rememberPartitioner?: boolean | undefined;
+  /**
+   * What becomes of a key for which the function throws: under `skip` and `deadLetter` its state stays as it was, and what is left out is
+   * [key, its values in the batch]. Not for the variant `iterator`, whose function sees all keys. Default `fail`.
+   */
+  readonly onError?: OnError | undefined;
 }
 
 /** The values that a key has in the batch (none: an empty array) and its state, to its new state. Null or undefined: none any more. */
@@ -61,21 +68,29 @@ export interface StateSpec<K, V, S, E> {
   readonly timeoutMs?: number | undefined;
   /** State before the first batch; it counts as touched then. */
   readonly initial?: RDD<readonly [K, S]> | RDD<[K, S]> | undefined;
+  /**
+   * What becomes of a record on which `fn` throws: under `skip` and `deadLetter` it is left out as [key, value], nothing is emitted, and the
+   * key's state stays as it was. A key that is timing out goes all the same, and is left out as [key, undefined, state]. Default `fail`.
+   */
+  readonly onError?: OnError | undefined;
 }
 
 /** Batches between two sweeps, and between two checkpoints of the state, where no interval is given. Spark's. */
 const trackSlides = 10;
 
 export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, options: UpdateStateOptions<K, S>): OperatorSpec<[K, S]> {
-  const { partitions, initial, variant = 'plain', rememberPartitioner } = options;
+  const { partitions, initial, variant = 'plain', rememberPartitioner, onError } = options;
   const method = 'updateStateByKey';
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
+  if (variant === 'iterator') refusePolicy('updateStateByKey of the variant iterator', [options]);
+  const policy = policyOf(method, onError === undefined ? undefined : { onError });
   const start = checkInitial(method, initial);
   const partitioner = partitionerOf(parent, partitions);
   return {
     kind: method,
+    ...policy,
     parents: [parent as DStream<unknown>],
     parameters: given({ partitions, variant, rememberPartitioner, initial: initial !== undefined }),
     functions: [onWorkers(method, fn)],
@@ -87,7 +102,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
           // As long as nothing has ever come there is no state either.
           if (previous === null && batch === null) return null;
           return self.making(() => {
-            const update: StateUpdate = { kind: 'update', fn: functionOf(self, fn, method), form: variant };
+            const update: StateUpdate = { kind: 'update', fn: functionOf(self, fn, method), form: variant, ...policy };
             const input = batch === null ? null : (batch as unknown as PairRdd).groupByKey(partitioner);
             return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
           });
@@ -99,15 +114,17 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
 /** The state itself: pairs [key, state]. What the function emits is the stream of `emittedSpec`. */
 export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<K, V, S, E>): OperatorSpec<[K, S]> {
   const method = 'mapWithState';
-  if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions? }, and got ${previewOf(spec)}.`);
-  const { fn, partitions, timeoutMs, initial } = spec;
+  if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions?, onError? }, and got ${previewOf(spec)}.`);
+  const { fn, partitions, timeoutMs, initial, onError } = spec;
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
+  const policy = policyOf(method, onError === undefined ? undefined : { onError });
   const start = checkInitial(method, initial);
   const partitioner = partitionerOf(parent, partitions);
   return {
     kind: method,
+    ...policy,
     parents: [parent as DStream<unknown>],
     parameters: given({ partitions, timeoutMs, initial: initial !== undefined }),
     functions: [onWorkers(method, fn)],
@@ -119,7 +136,7 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
         andThen(parent.getOrCompute(time, env), (batch) =>
           self.making(() => {
             const sweeps = (time - (self.graph.zeroTime ?? 0)) % (self.checkpointMs ?? self.slideMs) === 0;
-            const update: StateUpdate = { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps };
+            const update: StateUpdate = { kind: 'track', fn: functionOf(self, fn, method), timeoutMs: timeoutMs ?? null, sweeps, ...policy };
             const input = batch === null ? null : laidOut(batch as unknown as PairRdd, partitioner);
             return makeState(self, { time, partitioner, update, input, initial: start, previous }) as RDD<[K, S]>;
           }),

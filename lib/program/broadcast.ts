@@ -40,7 +40,7 @@ export class Broadcast<T> {
 
   /** On the app: the value for all batches from then on. */
   set(value: T): Promise<void> {
-    if (this.#send === null) throw new MillraceError('NotInitialized', 'A broadcast variable is set from the app, after start(): ssc.exports.name.set(value).');
+    if (this.#send === null) throw broadcastNotOnApp();
     return this.#send(this.index, value);
   }
 
@@ -55,4 +55,9 @@ export class Broadcast<T> {
     this.#version = version === 0 ? -1 : version;
     this.#value = value;
   }
+}
+
+/** On threads that only build the program, before start and in functions on records. */
+export function broadcastNotOnApp(): MillraceError {
+  return new MillraceError('NotInitialized', 'A broadcast variable is set from the app, after start(): ssc.exports.name.set(value).');
 }

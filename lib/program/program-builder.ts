@@ -59,6 +59,8 @@ export class ProgramBuilder {
   readonly graph: DStreamGraph;
   /** Makes RDDs, broadcast variables and accumulators: Spark's `SparkContext`, as a program needs it. */
   readonly sc: ProgramSparkContext;
+  /** A task of this program runs on this thread now, in its part that doesn't wait. @internal */
+  taskRuns = false;
   /** @internal */
   readonly queues: RddQueue<unknown>[] = [];
   /** @internal */

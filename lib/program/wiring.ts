@@ -3,8 +3,10 @@
  *
  * Invariant: a push, a set or a read before the wiring fails with NotInitialized; after `null` it does so again.
  */
+import { broadcastNotOnApp } from './broadcast.ts';
 import type { BroadcastSender } from './broadcast.ts';
 import type { ProgramBuilder } from './program-builder.ts';
+import { queueNotOnApp } from '../dstream/rdd-queue.ts';
 import type { QueueSender } from '../dstream/rdd-queue.ts';
 import type { Slicer } from '../dstream/graph.ts';
 
@@ -15,9 +17,17 @@ export interface Wiring {
   readonly slice: Slicer;
 }
 
-/** On the app, after start; with null after stop. */
+/**
+ * On the app, after start; with null after stop. Inline, the app's thread is the workers', too: what a task of the program calls is
+ * refused there as it is on a worker's own thread.
+ */
 export function wire(builder: ProgramBuilder, wiring: Wiring | null): void {
-  for (const queue of builder.queues) queue.connect(wiring?.pushQueue ?? null);
-  for (const broadcast of builder.sc.broadcasts) broadcast.connect(wiring?.setBroadcast ?? null);
+  const push: QueueSender | null = wiring === null ? null : (queue, partitions) => (builder.taskRuns ? Promise.reject(queueNotOnApp()) : wiring.pushQueue(queue, partitions));
+  const set: BroadcastSender | null = wiring === null ? null : (broadcast, value) => {
+    if (builder.taskRuns) throw broadcastNotOnApp();
+    return wiring.setBroadcast(broadcast, value);
+  };
+  for (const queue of builder.queues) queue.connect(push);
+  for (const broadcast of builder.sc.broadcasts) broadcast.connect(set);
   builder.graph.slicer = wiring?.slice ?? null;
 }

@@ -42,8 +42,12 @@ export function combineByKey<K, V, C>(
   return combine<K, C>(rdd, aggregator, mapSideCombine, partitioning, 'combineByKey');
 }
 
-export function reduceByKey<K, V>(rdd: Pairs<K, V>, fn: FunctionRef, partitioning: Partitioning | undefined, method: string): RDD<[K, V]> {
-  return combine<K, V>(rdd, { createCombiner: builtin('identity'), mergeValue: fn, mergeCombiners: fn }, true, partitioning, method);
+export function reduceByKey<K, V>(rdd: Pairs<K, V>, fn: FunctionRef, partitioning: Partitioning | undefined, method: string, options?: RecordOptions): RDD<[K, V]> {
+  const policy = policyOf(method, options);
+  // Combined before the shuffle, a value that is left out behind it would be many records, and which they are would depend on how the
+  // records lie in partitions. So under a policy the function always meets one record's value on its right.
+  const mapSideCombine = policy.onError === undefined;
+  return combine<K, V>(rdd, { createCombiner: builtin('identity'), mergeValue: fn, mergeCombiners: fn, ...policy }, mapSideCombine, partitioning, method);
 }
 
 export function groupByKey<K, V>(rdd: Pairs<K, V>, partitioning: Partitioning | undefined, method: string): RDD<[K, V[]]> {

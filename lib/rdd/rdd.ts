@@ -20,8 +20,9 @@ import type { Partitioning } from './partitioner.ts';
 import type { NodeFields } from './rdd-base.ts';
 import { defineNode, userFunction } from './rdd-base.ts';
 import * as reshape from './reshape.ts';
+import type { RecordsOnly } from './records-only.ts';
 import type { RecordOptions } from './record-options.ts';
-import { policyOf } from './record-options.ts';
+import { policyOf, refusedPolicy, refusePolicy } from './record-options.ts';
 import { StorageLevel, isLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -40,6 +41,8 @@ export type ZeroHint = readonly [ZeroHint, ZeroHint] | {};
 export class RDD<T> {
   readonly context: RddContext;
   readonly id: RddId;
+  /** See RecordsOnly. @internal */
+  declare readonly 'A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition': RecordsOnly<never>['A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition'];
 
   constructor(context: RddContext, id: RddId) {
     this.context = context;
@@ -72,35 +75,38 @@ export class RDD<T> {
   // Record by record.
 
   /** One record for each record. */
-  map<U extends RecordHint>(f: (record: T) => U, options?: RecordOptions): RDD<U> {
-    return this.#narrow<U>('map', 'map', f, null, options);
+  map<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => U, options?: RecordOptions): RDD<U> {
+    return reshape.narrowed<U>(this, 'map', 'map', f, null, options);
   }
 
   /** The records for which `f` holds; keeps the partitioner. */
   filter<U extends T>(f: (record: T) => record is U, options?: RecordOptions): RDD<U>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T> {
-    return this.#narrow<T>('filter', 'filter', f, this.partitioner, options);
+    return reshape.narrowed<T>(this, 'filter', 'filter', f, this.partitioner, options);
   }
 
   /** The records of the iterable (or array) that `f` gives for each record. */
-  flatMap<U extends RecordHint>(f: (record: T) => Iterable<U>, options?: RecordOptions): RDD<U> {
-    return this.#narrow<U>('flatMap', 'flatMap', f, null, options);
+  flatMap<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => Iterable<U>, options?: RecordOptions): RDD<U> {
+    return reshape.narrowed<U>(this, 'flatMap', 'flatMap', f, null, options);
   }
 
   /** [f(record), record]. */
-  keyBy<K extends RecordHint>(f: (record: T) => K): RDD<[K, T]> {
+  keyBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, f: (record: T) => K): RDD<[K, T]> {
+    refusePolicy('keyBy', arguments);
     return ordered.keyBy(this, f, 'keyBy');
   }
 
   // Partition by partition.
 
   /** `f` gets all records of a partition, once. `preservesPartitioning`: `f` changes no keys. */
-  mapPartitions<U extends RecordHint>(f: (records: Iterable<T>, context: TaskContext) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+  mapPartitions<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (records: Iterable<T>, context: TaskContext) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+    refusePolicy('mapPartitions', arguments);
     return reshape.mapPartitions<T, U>(this, f, false, preservesPartitioning, 'mapPartitions');
   }
 
-  mapPartitionsWithIndex<U extends RecordHint>(f: (partition: number, records: Iterable<T>) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+  mapPartitionsWithIndex<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (partition: number, records: Iterable<T>) => Iterable<U>, preservesPartitioning = false): RDD<U> {
+    refusePolicy('mapPartitionsWithIndex', arguments);
     return reshape.mapPartitions<T, U>(this, f, true, preservesPartitioning, 'mapPartitionsWithIndex');
   }
 
@@ -158,23 +164,25 @@ export class RDD<T> {
   }
 
   /** Sorted by `keyOf(record)`, in the canonical order of keys. Stable. */
-  sortBy<K extends RecordHint>(keyOf: (record: T) => K, ascending = true, numPartitions?: number): RDD<T> {
+  sortBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, keyOf: (record: T) => K, ascending = true, numPartitions?: number): RDD<T> {
+    refusePolicy('sortBy', arguments);
     return ordered.sortBy<T, K>(this, keyOf, ascending, numPartitions);
   }
 
   /** [key, all records of that key]. */
-  groupBy<K extends RecordHint>(f: (record: T) => K, partitioning?: Partitioning): RDD<[K, T[]]> {
+  groupBy<K extends RecordHint>(this: RDD<T> & RecordsOnly<K>, f: (record: T) => K, partitioning?: Partitioning): RDD<[K, T[]]> {
+    refusePolicy('groupBy', arguments);
     return pairs.groupByKey<K, T>(ordered.keyBy(this, f, 'groupBy'), partitioning, 'groupBy');
   }
 
   // Pairs.
 
   /** Keeps keys and partitioner. */
-  mapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => W, options?: RecordOptions): RDD<[K, W]> {
+  mapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]> & RecordsOnly<W>, f: (value: V) => W, options?: RecordOptions): RDD<[K, W]> {
     return pairs.withValues<K, W>(this, 'mapValues', userFunction(this.context, f, 'mapValues'), 'mapValues', policyOf('mapValues', options));
   }
 
-  flatMapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]>, f: (value: V) => Iterable<W>, options?: RecordOptions): RDD<[K, W]> {
+  flatMapValues<K, V, W extends RecordHint>(this: RDD<readonly [K, V]> & RecordsOnly<W>, f: (value: V) => Iterable<W>, options?: RecordOptions): RDD<[K, W]> {
     return pairs.withValues<K, W>(this, 'flatMapValues', userFunction(this.context, f, 'flatMapValues'), 'flatMapValues', policyOf('flatMapValues', options));
   }
 
@@ -186,8 +194,12 @@ export class RDD<T> {
     return reshape.mapBuiltin<V>(this, 'valueOf', 'values');
   }
 
-  reduceByKey<K, V>(this: RDD<readonly [K, V]>, f: (a: V, b: V) => V, partitioning?: Partitioning): RDD<[K, V]> {
-    return pairs.reduceByKey<K, V>(this, userFunction(this.context, f, 'reduceByKey'), partitioning, 'reduceByKey');
+  /**
+   * [key, its values made one by an associative function]. Under `options.onError` the second value is left out where the function throws,
+   * always that of one record: nothing is combined before the shuffle then, which costs more.
+   */
+  reduceByKey<K, V>(this: RDD<readonly [K, V]>, f: (a: V, b: V) => V, partitioning?: Partitioning, options?: RecordOptions): RDD<[K, V]> {
+    return pairs.reduceByKey<K, V>(this, userFunction(this.context, f, 'reduceByKey'), partitioning, 'reduceByKey', options);
   }
 
   /** [key, values in the order of their partitions]. Combines nothing before the shuffle. */
@@ -197,7 +209,7 @@ export class RDD<T> {
 
   /** `options.onError` is of `createCombiner` and `mergeValue`; what `mergeCombiners` throws fails the task. */
   combineByKey<K, V, C extends RecordHint>(
-    this: RDD<readonly [K, V]>,
+    this: RDD<readonly [K, V]> & RecordsOnly<C>,
     createCombiner: (value: V) => C,
     mergeValue: (combiner: C, value: V) => C,
     mergeCombiners: (a: C, b: C) => C,
@@ -212,11 +224,13 @@ export class RDD<T> {
   aggregateByKey<K, V, C extends ZeroHint>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]>;
   aggregateByKey<K, V, C>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]>;
   aggregateByKey<K, V, C>(this: RDD<readonly [K, V]>, zero: C, seqFn: (combiner: C, value: V) => C, combFn: (a: C, b: C) => C, partitioning?: Partitioning): RDD<[K, C]> {
+    refusePolicy('aggregateByKey', arguments);
     return pairs.aggregateByKey<K, V, C>(this, zero, seqFn, combFn, partitioning);
   }
 
   /** As `reduceByKey`, each key of each partition beginning with a copy of `zero`. */
   foldByKey<K, V>(this: RDD<readonly [K, V]>, zero: NoInfer<V>, f: (a: V, b: V) => V, partitioning?: Partitioning): RDD<[K, V]> {
+    refusePolicy('foldByKey', arguments);
     return pairs.foldByKey<K, V>(this, zero, f, partitioning);
   }
 
@@ -324,18 +338,18 @@ export class RDD<T> {
 
   /** Rejects with EmptyCollection where there are no records. `f` also runs here, on the partitions' results. */
   reduce(f: (a: T, b: T) => T): Promise<T> {
-    return actions.reduce<T>(this, f);
+    return refusedPolicy('reduce', arguments) ?? actions.reduce<T>(this, f);
   }
 
   /** Each partition begins with a copy of `zero`, and so does the fold of their results. */
   fold(zero: NoInfer<T>, f: (a: T, b: T) => T): Promise<T> {
-    return actions.aggregate<T, T>(this, zero, f, f, 'fold');
+    return refusedPolicy('fold', arguments) ?? actions.aggregate<T, T>(this, zero, f, f, 'fold');
   }
 
   aggregate<U extends ZeroHint>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U>;
   aggregate<U>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U>;
   aggregate<U>(zero: U, seqFn: (result: U, record: T) => U, combFn: (a: U, b: U) => U): Promise<U> {
-    return actions.aggregate<T, U>(this, zero, seqFn, combFn, 'aggregate');
+    return refusedPolicy('aggregate', arguments) ?? actions.aggregate<T, U>(this, zero, seqFn, combFn, 'aggregate');
   }
 
   /** Keys that are objects (dates, arrays) are found in the Map by identity only. */
@@ -358,13 +372,13 @@ export class RDD<T> {
   }
 
   /** `f` runs on the workers. */
-  foreach(f: (record: T) => void, options?: RecordOptions): Promise<void> {
+  foreach<R>(this: RDD<T> & RecordsOnly<R>, f: (record: T) => R, options?: RecordOptions): Promise<void> {
     return actions.foreach<T>(this, f, options);
   }
 
   /** `f` runs on the workers and may be async: its worker takes no other task until it has settled. */
   foreachPartition(f: (records: Iterable<T>, context: TaskContext) => void | Promise<void>): Promise<void> {
-    return actions.foreachPartition<T>(this, f);
+    return refusedPolicy('foreachPartition', arguments) ?? actions.foreachPartition<T>(this, f);
   }
 
   /** One file part-NNNNN for each partition, a line for each record: String(record); then `_SUCCESS`. Rejects with FileExists unless `overwrite`. */
@@ -374,10 +388,5 @@ export class RDD<T> {
 
   saveAsObjectFile(directory: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     return actions.save(this, 'saveObjects', directory, options.overwrite ?? false, 'saveAsObjectFile');
-  }
-
-  #narrow<U>(kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: T) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
-    const fn = userFunction(this.context, f, method);
-    return this.derive(method, { kind, parents: [this.id], partitions: this.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Operators that put partitions or whole RDDs together: union, coalesce, cartesian, zip, and the set operations.
+ * Operators that put partitions or whole RDDs together: union, coalesce, cartesian, zip, and the set operations; and the plain narrow ones.
  *
  * Invariant: each is a few plain nodes over the parents; where two partitions of a parent meet in one, their order is that
  * of the parent.
@@ -13,6 +13,14 @@ import type { Partitioning } from './partitioner.ts';
 import { hashPartitioner, samePartitioner } from './partitioner.ts';
 import type { RDD } from './rdd.ts';
 import { builtin, sameContext, userFunction, wholeNumber } from './rdd-base.ts';
+import type { RecordOptions } from './record-options.ts';
+import { policyOf } from './record-options.ts';
+
+/** Record by record. */
+export function narrowed<U>(rdd: RDD<unknown>, kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: never) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
+  const fn = userFunction(rdd.context, f, method);
+  return rdd.derive(method, { kind, parents: [rdd.id], partitions: rdd.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
+}
 
 export function mapPartitions<T, U>(rdd: RDD<T>, f: unknown, withIndex: boolean, preservesPartitioning: boolean, method: string): RDD<U> {
   const { partitions, partitioner } = rdd.node;

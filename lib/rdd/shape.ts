@@ -79,7 +79,7 @@ function nodeShape(node: RddNode): string {
 }
 
 function updateShape(update: StateUpdate): string {
-  return `${update.kind},${functionRefsOfUpdate(update).map(refShape).join(',')}`;
+  return `${update.kind},${functionRefsOfUpdate(update).map(refShape).join(',')}${policyShape(update.kind === 'window' ? undefined : update.onError)}`;
 }
 
 function sinkShape(sink: Sink): string {

@@ -2,7 +2,8 @@
  * Lines of utf8 text from a TCP server, as blocks.
  *
  * Invariant: no string is made on this thread. Where shared memory runs out, nothing is read, so that the sender feels it
- * (TCP holds it back); nothing that was read is lost. A character or a line may be cut anywhere between two reads.
+ * (TCP holds it back); nothing that was read is lost. Where it is short, it goes round: what is read is copied, and each cut gives the
+ * memory back, so that there may be more receivers than slabs. A character or a line may be cut anywhere between two reads.
  */
 import { connectionEnd } from './connection-end.ts';
 import type { Emit, NetPort, Source, SourceBlock } from './source.ts';
@@ -15,7 +16,11 @@ export interface SocketTextOptions {
   readonly recordBytesMax: number;
   readonly blockBytesMax: number;
   readonly net: NetPort;
-  readonly open: () => OpenMemory | null;
+  readonly open: (last: boolean) => OpenMemory | null;
+  /** False: it reads into its own buffer and copies, since the memory for the next read is held until that comes. Default: always true. */
+  readonly mayReadAhead?: () => boolean;
+  /** True where another receiver would get no memory now: this one gives its own back. Default: never. */
+  readonly isShort?: () => boolean;
   readonly emit: Emit;
 }
 
@@ -23,7 +28,9 @@ export class SocketTextSource implements Source {
   readonly #options: SocketTextOptions;
   readonly #builder: TextBlockBuilder;
   #connection: ReturnType<NetPort['connect']> | null = null;
-  /** Takes the one read that may come after the pool ran out; what of it has no place yet waits in `#waiting`. */
+  /** The next read goes straight into the builder's memory, so that it can't be given back. */
+  #readsAhead = false;
+  /** Takes the reads that may not go there; what of the last one has no place yet waits in `#waiting`. */
   readonly #overflow = new Uint8Array(65_536);
   #waiting: Uint8Array = new Uint8Array(0);
   #paused = false;
@@ -44,7 +51,7 @@ export class SocketTextSource implements Source {
     this.#connection = net.connect({
       host,
       port,
-      buffer: () => this.#builder.space() ?? this.#overflow,
+      buffer: () => this.#nextBuffer(),
       onRead: (bytes, buffer) => this.#onRead(bytes, buffer),
       onConnect: () => emit({ type: 'connected', peer: `${host}:${port}` }),
       onClose: (error) => this.#onClose(error),
@@ -54,6 +61,7 @@ export class SocketTextSource implements Source {
   cut(): readonly SourceBlock[] {
     this.#fullSaid = false;
     const blocks = this.#builder.cut().map(asTextBlock);
+    if (!this.#readsAhead && this.#options.isShort?.() === true) this.#builder.giveBack();
     if (this.#paused) this.#tryAgain();
     return blocks;
   }
@@ -61,8 +69,16 @@ export class SocketTextSource implements Source {
   end(): readonly SourceBlock[] {
     this.#connection?.destroy();
     this.#connection = null;
+    this.#builder.ends();
     this.#waiting = this.#builder.copyIn(this.#waiting);
     return this.#builder.finish().map(asTextBlock);
+  }
+
+  /** Asked for right after each read, long before the next one comes: a source that is idle holds what it was given. */
+  #nextBuffer(): Uint8Array {
+    const space = this.#options.mayReadAhead?.() === false ? null : this.#builder.space();
+    this.#readsAhead = space !== null;
+    return space ?? this.#overflow;
   }
 
   #onRead(bytes: number, buffer: Uint8Array): boolean {

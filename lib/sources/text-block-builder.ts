@@ -5,6 +5,9 @@
  * (without its end, which is \n or \r\n);
  * the memory at `end` and after it is the source's to read into, and moves only in `space()`. No string is ever made here.
  *
+ * A full slab is given back also where there is no other, and `giveBack` gives back any: else as many receivers as there are slabs could each
+ * hold one open and wait for another, for ever. Its partial line waits on the heap meanwhile.
+ *
  *   a slab:  | blocks cut before | open block: whole lines \n | partial line | free, read into | 1 kept |
  *            0                 start                       lineEnd          end                       size
  */
@@ -23,12 +26,13 @@ export interface CutBlock {
 }
 
 export interface TextBlockBuilderOptions {
-  /** Null: the pool is exhausted for now. */
-  readonly open: () => OpenMemory | null;
+  /** Null: the pool is exhausted for now. `last`: for what the source ends with, which can't wait. */
+  readonly open: (last: boolean) => OpenMemory | null;
   readonly recordBytesMax: number;
   readonly onRecordTooLarge: (bytes: number) => void;
 }
 
+const nothing = new Uint8Array(0);
 const newline = 10;
 const carriageReturn = 13;
 /** A slab with less room than this is closed rather than read into in crumbs. */
@@ -39,6 +43,9 @@ const readBytesMax = 65_536;
 export class TextBlockBuilder {
   readonly #options: TextBlockBuilderOptions;
   #memory: OpenMemory | null = null;
+  /** A partial line that lies in no slab: only while there is none. */
+  #carried: Uint8Array = nothing;
+  #ending = false;
   #start = 0;
   #lineEnd = 0;
   #end = 0;
@@ -145,8 +152,26 @@ export class TextBlockBuilder {
     return blocks;
   }
 
+  /** The slab goes, and what it has of a line is copied. Nobody may be about to write into what `space()` gave. */
+  giveBack(): void {
+    const memory = this.#memory;
+    if (memory === null) return;
+    this.#cutOpen();
+    this.#carried = memory.view.slice(this.#lineEnd, this.#end);
+    memory.close();
+    this.#memory = null;
+    this.#start = this.#lineEnd = this.#end = 0;
+  }
+
+  /** The source has ended: what follows can't wait for memory, up to `finish`. */
+  ends(): void {
+    this.#ending = true;
+  }
+
   /** The source has ended: a last line without an end counts as a line. */
   finish(): readonly CutBlock[] {
+    this.#ending = true;
+    if (this.#carried.length > 0) this.#roll();
     const memory = this.#memory;
     if (memory !== null && this.#end > this.#lineEnd) {
       memory.view[this.#end] = newline;
@@ -160,6 +185,8 @@ export class TextBlockBuilder {
     memory?.close();
     this.#memory = null;
     this.#start = this.#lineEnd = this.#end = 0;
+    this.#carried = nothing;
+    this.#ending = false;
     return blocks;
   }
 
@@ -172,15 +199,21 @@ export class TextBlockBuilder {
 
   /** A new slab; the partial line moves over, so that no line lies in two slabs. */
   #roll(): boolean {
-    const next = this.#options.open();
-    if (next === null) return false;
+    const next = this.#options.open(this.#ending);
+    if (next === null) {
+      this.giveBack();
+      return false;
+    }
     const old = this.#memory;
+    let partial = this.#carried;
     if (old !== null) {
       this.#cutOpen();
-      next.view.set(old.view.subarray(this.#lineEnd, this.#end));
-      old.close();
+      partial = old.view.subarray(this.#lineEnd, this.#end);
     }
-    this.#end -= this.#lineEnd;
+    next.view.set(partial);
+    old?.close();
+    this.#carried = nothing;
+    this.#end = partial.length;
     this.#start = this.#lineEnd = 0;
     this.#memory = next;
     return true;

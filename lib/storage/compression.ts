@@ -5,7 +5,7 @@
  * again for each time it is read.
  */
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { MillraceError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export function deflate(bytes: Uint8Array): Uint8Array {
   return deflateRawSync(bytes, { level: constants.Z_BEST_SPEED });
@@ -16,6 +16,6 @@ export function inflate(bytes: Uint8Array): Uint8Array {
   try {
     return inflateRawSync(bytes);
   } catch (cause) {
-    throw new MillraceError('RecordsUnreadable', `Expected ${bytes.length} bytes of a compressed block; they can't be inflated: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+    throw new MillraceError('RecordsUnreadable', `Expected ${bytes.length} bytes of a compressed block; they can't be inflated: ${clauseOf(cause)}.`, { cause });
   }
 }

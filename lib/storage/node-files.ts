@@ -7,7 +7,7 @@
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MillraceError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export interface SyncFiles {
   /** The bytes [start, end) of the file, fewer where it ends before. */
@@ -77,7 +77,7 @@ function attempt<R>(verb: string, file: string, action: () => R): R {
   try {
     return action();
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check that it exists and that this user may.`, {
+    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${clauseOf(thrown)}. Check that it exists and that this user may.`, {
       cause: thrown,
       details: { file },
     });
@@ -120,19 +120,25 @@ export async function listFiles(directory: string): Promise<readonly ListedFile[
 /** As Hadoop names it. */
 const successName = '_SUCCESS';
 
-/** Makes an output directory. Throws FileExists where it holds something and may not be overwritten. */
+/**
+ * Makes an output directory. Of one that may be overwritten, what says that its parts are complete goes first, then the parts: at no time
+ * does `_SUCCESS` stand beside parts of two runs. Throws FileExists where it holds something and may not be overwritten, FileFailed.
+ */
 export async function claimDirectory(directory: string, overwrite: boolean): Promise<void> {
   const held = await readdir(directory).catch(() => []);
   if (held.length > 0 && !overwrite) {
     throw new MillraceError('FileExists', `Expected the output directory ${directory} not to exist, or to be empty; it holds ${held.length} files. Remove it, or give another name.`, { details: { directory } });
   }
-  // First what says that they are complete.
-  await rm(join(directory, successName), { force: true });
-  for (const name of held) {
-    // Parts of another run, which may have had more of them.
-    if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+  try {
+    await rm(join(directory, successName), { force: true });
+    for (const name of held) {
+      // Parts of another run, which may have had more of them.
+      if (name.startsWith('part-')) await rm(join(directory, name), { force: true });
+    }
+    await mkdir(directory, { recursive: true });
+  } catch (thrown) {
+    throw new MillraceError('FileFailed', `Could not make the output directory ${directory}, or empty it: ${clauseOf(thrown)}. Check that this user may.`, { cause: thrown, details: { file: directory } });
   }
-  await mkdir(directory, { recursive: true });
 }
 
 /** Says, by an empty file `_SUCCESS`, that all parts are in an output directory. Call it when they are. Throws FileFailed. */
@@ -144,7 +150,7 @@ export async function completeDirectory(directory: string): Promise<void> {
     const file = await open(path, 'w');
     await file.sync().finally(() => file.close());
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not write ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
+    throw new MillraceError('FileFailed', `Could not write ${path}: ${clauseOf(thrown)}. The parts are all there; check that this user may write to the directory.`, { cause: thrown, details: { file: path } });
   }
 }
 

@@ -11,8 +11,13 @@ import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const run: OutputAction = { kind: 'run', sink: { kind: 'count' } };
 
-function scheduler(args: Partial<JobSchedulerArgs> = {}, completeDirectory: (directory: string) => Promise<void> = () => Promise.resolve()) {
-  const services = { ...stubServices(), completeDirectory };
+type DirectoryWork = (what: 'claimed' | 'completed', directory: string, overwrite?: boolean) => void;
+
+function scheduler(args: Partial<JobSchedulerArgs> = {}, work: DirectoryWork = () => {}) {
+  // What the stub performs is synchronous.
+  const claimDirectory = (directory: string, overwrite: boolean): Promise<void> => work('claimed', directory, overwrite) as never;
+  const completeDirectory = (directory: string): Promise<void> => work('completed', directory) as never;
+  const services = { ...stubServices(), claimDirectory, completeDirectory };
   return new Driven(jobScheduler(services), { program: asProgramId(0), onBatchFailure: 'stop', outputTimeoutMs: 1_000, outputNames: ['first', 'second'], ...args });
 }
 
@@ -198,18 +203,24 @@ t.test('a reader that is as far behind as it may be holds the output, until it h
 });
 
 /** Bug: each file was whole or not there, but nothing said whether a directory had all of its parts. */
-t.test('an output directory is marked as complete when all parts are written, before its output ends, and never otherwise', (t) => {
-  const marked: string[] = [];
-  // What the stub performs is synchronous.
-  const s = scheduler({}, (directory) => void marked.push(`${directory} after ${completed(s).length}`) as never);
+t.test('an output directory is emptied before its job begins, and marked as complete when all parts are written and its output has not ended yet', (t) => {
+  const worked: string[] = [];
+  const s = scheduler({ onBatchFailure: 'skip' }, (what, directory, overwrite) => {
+    worked.push(`${directory} ${what} after ${completed(s).length}${overwrite === true ? ', overwriting' : ''}, ${underWay(s).length} under way`);
+  });
   const save = (directory: string): OutputAction => ({ kind: 'run', sink: { kind: 'saveText', directory } });
   s.send(batch(1_000, [save('out-1000')]), batch(2_000, [save('out-2000')]));
-  t.same(marked, []);
+  const first = ['out-1000 claimed after 0, overwriting, 0 under way'];
+  t.same(worked, first);
+  t.same(underWay(s), ['1000/0']);
   s.answer(done);
-  t.same(marked, ['out-1000 after 0']);
+  const second = [...first, 'out-1000 completed after 0, 0 under way', 'out-2000 claimed after 1, overwriting, 0 under way'];
+  t.same(worked, second);
   t.same(completed(s), [1_000]);
   s.answer(failure);
-  t.same(marked, ['out-1000 after 0'], 'a part is missing');
+  t.same(worked, second, 'a part is missing');
   t.same(completed(s), [1_000, 2_000]);
+  s.send({ type: 'directoryClaimed', time: asBatchTime(1_000), output: 0 });
+  t.same(underWay(s), [], 'late: nothing begins');
   t.end();
 });

@@ -2,8 +2,13 @@
 import fc from 'fast-check';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { errorTable, fromWireError, MillraceError, previewOf, toWireError } from '../../protocol/errors.ts';
+import { clauseOf, errorTable, fromWireError, MillraceError, previewOf, sentenceOf, toWireError } from '../../protocol/errors.ts';
 import type { ErrorCode, ErrorEntry } from '../../protocol/errors.ts';
+import { operatorError } from '../../lib/dstream/operator-error.ts';
+import { noRecord, taskFailure } from '../../lib/rdd/task-failure.ts';
+import type { TaskContext } from '../../lib/rdd/task-context.ts';
+import { connectionEnd } from '../../lib/sources/connection-end.ts';
+import { asBatchTime } from '../../protocol/time.ts';
 import { filesBelow, textOf } from '../helpers/project.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
@@ -30,6 +35,39 @@ t.test('texts are sentences, and codes are names', (t) => {
   }
   t.end();
 });
+
+/**
+ * Bug: texts that end in another error's message had two full stops ("It is tried again with back-off..").
+ * Plan: every code's error through everything that puts a message into a text of its own; and no such text in the sources that
+ * ends a quoted message with a full stop without taking off the one that it may have.
+ */
+t.test('an error that tells of another one has one full stop between sentences and one at its end', (t) => {
+  const context = { batchTime: null, partition: 0, attempt: 0, stageId: 0 } as unknown as TaskContext;
+  const wrapped: Record<string, (error: MillraceError) => string> = {
+    itself: ({ message }) => message,
+    'a connection': (error) => messageOf(connectionEnd('host', 1, error)),
+    'a clause': (error) => `It ended: ${clauseOf(error)}. And`,
+    'a clause of a text': ({ message }) => `It ended: ${clauseOf(message)}.`,
+    'a sentence': ({ message }) => `${sentenceOf(message)} And`,
+    'a task': (error) => taskFailure(error, null, noRecord, context).message,
+    'a task, of another error': ({ message }) => taskFailure(new Error(message), null, noRecord, context).message,
+    'an operator': (error) => operatorError(error, { uid: 'u', name: 'map', place: '' }, asBatchTime(1_000)).message,
+  };
+  for (const [code, { meaning, action }] of Object.entries<ErrorEntry>(errorTable)) {
+    for (const [name, text] of Object.entries(wrapped)) t.notMatch(text(new MillraceError(code as ErrorCode, `${meaning} ${action}`)), /\.\.|\.\)\./, `${code}, ${name}`);
+  }
+  t.equal(clauseOf('and so on...'), 'and so on...', 'what is left out is no full stop');
+  t.equal(clauseOf(Object.create(null)), previewOf(Object.create(null)));
+  t.same(['Really?', 'It is', 'It is.'].map(sentenceOf), ['Really?', 'It is.', 'It is.']);
+  const quoting = /(\.message|String\((thrown|cause|error|reason)\))\}(`\})?\./;
+  const found = ['protocol', 'lib', 'actors'].flatMap((folder) => filesBelow(folder, '.ts')).flatMap((path) => textOf(path).split('\n').flatMap((line, at) => (quoting.test(line) ? [`${path}:${at + 1}`] : [])));
+  t.strictSame(found, []);
+  t.end();
+});
+
+function messageOf(event: ReturnType<typeof connectionEnd>): string {
+  return 'message' in event ? event.message : '';
+}
 
 t.test('a MillraceError stays one on the other thread: code, text, details, causes, first stack', (t) => {
   const cause = Object.assign(new RangeError('too far'), { code: 'EFAR', distance: 12n });

@@ -1,6 +1,7 @@
 /** Servers that refuse, close and reset: the receiver comes back, with back-off, and what came before is counted. */
 import t from 'tap';
 import type socketWords from '../fixtures/socket-words.ts';
+import { faults } from '../../lib/testing.ts';
 import { created, nextEvent, sorted, started, Totals } from '../helpers/running.ts';
 import { freePort, textServer } from '../helpers/text-server.ts';
 
@@ -67,4 +68,21 @@ t.test('a line over recordBytesMax is told of with its length; its neighbours ar
   await totals.reached(2);
   t.same(sorted(totals.counts), [['a', 1], ['b', 1]]);
   t.equal(server.connections, 1, 'the connection stays');
+});
+
+t.test('an io thread over its own heap limit dies alone: the receiver starts again on the next one', async (t) => {
+  const server = await textServer(t);
+  const ssc = await started<typeof socketWords>(t, 'socket-words', { args: { port: server.port }, ioHeapMbMax: 48 });
+  const totals = new Totals(ssc.exports.counts);
+  await server.send('before\n');
+  await totals.reached(1);
+  const [lost, next] = [nextEvent(ssc, 'threadLost'), server.nextConnection()];
+  const killed = await faults(ssc).killThread('io', 0, 'outOfMemory');
+  const { host, role, error } = await lost;
+  t.same([host, role], [killed, 'io']);
+  t.match(error, { code: 'HostGone', cause: { message: /memory/i } });
+  await next;
+  await server.send('after\n');
+  await totals.reached(2);
+  t.same(sorted(totals.counts), [['after', 1], ['before', 1]]);
 });

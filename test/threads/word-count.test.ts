@@ -23,6 +23,22 @@ t.test('the sum of all batches is what was sent, however the bytes were cut', as
   t.equal(new Set(totals.times).size, totals.times.length, 'each once');
 });
 
+/**
+ * Bug: a receiver keeps a slab open to read into. With as many as there are slabs for receivers the others never read anything, and with
+ * all of those full none could take the next one before it gave its own back: the context stood still.
+ * Conditions: more receivers than slabs, each with more to say than one slab holds.
+ * Plan: the smallest pool that there may be, twenty servers, and the exact counts of all.
+ */
+t.test('more receivers than slabs are all counted whole', async (t) => {
+  const servers = await Promise.all(Array.from({ length: 20 }, () => textServer(t)));
+  const slabBytes = 65_536;
+  const ssc = await started<typeof twoSockets>(t, 'two-sockets', { args: { ports: servers.map(({ port }) => port) }, slabBytes, blockMemoryBytesMax: 16 * slabBytes });
+  const totals = new Totals(ssc.exports.counts);
+  await Promise.all(servers.map((server, index) => server.send(`w${index} all\n`.repeat(20_000))));
+  await totals.reached(2 * 20 * 20_000);
+  t.same(sorted(totals.counts), sorted(new Map([...servers.map((_server, index): [string, number] => [`w${index}`, 20_000]), ['all', 400_000]])));
+});
+
 t.test('two receivers, one slower than the other, are both counted whole', async (t) => {
   const [one, two] = [await textServer(t), await textServer(t)];
   const ssc = await started<typeof twoSockets>(t, 'two-sockets', { args: { ports: [one.port, two.port] }, ioThreads: 2 });

@@ -216,8 +216,6 @@ export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStr
   ssc.queueStream(ssc.queue<number>(), 'yes');
   // @ts-expect-error
   words.map((word) => word, { onError: 'ignore' });
-  // @ts-expect-error: a combined value is no record
-  pairs.reduceByKey((a, b) => a + b, 2, { onError: 'skip' });
   // @ts-expect-error: no policy for whole partitions
   words.mapPartitions((records) => records, { onError: 'skip' });
   // @ts-expect-error: nothing but numbers are merged by themselves

@@ -3,7 +3,8 @@
  *
  *   directory/part-00000, part-00001, ...      one for each partition, also for one without records
  *
- * Invariant: a file of that name is always a whole partition; a second attempt replaces it by the same bytes.
+ * Invariant: a file of that name is always a whole partition; a second attempt replaces it by the same bytes. What an earlier run has left in
+ * the directory went before the job began (`claimDirectory`).
  */
 import type { Sink } from '../../../protocol/rdd.ts';
 import type { TaskOutput } from '../../../protocol/task.ts';

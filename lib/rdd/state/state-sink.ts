@@ -10,6 +10,7 @@
  */
 import type { BlockRef, RddNode, StateLink } from '../../../protocol/rdd.ts';
 import type { TaskOutput } from '../../../protocol/task.ts';
+import { MillraceError } from '../../../protocol/errors.ts';
 import { asBlockId } from '../../../protocol/ids.ts';
 import { columnsOf } from '../shuffle-read.ts';
 import { StorageLevel } from '../storage-level.ts';
@@ -37,7 +38,9 @@ export function runState(run: TaskRun): TaskOutput {
   const input = columns(node.input);
   const initial = base === null ? columns(node.initial) : nothing;
   const table = run.stateTable(base, node.table, partition);
-  run.enter(run.nodeScope(node, partition, undefined));
+  const policy = node.update.kind === 'window' ? undefined : node.update.onError;
+  const scope = run.nodeScope(node, partition, policy);
+  run.enter(scope);
   table.begin(node.versionsKept);
   for (const values of [input.keys, input.values, initial.values, table.values]) run.frozen(values);
   try {
@@ -49,7 +52,12 @@ export function runState(run: TaskRun): TaskOutput {
         input,
         resolve: (ref) => run.resolve(ref),
         alive: () => run.env.alive(0),
-        failure: (thrown, record) => taskFailure(thrown, node.operator, record, run.context),
+        failure: (thrown, key) => taskFailure(thrown, node.operator, key, run.context),
+        leaveOut(thrown, record) {
+          // Errors of our own say that the program is wrong, whatever the policy.
+          if (policy === undefined || scope === null || thrown instanceof MillraceError) throw taskFailure(thrown, node.operator, record[0], run.context);
+          scope.leaveOut(record, thrown);
+        },
         refuseAsync(result) {
           if (isAsyncResult(result)) throw asyncFailure(result, node.operator, run.context);
         },

@@ -24,7 +24,9 @@ export interface UpdateRun {
   /** Called every 1,024 calls of the function. Throws TaskCancelled. */
   alive(): void;
   /** The error for what the function threw, or returned, for a key. */
-  failure(thrown: unknown, record: unknown): Error;
+  failure(thrown: unknown, key: unknown): Error;
+  /** The function threw on a record, which begins with its key: under a policy it is noted as left out, else its failure is thrown. */
+  leaveOut(thrown: unknown, record: readonly unknown[]): void;
   /** Throws where a function has returned a promise. */
   refuseAsync(result: unknown): void;
 }
@@ -57,33 +59,43 @@ function updateEach(run: UpdateRun, update: UpdateOf<'update'>): void {
   // Every key passes here in every batch: the loop makes no object, and one `try` around it has to know whose error it caught.
   let calling = false;
   let key: unknown;
+  let given: unknown;
+  let slot = 0;
   try {
-    for (let slot = 0; slot < slotsBefore; slot += 1) {
-      if ((slot & (callsPerLook - 1)) === 0) run.alive();
-      const state = values[slot];
-      if (state === removed) continue;
-      const group = bySlot[slot] as number;
-      const given = group < 0 ? noValues : input.values[group];
-      key = keys[slot];
-      calling = true;
-      const next = timed ? fn(time, key, given, state) : fn(given, state);
-      calling = false;
-      if (typeof next === 'object' && next !== null) {
-        run.refuseAsync(next);
-        // It may have been changed in place: with new values it counts as changed.
-        if (group >= 0 || next !== state) table.setAt(slot, next, time);
-      } else if (next === undefined || next === null) table.removeAt(slot);
-      else if (!Object.is(next, state)) table.setAt(slot, next, time);
+    while (slot < slotsBefore) {
+      try {
+        for (; slot < slotsBefore; slot += 1) {
+          if ((slot & (callsPerLook - 1)) === 0) run.alive();
+          const state = values[slot];
+          if (state === removed) continue;
+          const group = bySlot[slot] as number;
+          given = group < 0 ? noValues : input.values[group];
+          key = keys[slot];
+          calling = true;
+          const next = timed ? fn(time, key, given, state) : fn(given, state);
+          calling = false;
+          if (typeof next === 'object' && next !== null) {
+            run.refuseAsync(next);
+            // It may have been changed in place: with new values it counts as changed.
+            if (group >= 0 || next !== state) table.setAt(slot, next, time);
+          } else if (next === undefined || next === null) table.removeAt(slot);
+          else if (!Object.is(next, state)) table.setAt(slot, next, time);
+        }
+      } catch (thrown) {
+        if (!calling) throw thrown;
+        run.leaveOut(thrown, [key, given]);
+        // The key's state stays as it was.
+        calling = false;
+        slot += 1;
+      }
     }
-  } catch (thrown) {
-    throw calling ? run.failure(thrown, key) : thrown;
   } finally {
     clear();
   }
   fresh.forEach((group, index) => {
     if ((index & (callsPerLook - 1)) === 0) run.alive();
     const added = input.keys[group];
-    const next = guarded(run, () => (timed ? fn(time, added, input.values[group], undefined) : fn(input.values[group], undefined)), added);
+    const next = calledOr(run, undefined, () => (timed ? fn(time, added, input.values[group], undefined) : fn(input.values[group], undefined)), [added, input.values[group]]);
     if (next !== undefined && next !== null) table.add(added, next, time);
   });
 }
@@ -161,15 +173,14 @@ function track(run: UpdateRun, update: UpdateOf<'track'>): unknown[] {
   const fn = run.resolve(update.fn);
   const emitted: unknown[] = [];
   const state = new KeyedState();
-  const callFor = (key: unknown, value: unknown): void => {
-    const result = guarded(run, () => fn(time, key, value, state), key);
-    if (result !== undefined) emitted.push(result);
-  };
   input.keys.forEach((key, index) => {
     if ((index & (callsPerLook - 1)) === 0) run.alive();
     const slot = table.find(key);
     state.wrap(slot >= 0, slot < 0 ? undefined : table.values[slot], false);
-    callFor(key, input.values[index]);
+    const result = calledOr(run, leftOut, () => fn(time, key, input.values[index], state), [key, input.values[index]]);
+    // What it had done to the state before it threw is forgotten with the call.
+    if (result === leftOut) return;
+    if (result !== undefined) emitted.push(result);
     if (state.isRemoved) {
       if (slot >= 0) table.removeAt(slot);
     } else if (state.isUpdated || (update.timeoutMs !== null && state.exists())) {
@@ -180,8 +191,11 @@ function track(run: UpdateRun, update: UpdateOf<'track'>): unknown[] {
   });
   if (update.timeoutMs === null || !update.sweeps) return emitted;
   for (const slot of table.idleSince(time - update.timeoutMs)) {
-    state.wrap(true, table.values[slot], true);
-    callFor(table.keys[slot], undefined);
+    const [key, last] = [table.keys[slot], table.values[slot]];
+    state.wrap(true, last, true);
+    // Under a policy the state goes all the same: it would throw again at every sweep, and never leave. The letter has it.
+    const result = calledOr(run, undefined, () => fn(time, key, undefined, state), [key, undefined, last]);
+    if (result !== undefined) emitted.push(result);
     table.removeAt(slot);
   }
   return emitted;
@@ -225,6 +239,21 @@ function slideWindow(run: UpdateRun, update: UpdateOf<'window'>): void {
       else if (!Object.is(next, table.values[slot]) || typeof next === 'object') table.setAt(slot, next, time);
     } else if (kept) table.add(key, next, time);
   });
+}
+
+const leftOut = Symbol('left out');
+
+/** The function's result; `instead` where its record, which begins with the key, is left out. */
+function calledOr<R, I>(run: UpdateRun, instead: I, call: () => R, record: readonly unknown[]): R | I {
+  let result: R;
+  try {
+    result = call();
+  } catch (thrown) {
+    run.leaveOut(thrown, record);
+    return instead;
+  }
+  if (typeof result === 'object' && result !== null) run.refuseAsync(result);
+  return result;
 }
 
 /** The function's result; what it throws, or a promise that it returns, is the task's failure. */

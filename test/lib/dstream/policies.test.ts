@@ -24,10 +24,50 @@ t.test('a policy is checked at the call', async (t) => {
     for (const call of [
       () => numbers.map(refuse, given), () => numbers.flatMap((n) => [n], given), () => numbers.filter(() => true, given), () => numbers.foreach(() => {}, given),
       () => numbers.map(pair).mapValues(refuse, given), () => numbers.map(pair).flatMapValues((n) => [n], given),
-      () => numbers.map(pair).combineByKey(refuse, refuse, refuse, 1, true, given),
+      () => numbers.map(pair).combineByKey(refuse, refuse, refuse, 1, true, given), () => numbers.map(pair).reduceByKey((a, b) => a + b, 1, given),
     ]) t.equal(await codeOf(call), 'InvalidArgument', JSON.stringify(options));
   }
-  t.equal(await codeOf(() => numbers.map(async () => 1, { onError: 'skip' }).print()), 'AsyncRecordFunction');
+  t.equal(await codeOf(() => numbers.map((async () => 1) as () => unknown, { onError: 'skip' }).print()), 'AsyncRecordFunction');
+});
+
+t.test('where it has no meaning it is refused at the call, with the reason', async (t) => {
+  const ssc = builderFor();
+  const numbers = ssc.batchesStream<number>([]);
+  const pairs = numbers.map(pair);
+  const rdd = ssc.sc.parallelize([1]);
+  const byKey = rdd.map(pair);
+  const add = (a: number, b: number): number => a + b;
+  const operators = ssc.graph.operators.length;
+  const calls: Record<string, (options: never) => unknown> = {
+    mapPartitions: (options) => numbers.mapPartitions(...([(all: Iterable<number>) => all, options] as unknown as [never])),
+    reduce: (options) => numbers.reduce(...([add, options] as unknown as [never])),
+    reduceByWindow: (options) => numbers.reduceByWindow(...([add, 2_000, 1_000, options] as unknown as [never, never, never])),
+    reduceByKeyAndWindow: (options) => pairs.reduceByKeyAndWindow(...([add, 2_000, 1_000, 1, options] as unknown as [never, never])),
+    'reduceByKeyAndWindow, inverse': (options) => pairs.reduceByKeyAndWindow(...([add, add, 2_000, 1_000, 1, () => true, options] as unknown as [never, never])),
+    transform: (options) => numbers.transform(...([(all: unknown) => all, options] as unknown as [never])),
+    transformWith: (options) => numbers.transformWith(...([numbers, (all: unknown) => all, options] as unknown as [never, never])),
+    foreachRDD: (options) => numbers.foreachRDD(...([() => undefined, options] as unknown as [never])),
+    foreachPartition: (options) => numbers.foreachPartition(...([() => undefined, options] as unknown as [never])),
+    updateStateByKey: (options) => pairs.updateStateByKey(() => [], { variant: 'iterator', ...(options as object) }),
+    'rdd.mapPartitions': (options) => rdd.mapPartitions((all) => all, options),
+    'rdd.mapPartitionsWithIndex': (options) => rdd.mapPartitionsWithIndex((_partition, all) => all, options),
+    'rdd.keyBy': (options) => rdd.keyBy(...([pair, options] as unknown as [never])),
+    'rdd.groupBy': (options) => rdd.groupBy(pair, options),
+    'rdd.sortBy': (options) => rdd.sortBy(refuse, options),
+    'rdd.foldByKey': (options) => byKey.foldByKey(0, add, options),
+    'rdd.aggregateByKey': (options) => byKey.aggregateByKey(0, add, add, options),
+    'rdd.reduce': (options) => rdd.reduce(...([add, options] as unknown as [never])),
+    'rdd.fold': (options) => rdd.fold(...([0, add, options] as unknown as [never, never])),
+    'rdd.aggregate': (options) => rdd.aggregate(...([0, add, add, options] as unknown as [never, never, never])),
+    'rdd.foreachPartition': (options) => rdd.foreachPartition(...([() => undefined, options] as unknown as [never])),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const method = name.replace(/^rdd\.|,.*$/g, '');
+    const error = await (async () => call({ onError: 'skip' } as never))().then(() => null, (thrown: unknown) => thrown);
+    t.match(error, { code: 'InvalidArgument', message: new RegExp(`^${method}.* has no option onError, and got "skip": .+ (record|key).*\\. Leave it out, .*policies\\.test`) }, name);
+  }
+  t.equal(ssc.graph.operators.length, operators, 'a refused operator leaves no trace');
+  byKey.foldByKey({ onError: 1 } as never, add as never);
 });
 
 t.test('it is part of the fingerprint and no part of the uid', async (t) => {
@@ -53,6 +93,7 @@ t.test('each operator leaves out what makes its function throw', async (t) => {
     flatMap: { make: (numbers) => numbers.flatMap((n) => [n, refuse(n)], { onError: 'skip' }), expected: [1, 1, 3, 3] },
     mapValues: { make: (numbers) => numbers.map(pair).mapValues(refuse, { onError: 'skip' }), expected: [['k', 1], ['k', 3]] },
     flatMapValues: { make: (numbers) => numbers.map(pair).flatMapValues((n) => [refuse(n)], { onError: 'skip' }), expected: [['k', 1], ['k', 3]] },
+    reduceByKey: { make: (numbers) => numbers.map(pair).reduceByKey((sum, n) => sum + refuse(n), 1, { onError: 'skip' }), expected: [['k', 4]] },
     transform: { make: (numbers) => numbers.transform((rdd) => rdd.map(refuse, { onError: 'skip' })), expected: [1, 3] },
     ...Object.fromEntries([true, false].map((mapSide) => [`combineByKey, combined ${mapSide ? 'before' : 'behind'} the shuffle`, {
       make: (numbers: DStream<number>) => numbers.map(pair).combineByKey((n) => [refuse(n)] as number[], (all, n) => [...all, refuse(n)], (a, b) => [...a, ...b], 1, mapSide, { onError: 'skip' }), expected: [['k', [1, 3]]],

@@ -10,13 +10,13 @@ import type { SharedHandle } from '../../../protocol/rdd.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 import { FakeNet } from '../../helpers/fake-net.ts';
 
-function bench(net: NetPort, { memory = new BlockMemory(), port = 9_999, blockBytesMax = 1_000_000, onEvent = () => {} }: { memory?: BlockMemory; port?: number; blockBytesMax?: number; onEvent?: (event: SourceEvent | SourceReport) => void } = {}) {
+function bench(net: NetPort, { memory = new BlockMemory(), port = 9_999, blockBytesMax = 1_000_000, onEvent = () => {}, ...more }: { memory?: BlockMemory; mayReadAhead?: () => boolean; isShort?: () => boolean; port?: number; blockBytesMax?: number; onEvent?: (event: SourceEvent | SourceReport) => void } = {}) {
   const events: (SourceEvent | SourceReport)[] = [];
   const emit = (event: SourceEvent | SourceReport): void => {
     events.push(event);
     onEvent(event);
   };
-  const source = new SocketTextSource({ host: 'localhost', port, recordBytesMax: 1_000, blockBytesMax, net, open: memory.open, emit });
+  const source = new SocketTextSource({ host: 'localhost', port, recordBytesMax: 1_000, blockBytesMax, net, open: memory.open, emit, ...more });
   const lines = (blocks: readonly SourceBlock[]): string[] => memory.lines(blocks.map(({ place, records }) => ({ handle: place as SharedHandle, records })));
   return { source, events, memory, cut: () => lines(source.cut()), end: () => lines(source.end()), types: () => events.map(({ type }) => type) };
 }
@@ -148,4 +148,49 @@ t.test('a real server that resets the connection: what came before is kept, and 
   const event = await closed;
   t.match(event, { type: 'failed', error: { code: 'ConnectionFailed' } });
   t.same([...got, ...end()], ['one', 'two']);
+});
+
+t.test('where memory is short it goes round: nothing is held by a source that waits, and no byte is lost', (t) => {
+  const net = new FakeNet();
+  let short = true;
+  const { source, memory, cut, end } = bench(net, { isShort: () => short, mayReadAhead: () => !short });
+  source.start();
+  net.accept();
+  t.equal(memory.opened, 0, 'an idle source has none');
+  net.send('one\ntw');
+  t.same([memory.opened, memory.closed], [1, 0]);
+  t.same(cut(), ['one']);
+  t.same([memory.opened, memory.closed], [1, 1]);
+  net.send('o\nthree\nfo');
+  t.same(cut(), ['two', 'three']);
+  t.same([memory.opened, memory.closed], [2, 2]);
+  short = false;
+  net.send('ur\n');
+  short = true;
+  t.same(cut(), ['four'], 'the next read has its place already');
+  t.same([memory.opened, memory.closed], [3, 2], 'so this slab can\'t go');
+  net.send('five\nsi');
+  t.same(cut(), ['five']);
+  t.same([memory.opened, memory.closed], [3, 3]);
+  t.same(end(), ['si']);
+  t.equal(memory.opened, memory.closed);
+  t.end();
+});
+
+t.test('what a source ends with borrows memory that is not for receivers', (t) => {
+  const net = new FakeNet();
+  const memory = new BlockMemory();
+  const asked: boolean[] = [];
+  const open = (last: boolean) => {
+    asked.push(last);
+    return last ? memory.open() : null;
+  };
+  const source = new SocketTextSource({ host: 'localhost', port: 1, recordBytesMax: 1_000, blockBytesMax: 1_000_000, net, open, emit: () => {} });
+  source.start();
+  net.accept();
+  net.send('one\ntwo');
+  t.same(source.cut(), []);
+  t.same(memory.lines(source.end().map(({ place, records }) => ({ handle: place as SharedHandle, records }))), ['one', 'two']);
+  t.same([asked.at(-1), memory.opened, memory.closed], [true, 1, 1]);
+  t.end();
 });

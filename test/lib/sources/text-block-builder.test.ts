@@ -11,6 +11,9 @@ class Bench {
   readonly tooLarge: number[] = [];
   readonly builder: TextBlockBuilder;
 
+  /** Gives its memory back after each cut. */
+  isShort = false;
+
   constructor({ slabBytes = 8_192, slabsMax = Infinity, recordBytesMax = 1_000 } = {}) {
     this.memory = new BlockMemory({ slabBytes, slabsMax });
     this.builder = new TextBlockBuilder({ open: this.memory.open, recordBytesMax, onRecordTooLarge: (bytes) => void this.tooLarge.push(bytes) });
@@ -34,7 +37,9 @@ class Bench {
   }
 
   cut(): string[] {
-    return this.memory.lines(this.builder.cut());
+    const lines = this.memory.lines(this.builder.cut());
+    if (this.isShort) this.builder.giveBack();
+    return lines;
   }
 
   finish(): string[] {
@@ -222,6 +227,63 @@ t.test('any text, read in any parts and cut into blocks at any time, gives exact
       return same && bench.tooLarge.length === whole.filter((text) => !fits(text)).length && bench.memory.opened === bench.memory.closed;
     }),
     { numRuns: 300 },
+  );
+  t.end();
+});
+
+t.test('a slab can be given back after each cut; the partial line goes on in the next one', (t) => {
+  const bench = new Bench();
+  bench.readAll('one\ntw');
+  bench.isShort = true;
+  t.same(bench.cut(), ['one']);
+  t.same([bench.memory.opened, bench.memory.closed], [1, 1]);
+  t.same(bench.cut(), [], 'there is nothing to give back');
+  bench.readAll('o\nthree\n');
+  t.same(bench.cut(), ['two', 'three']);
+  t.same([bench.memory.opened, bench.memory.closed], [2, 2]);
+  bench.readAll('fo');
+  t.same(bench.cut(), []);
+  t.same(bench.finish(), ['fo'], 'a last line without an end, too');
+  t.equal(bench.memory.opened, bench.memory.closed);
+  t.end();
+});
+
+/** Bug: as many receivers as slabs each held a full one open while they waited for the next: no memory ever came back. */
+t.test('a full slab is given back also where there is no other', (t) => {
+  const bench = new Bench({ slabsMax: 1, recordBytesMax: 7_000 });
+  bench.readAll(`${'x'.repeat(3_000)}\n${'y'.repeat(3_000)}`);
+  t.equal(bench.builder.space(), null);
+  t.equal(bench.memory.closed, 1);
+  t.same(bench.cut(), ['x'.repeat(3_000)]);
+  bench.memory.slabsMax = 2;
+  bench.readAll('z\n');
+  t.same(bench.cut(), [`${'y'.repeat(3_000)}z`]);
+  t.end();
+});
+
+t.test('however memory comes and goes, every line comes once and in order', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.string({ maxLength: 900 }).map((text) => text.replace(/[\r\n]/g, '_')), fc.boolean(), fc.boolean()), { maxLength: 60 }), (steps) => {
+      const bench = new Bench({ slabBytes: 8_192, recordBytesMax: 4_000 });
+      const seen: string[] = [];
+      const lines: string[] = [];
+      let open = '';
+      for (const [text, isShort, endsHere] of steps) {
+        bench.isShort = isShort;
+        if (Buffer.byteLength(open + text) > 3_900 || endsHere) {
+          bench.readAll(`${text}\n`);
+          if (Buffer.byteLength(open + text) <= 4_000) lines.push(open + text);
+          open = '';
+        } else {
+          bench.readAll(text);
+          open += text;
+        }
+        seen.push(...bench.cut());
+      }
+      seen.push(...bench.finish());
+      t.same(seen, open === '' ? lines : [...lines, open]);
+    }),
+    { seed: 42, numRuns: 200 },
   );
   t.end();
 });

@@ -70,7 +70,7 @@ t.test('a job that fails gives back its memory, and says which operator failed a
 
 t.test('a failure that no attempt can change is not tried again', async (t) => {
   const context = new LocalRunner();
-  const rdd = parallelize(context, [1], 1).map(() => () => 'a function');
+  const rdd = parallelize(context, [1], 1).map((): unknown => () => 'a function');
   await t.rejects(rdd.collect(), { code: 'TaskFailed', cause: { code: 'RecordNotSerializable' } });
   t.equal(context.log.length, 1);
 });

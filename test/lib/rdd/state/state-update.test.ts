@@ -39,7 +39,7 @@ function tableOf(pairs: Readonly<Record<string, number>>): StateTable {
 }
 
 /** One batch, given by key; what it throws has been undone. */
-function runBatch(table: StateTable, groups: Readonly<Record<string, readonly number[]>>, form: Update['form'], fn: UserFunction, alive = (): void => undefined): void {
+function runBatch(table: StateTable, groups: Readonly<Record<string, readonly number[]>>, form: Update['form'], fn: UserFunction, alive = (): void => undefined, leftOut?: unknown[]): void {
   const run: UpdateRun = {
     table,
     time: 2,
@@ -47,6 +47,10 @@ function runBatch(table: StateTable, groups: Readonly<Record<string, readonly nu
     resolve: () => fn,
     alive,
     failure: (thrown, key) => new Failure(thrown, key),
+    leaveOut(thrown, record) {
+      if (leftOut === undefined) throw new Failure(thrown, record[0]);
+      leftOut.push(record);
+    },
     refuseAsync: () => undefined,
   };
   table.begin(0);
@@ -90,6 +94,20 @@ for (const form of ['plain', 'time'] as const) {
     });
     t.equal(failureOf(() => runBatch(table, { b: [1] }, form, failing)).key, 'b');
     t.same(pairsOf(table), { a: 1 });
+  });
+
+  t.test(`${form}: under a policy the keys on which it throws are left out with their values, and keep their states; all others go on`, async (t) => {
+    const table = tableOf({ a: 1, b: 2, c: 3, d: 4 });
+    const leftOut: unknown[] = [];
+    const failing = called((values, state) => {
+      if (state === 2 || state === 4 || (values as number[]).includes(60)) throw new Error('no');
+      return add(values, state);
+    });
+    runBatch(table, { a: [10], b: [20, 21], e: [50], f: [60] }, form, failing, undefined, leftOut);
+    t.same(leftOut, [['b', [20, 21]], ['d', []], ['f', [60]]]);
+    t.same(pairsOf(table), { a: 11, b: 2, c: 3, d: 4, e: 50 });
+    runBatch(table, { b: [5] }, form, called(add));
+    t.same(pairsOf(table), { a: 11, b: 7, c: 3, d: 4, e: 50 }, 'no value of what was left out has stayed with its key');
   });
 }
 
