@@ -140,11 +140,11 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
     state.hosts.delete(host);
     services.controls.delete(host);
     services.hostDown(host, error);
-    // Which has its memory reclaimed, once all is entered that it had reported.
-    turn.tell(places.taskScheduler, { type: 'workerDown', host, error });
+    // Who was told of its memory has that reclaimed, once all is entered that it had reported: reports still lie in their mailboxes.
+    if (dead.role === 'io') turn.tell(places.programManager, { type: 'ioHostDown', host, error, entered: [] });
+    else turn.tell(places.taskScheduler, { type: 'workerDown', host, error });
     turn.tell(places.listenerBus, { type: 'emit', program: null, event: { type: 'threadLost', info: { host, role: dead.role, error } } });
     turn.log('warn', `Thread ${host} (${dead.role} ${dead.index}) has died: ${clauseOf(error.message)}. Another is started in its place.`);
-    if (dead.role === 'io') turn.tell(places.programManager, { type: 'ioHostDown', host, error });
     state.deaths = [...state.deaths.filter((at) => at > turn.now - deathsPeriodMs), turn.now];
     if (state.deaths.length > deathsMax) {
       throw new MillraceError('RestartIntensityReached', `Expected at most ${deathsMax} threads to die within ${deathsPeriodMs} ms; more have. The last one: ${error.message}`, { cause: fromWireError(error) });

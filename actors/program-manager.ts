@@ -57,6 +57,8 @@ type Turning = Turn<ToProgramManager>;
 
 const stepTimeoutMs = 120_000;
 const takeDownTimeoutMs = 15_000;
+/** The trackers live on the same thread: an answer that takes this long means that it is gone. */
+const trackerTimeoutMs = 30_000;
 
 export function programManager(services: HostServices, treeOf: StreamingTree): Behavior<State, ToProgramManager> {
   const step = (program: ProgramId, value: ProgramStep): ToProgramManager => ({ type: 'programStep', program, step: value });
@@ -215,9 +217,15 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
           takeDown(message.program, turn);
           return state;
         }
-        case 'ioHostDown':
-          for (const id of state.keys()) turn.tell(programPlaces(id).receiverTracker, message);
+        case 'ioHostDown': {
+          const { host, error, entered } = message;
+          const next = [...state.keys()].find((id) => !entered.includes(id));
+          if (next === undefined) turn.tell(places.blockManagerMaster, { type: 'hostExited', host });
+          else {
+            turn.ask<ToReceiverTracker, null>(programPlaces(next).receiverTracker, (replyTo) => ({ type: 'ioHostDown', host, error, replyTo }), trackerTimeoutMs, () => ({ ...message, entered: [...entered, next] }));
+          }
           return state;
+        }
         default:
           return unreachable(message);
       }

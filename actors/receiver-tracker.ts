@@ -103,6 +103,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           for (const [stream, { host }] of state.streams) {
             if (host === message.host) emit(state, turn, { type: 'recordsLost', info: { ...inputOf(state, stream), host, records: -1 } });
           }
+          turn.reply(message.replyTo, null);
           return state;
         case 'stopReceivers':
           return onStopReceivers(state, message, turn);

@@ -99,6 +99,14 @@ export class RuntimeRdds implements RddContext {
     await this.#services.completeDirectory(directory);
   }
 
+  /** On the app's thread: an RDD that the driver has told of, and what was made of it here, are over. What they hold is given back. */
+  forget(given: RddId, made: readonly RddId[]): void {
+    const handles = this.drop(made);
+    this.drop([given]);
+    if (handles.length > 0) this.#services.tell(places.blockManagerMaster, { type: 'release', scope: programScope(this.#program), handles });
+    if (made.length > 0) this.#services.tell(places.taskScheduler, { type: 'forgetRdds', program: this.#program, rdds: made });
+  }
+
   /** Forgets nodes. Returns the memory that was stored for them. */
   drop(ids: readonly RddId[]): SharedHandle[] {
     const handles: SharedHandle[] = [];

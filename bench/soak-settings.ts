@@ -11,6 +11,9 @@ export interface SoakSettings {
   readonly batches: number;
   readonly samples: number;
   readonly rememberMs: number;
+  readonly windowMs: number;
+  readonly slideMs: number;
+  readonly idleMs: number;
   readonly poolBytes: number;
   readonly slabBytes: number;
 }

@@ -15,13 +15,19 @@ import type { SoakSettings } from './soak-settings.ts';
 import { median, significant, slope } from './statistics.ts';
 import type { MemoryEvent } from './subject-events.ts';
 
-const batchMsDefault = 20;
-const linesPerSecondDefault = 10_000;
+const batchMsDefault = 100;
+const batchesDefault = 10_000;
+const linesPerSecondDefault = 2_000;
 /** Batches are remembered for so long: together more than their share of the pool, so that blocks have to make room, too. */
 const rememberMs = 1_000;
 const poolBytes = 16 * 2 ** 20;
 const slabBytes = 2 ** 18;
 const samples = 100;
+/** A window is so many batches, and comes every so many. */
+const windowBatches = 20;
+const slideBatches = 4;
+/** Keys of state that have not come for so many batches are gone. */
+const idleBatches = 20;
 /** A machine that is busy may take this many times the time of the batches. */
 const slownessMax = 10;
 
@@ -30,9 +36,9 @@ export const soak: Bench = {
   summary: 'a stream under load for thousands of batches: growth of RSS and of shared memory in use',
   unit: 'MiB',
   better: 'lower',
-  definition: 'RSS in the last tenth of the batches less RSS in the first (medians); 20 ms batches of 10,000 lines/s, remembered for 1 s, in a pool of 16 MiB; --seconds is for all batches',
+  definition: 'RSS in the last tenth of the batches less RSS in the first (medians); 10,000 batches of 100 ms, 2,000 lines/s, with both forms of state and of windows over keys that come and go, remembered for 1 s, in a pool of 16 MiB; --seconds is for all batches',
   peers: [],
-  defaults: { seconds: 200, runs: 1 },
+  defaults: { seconds: (batchesDefault * batchMsDefault) / 1_000, runs: 1 },
   run,
 };
 
@@ -45,9 +51,10 @@ interface Run {
 async function run(request: BenchRequest): Promise<BenchOutcome> {
   const batchMs = request.options.intervals?.[0] ?? batchMsDefault;
   const batches = request.options.batches ?? Math.round((request.seconds * 1_000) / batchMs);
+  const spans = { windowMs: windowBatches * batchMs, slideMs: slideBatches * batchMs, idleMs: idleBatches * batchMs };
   const linesPerSecond = request.options.rate ?? linesPerSecondDefault;
   const master = request.options.master ?? 'local[2]';
-  const runs = await repeat(request.runs, () => measure({ master, batchMs, batches, linesPerSecond, log: request.log }));
+  const runs = await repeat(request.runs, () => measure({ master, batchMs, batches, linesPerSecond, ...spans, log: request.log }));
   const figure = (name: string, unit: string, pick: (one: Run) => number): Measured => ({ name, unit, better: 'lower', runs: runs.map(pick) });
   const mib = (bytes: number): number => bytes / 2 ** 20;
   return {
@@ -60,20 +67,25 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
       figure('RSS, peak', 'MiB', ({ rssPeakMib }) => rssPeakMib),
       figure('shared memory in use, last tenth less the one in the middle', 'MiB', ({ memory }) => mib(tenth(memory, 9, 'usedBytes') - tenth(memory, 5, 'usedBytes'))),
       figure('shared memory in use at the end', 'MiB', ({ memory }) => mib(memory.at(-1)?.usedBytes ?? Number.NaN)),
+      figure('shared memory in use, peak of the samples', 'MiB', ({ memory }) => mib(Math.max(...memory.map(({ usedBytes }) => usedBytes)))),
       figure('handles held, last tenth less the one in the middle', 'handles', ({ memory }) => tenth(memory, 9, 'heldHandles') - tenth(memory, 5, 'heldHandles')),
+      figure('keys of state, last tenth less the one in the middle', 'keys', ({ memory }) => keysOf(memory, 9) - keysOf(memory, 5)),
+      figure('keys of state and of a window, last tenth', 'keys', ({ memory }) => keysOf(memory, 9) + tenth(memory, 9, 'windowKeys')),
+      figure('keys that have timed out', 'keys', ({ memory }) => memory.at(-1)?.timedOut ?? Number.NaN),
       figure('blocks moved to the disk', 'blocks', ({ memory }) => memory.at(-1)?.spilled ?? Number.NaN),
       figure('processing time, last tenth', 'ms', ({ memory }) => tenth(memory, 9, 'processingDelayMs')),
       figure('scheduling delay, last tenth', 'ms', ({ memory }) => tenth(memory, 9, 'schedulingDelayMs')),
     ],
-    settings: { batchMs, batches, linesPerSecond, master, rememberMs, poolBytes, slabBytes },
+    settings: { batchMs, batches, linesPerSecond, master, rememberMs, ...spans, poolBytes, slabBytes },
     details: { runs: runs.map(({ memory }) => memory) },
     versions: { millraceProcess: runs[0]?.version ?? 'unknown' },
   };
 }
 
-async function measure({ master, batchMs, batches, linesPerSecond, log }: Pick<SoakSettings, 'master' | 'batchMs' | 'batches'> & { readonly linesPerSecond: number; readonly log: BenchRequest['log'] }): Promise<Run> {
+async function measure({ linesPerSecond, log, ...given }: Pick<SoakSettings, 'master' | 'batchMs' | 'batches' | 'windowMs' | 'slideMs' | 'idleMs'> & { readonly linesPerSecond: number; readonly log: BenchRequest['log'] }): Promise<Run> {
+  const { batchMs, batches } = given;
   const source = await startLoadSource({ pace: [{ linesPerSecond, seconds: Infinity }] });
-  const settings: SoakSettings = { master, batchMs, batches, samples: Math.min(samples, batches), port: source.port, rememberMs, poolBytes, slabBytes };
+  const settings: SoakSettings = { ...given, samples: Math.min(samples, batches), port: source.port, rememberMs, poolBytes, slabBytes };
   const script = fileURLToPath(new URL('./soak-process.js', import.meta.url));
   const measured = startMeasuredProcess('Millrace', { file: process.execPath, args: [script, JSON.stringify(settings)] });
   try {
@@ -94,8 +106,13 @@ function leastOfThird(memory: readonly MemoryEvent[], which: 0 | 1 | 2): number 
   return Math.min(...memory.slice(Math.floor((memory.length * which) / 3), Math.floor((memory.length * (which + 1)) / 3)).map(({ rssMib }) => rssMib));
 }
 
+/** Of both states, in a tenth of the samples. */
+function keysOf(memory: readonly MemoryEvent[], which: number): number {
+  return tenth(memory, which, 'updateKeys') + tenth(memory, which, 'mapKeys');
+}
+
 /** The median over a tenth of the samples, 0 to 9. */
-function tenth(memory: readonly MemoryEvent[], which: number, what: 'rssMib' | 'usedBytes' | 'heldHandles' | 'processingDelayMs' | 'schedulingDelayMs'): number {
+function tenth(memory: readonly MemoryEvent[], which: number, what: 'rssMib' | 'usedBytes' | 'heldHandles' | 'processingDelayMs' | 'schedulingDelayMs' | 'updateKeys' | 'mapKeys' | 'windowKeys'): number {
   const from = Math.floor((memory.length * which) / 10);
   return median(memory.slice(from, Math.max(from + 1, Math.floor((memory.length * (which + 1)) / 10))).map((event) => event[what]));
 }

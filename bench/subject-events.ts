@@ -58,6 +58,11 @@ export interface MemoryEvent {
   readonly schedulingDelayMs: number;
   readonly lines: number;
   readonly words: number;
+  /** Keys that the two states held after the last batch, those of the last window, and all that have timed out. */
+  readonly updateKeys: number;
+  readonly mapKeys: number;
+  readonly windowKeys: number;
+  readonly timedOut: number;
 }
 
 /** The stream has failed; the process ends. */

@@ -15,6 +15,7 @@ import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
 import type { RddNode } from '../protocol/rdd.ts';
+import type { RddId } from '../protocol/ids.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
@@ -29,6 +30,7 @@ import { ProgramBuilder } from './program/program-builder.ts';
 import { wire } from './program/wiring.ts';
 import { fileSizes } from './storage/node-files.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
+import { GivenSlices } from './given-slices.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import { OutputBodies, outputFailure } from './output-bodies.ts';
@@ -81,6 +83,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #stopping: Promise<void> | null = null;
   #starting: Promise<void> | null = null;
   #bodyTime: BatchTime | null = null;
+  readonly #sliced = new GivenSlices();
   readonly #bodies: OutputBodies;
 
   /**
@@ -356,7 +359,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       this.#fail(fromWireError(event.info.error));
       this.#end();
     }
-    if (event.type === 'batchCompleted') this.#contributions.forgetOldest();
+    if (event.type === 'batchCompleted') {
+      this.#contributions.forgetOldest();
+      for (const id of this.#sliced.batchCompleted()) this.#forgetGiven(id, this.rdds.descendantsOf(id));
+    }
     this.#listeners.emitWire(event);
   }
 
@@ -413,21 +419,15 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       } finally {
         this.#bodyTime = null;
         letGo();
-        this.#forgetBody(node);
+        this.#forgetGiven(node.id, this.rdds.made);
       }
     });
   }
 
-  /** What the body made: gone with it. */
-  #forgetBody(node: RddNode): void {
-    const { services } = this.sparkContext.internals.host;
+  /** An RDD that the driver has told of, and what was made of it here: its time is over. */
+  #forgetGiven(given: RddId, made: readonly RddId[]): void {
     // Inline the driver owns all RDDs, and sweeps them with the batch.
-    if (this.#runtime === null) return;
-    const dropped = this.rdds.release(this.rdds.made);
-    const handles = this.#runtime.drop([...dropped]);
-    this.#runtime.drop([node.id]);
-    if (handles.length > 0) services.tell(places.blockManagerMaster, { type: 'release', scope: `program/${this.program}`, handles });
-    if (dropped.length > 0) services.tell(places.taskScheduler, { type: 'forgetRdds', program: this.program, rdds: dropped });
+    if (this.#runtime !== null) this.#runtime.forget(given, this.rdds.release(made));
   }
 
   // Questions to the driver.
@@ -450,6 +450,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
     const sliced = await this.#driver<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
     const nodes = new Map(sliced.nodes.map((node) => [node.id, node]));
+    this.#sliced.take(sliced.rdds, (this.graph.operators[operator]?.rememberMs ?? 0) / this.graph.batchIntervalMs);
     return sliced.rdds.map((id) => {
       const node = nodes.get(id);
       if (node !== undefined) this.#runtime?.define(node);

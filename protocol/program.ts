@@ -18,8 +18,11 @@ export type ToProgramManager =
   | { readonly type: 'programStep'; readonly program: ProgramId; readonly step: ProgramStep }
   /** From the host manager: a thread that takes the place of another one can't build the program, or builds another. */
   | { readonly type: 'programBroken'; readonly program: ProgramId; readonly error: WireError }
-  /** From the host manager: an io thread is gone; another will take its place. */
-  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError };
+  /**
+   * From the host manager: an io thread is gone; another will take its place. From itself, with the programs whose trackers have entered
+   * all that the thread had reported: when none is left, its memory is reclaimed.
+   */
+  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError; readonly entered: readonly ProgramId[] };
 
 /** Outcomes of the manager's own asks. */
 export type ProgramStep =

@@ -34,8 +34,11 @@ export type ToReceiverTracker =
   | { readonly type: 'flushed'; readonly time: BatchTime }
   /** The batch and all before it are done with. */
   | { readonly type: 'forgetBatches'; readonly upTo: BatchTime }
-  /** From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. */
-  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError }
+  /**
+   * From the program manager: a thread with receivers is gone, what was on it and not handed over is lost. Answered behind the blocks
+   * that it had reported: by then the ledger has been told to hold them.
+   */
+  | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError; readonly replyTo: ReplyTo<null> }
   /** Graceful stop: end intake; answered when all receivers have handed over their last block. */
   | { readonly type: 'stopReceivers'; readonly timeoutMs: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> }
   | { readonly type: 'receiversStopped' };

@@ -23,12 +23,14 @@ import type { GraphHost } from '../dstream/environment.ts';
 import { guarded } from '../dstream/generated.ts';
 import type { Eventually } from '../dstream/generated.ts';
 import { callerPlace } from '../base/caller-place.ts';
+import { parentsFirst } from '../base/parents-first.ts';
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import { settled } from '../rdd/state-rdd.ts';
 import type { FunctionTable } from './function-table.ts';
 import { functionRefsOf, functionRefsOfSink } from './function-refs.ts';
 import type { LocalFunctions } from './local-functions.ts';
+import { MadeRdds } from './made-rdds.ts';
 import { ReplayLedger } from './replay-ledger.ts';
 import { TransformScope } from './transform-scope.ts';
 
@@ -44,11 +46,11 @@ export class ProgramRdds implements RddContext, GraphHost {
   readonly #keptAside = new Map<BlockId, readonly unknown[]>();
   /** Built RDDs that the driver's context knows. */
   readonly #handedOver = new Set<RddId>();
-  readonly #made = new Set<RddId>();
+  readonly #made = new MadeRdds();
+  /** Inline: RDDs made since the build that name the function. */
+  readonly #localUses = new Map<number, number>();
   /** What was made since each hold was opened. */
   readonly #holds = new Set<Set<RddId>>();
-  /** What nothing led to at the last sweep. */
-  #unreached = new Set<RddId>();
   readonly #replays = new ReplayLedger();
   #runtime: RddContext | null = null;
   #scratch: Map<RddId, RddNode> | null = null;
@@ -92,7 +94,8 @@ export class ProgramRdds implements RddContext, GraphHost {
     else if (this.#runtime === null) this.#built.set(node.id, node);
     else {
       this.#runtime.define(node);
-      this.#made.add(node.id);
+      this.#made.add(node);
+      this.#useLocals(node, 1);
       for (const hold of this.#holds) hold.add(node.id);
       this.#replays.noteNode(node);
     }
@@ -206,28 +209,19 @@ export class ProgramRdds implements RddContext, GraphHost {
    * `madeHere`: only RDDs made on this thread since the build (on the app's thread the driver has all others).
    */
   lineage(targets: Iterable<RddId>, options: { readonly madeHere?: boolean } = {}): RddNode[] {
-    const found = new Map<RddId, RddNode>();
-    // An own stack: lineage can be as long as a user's loop.
-    const stack: { readonly node: RddNode; readonly parents: readonly RddId[]; next: number }[] = [];
-    const enter = (id: RddId): void => {
-      if (found.has(id) || (options.madeHere === true && !this.#made.has(id))) return;
-      const node = this.node(id);
-      stack.push({ node, parents: node.parents, next: 0 });
-    };
-    for (const target of targets) {
-      enter(target);
-      for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-        const parent = top.parents[top.next];
-        top.next += 1;
-        if (parent !== undefined) {
-          enter(parent);
-          continue;
-        }
-        found.set(top.node.id, top.node);
-        stack.pop();
-      }
-    }
-    return [...found.values()];
+    const entered = new Map<RddId, RddNode>();
+    const found: RddNode[] = [];
+    parentsFirst(
+      targets,
+      (id) => {
+        if (entered.has(id) || (options.madeHere === true && !this.#made.has(id))) return null;
+        const node = this.node(id);
+        entered.set(id, node);
+        return node.parents;
+      },
+      (id) => void found.push(entered.get(id) as RddNode),
+    );
+    return found;
   }
 
   /** The recorded calls that the functions of these nodes, and of the job's sink, come from. */
@@ -244,48 +238,37 @@ export class ProgramRdds implements RddContext, GraphHost {
   }
 
   /**
-   * Forgets RDDs that were made since the build and that none of `roots` leads to, with their functions and recorded calls: at
-   * the second sweep in a row that finds one so, since what was made a moment ago may be about to be used.
+   * Forgets RDDs that were made since the build and that none of `roots` leads to, with their functions and recorded calls: see MadeRdds.
    * Returns the ids, so that the runtime can drop the nodes and give back what they hold.
    */
   sweep(roots: Iterable<RddId>): RddId[] {
     const held = [...this.#holds].flatMap((hold) => [...hold]);
-    // What a state emitted may be asked for, by a window that looks back, as long as the state is there.
-    const live = new Set(this.lineage([...roots, ...held]).flatMap((node) => (node.kind === 'state' && node.emits !== null ? [node.id, node.emits] : [node.id])));
-    const unreached = new Set([...this.#made].filter((id) => !live.has(id)));
-    const dropped = this.release([...unreached].filter((id) => this.#unreached.has(id)));
-    for (const id of dropped) unreached.delete(id);
-    this.#unreached = unreached;
-    return dropped;
+    return this.release(this.#made.sweep([...roots, ...held]));
   }
 
   /** Forgets these RDDs. For RDDs of a foreachRDD body, when it has settled. */
   release(ids: readonly RddId[]): RddId[] {
     const dropped = ids.filter((id) => this.#made.delete(id));
-    if (dropped.length === 0) return dropped;
-    const stillUsed = new Set<number>();
-    if (this.#local !== null) {
-      for (const id of this.#made) for (const ref of functionRefsOf(this.node(id))) if (ref.kind === 'local') stillUsed.add(ref.index);
-    }
     for (const id of dropped) {
       const node = this.node(id);
       this.#replays.dropNode(node);
-      if (this.#local === null) continue;
-      for (const ref of functionRefsOf(node)) if (ref.kind === 'local' && !stillUsed.has(ref.index)) this.#local.forget(ref.index);
+      this.#useLocals(node, -1);
     }
     return dropped;
   }
 
   /** A version of keyed state is made: its lineage ends there. */
   settle(id: RddId): void {
-    if (this.#made.has(id)) this.#runtime?.define(settled(this.node(id)));
+    if (!this.#made.has(id)) return;
+    this.#runtime?.define(settled(this.node(id)));
+    this.#made.settle(id);
   }
 
   /** The RDDs made here that `root` leads to by their ancestors: what a foreachRDD body made of its RDD. */
   descendantsOf(root: RddId): RddId[] {
     const found = new Set<RddId>([root]);
     // Parents are made before children, so one pass in the order of making will do.
-    for (const id of this.#made) if (this.node(id).parents.some((parent) => found.has(parent))) found.add(id);
+    for (const id of this.#made.ids) if (this.node(id).parents.some((parent) => found.has(parent))) found.add(id);
     found.delete(root);
     return [...found];
   }
@@ -297,7 +280,22 @@ export class ProgramRdds implements RddContext, GraphHost {
 
   /** The RDDs made since the build and not yet released, oldest first. */
   get made(): readonly RddId[] {
-    return [...this.#made];
+    return [...this.#made.ids];
+  }
+
+  /** A function that no RDD names any more is forgotten. */
+  #useLocals(node: RddNode, change: 1 | -1): void {
+    if (this.#local === null) return;
+    for (const ref of functionRefsOf(node)) {
+      if (ref.kind !== 'local') continue;
+      const uses = (this.#localUses.get(ref.index) ?? 0) + change;
+      if (uses > 0) {
+        this.#localUses.set(ref.index, uses);
+        continue;
+      }
+      this.#localUses.delete(ref.index);
+      this.#local.forget(ref.index);
+    }
   }
 
   /** A built RDD, known to the driver's own context from its first use on, with its records stored. */

@@ -21,7 +21,7 @@ import type { JobEvents, JobRequest, JobState, StageState } from './job-stage.ts
 import { Effects, addStage, completeStage, endJob, isDone, keepOutput, triesOf } from './job-stage.ts';
 import { makeTasks } from './job-tasks.ts';
 import type { KnownOutputs } from './known-outputs.ts';
-import type { Lineage } from './lineage.ts';
+import type { Lineage } from './partition-walk.ts';
 import { cutStages } from './lineage.ts';
 
 export type { JobEnd, JobEvents, JobRequest, JobState } from './job-stage.ts';

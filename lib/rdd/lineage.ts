@@ -18,13 +18,10 @@ import type { RddId, ShuffleId } from '../../protocol/ids.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import { parentOfShuffle, rddOfShuffle } from './known-outputs.ts';
+import { parentsFirst } from '../base/parents-first.ts';
+import { PartitionWalk } from './partition-walk.ts';
+import type { Lineage, Needs } from './partition-walk.ts';
 import { sampleLimit } from './partitioner.ts';
-
-export interface Lineage {
-  /** Throws RddReleased. */
-  nodes(id: RddId): RddNode;
-  readonly known: KnownOutputs;
-}
 
 /** What a stage makes; one stage of a job for each. */
 export type StageKey = 'result' | `shuffle ${number}` | `bounds ${number}` | `count ${number}` | `state ${number}`;
@@ -62,26 +59,15 @@ export type StageDraft = Omit<StagePlan, 'parents'>;
 export function stagesFor(lineage: Lineage, drafts: readonly StageDraft[]): StagePlan[] {
   const plans: StagePlan[] = [];
   const seen = new Set<StageKey>();
-  // An own stack: lineage can be as long as a user's loop.
-  const stack: { readonly draft: StageDraft; readonly parents: readonly StageDraft[]; next: number }[] = [];
-  const enter = (draft: StageDraft): void => {
-    if (seen.has(draft.key)) return;
-    seen.add(draft.key);
-    stack.push({ draft, parents: missingParents(lineage, draft), next: 0 });
-  };
-  for (const draft of drafts) {
-    enter(draft);
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const parent = top.parents[top.next];
-      top.next += 1;
-      if (parent !== undefined) {
-        enter(parent);
-        continue;
-      }
-      plans.push({ ...top.draft, parents: top.parents.map(({ key }) => key) });
-      stack.pop();
-    }
-  }
+  parentsFirst<StageDraft>(
+    drafts,
+    (draft) => {
+      if (seen.has(draft.key)) return null;
+      seen.add(draft.key);
+      return missingParents(lineage, draft);
+    },
+    (draft, parents) => void plans.push({ ...draft, parents: parents.map(({ key }) => key) }),
+  );
   return plans;
 }
 
@@ -89,7 +75,7 @@ export function stagesFor(lineage: Lineage, drafts: readonly StageDraft[]): Stag
 export function missingParents(lineage: Lineage, stage: StageDraft): StageDraft[] {
   const needs = new NeedList(lineage);
   if (stage.sink.kind === 'shuffle') needs.boundsOf(stage.sink.spec);
-  const walk = new Walk(lineage, needs, madeBy(stage));
+  const walk = new PartitionWalk(lineage, needs, madeBy(stage));
   for (const partition of stage.partitions) walk.partition(stage.rdd, partition);
   return needs.drafts;
 }
@@ -110,33 +96,26 @@ export interface TaskInputs {
 /** `makes`: see `madeBy`. */
 export function taskInputs(lineage: Lineage, rdd: RddId, partition: number, makes: RddId | null = null): TaskInputs {
   const needs = new NeedList(lineage);
-  const walk = new Walk(lineage, needs, makes);
+  const walk = new PartitionWalk(lineage, needs, makes);
   walk.partition(rdd, partition);
   return { shuffles: walk.shuffles, offsets: walk.offsets, cached: walk.cached, states: walk.states, base: walk.base, walked: walk.walked, missing: needs.drafts };
 }
 
 /** The nodes that tasks of these partitions walk, parents first, with the bounds that are known filled in. */
 export function stageNodes(lineage: Lineage, rdd: RddId, partitions: readonly number[], makes: RddId | null = null): RddNode[] {
-  const walk = new Walk(lineage, new NeedList(lineage), makes);
+  const walk = new PartitionWalk(lineage, new NeedList(lineage), makes);
   for (const partition of partitions) walk.partition(rdd, partition);
   const order: RddNode[] = [];
   const placed = new Set<RddId>();
-  const stack: { readonly id: RddId; next: number }[] = [{ id: rdd, next: 0 }];
-  placed.add(rdd);
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const node = lineage.nodes(top.id);
-    const parent = node.parents[top.next];
-    if (parent === undefined) {
-      order.push(nodeWithBounds(node, lineage.known));
-      stack.pop();
-      continue;
-    }
-    top.next += 1;
-    if (!placed.has(parent) && walk.walked.has(parent)) {
-      placed.add(parent);
-      stack.push({ id: parent, next: 0 });
-    }
-  }
+  parentsFirst<RddId>(
+    [rdd],
+    (id) => {
+      if (placed.has(id) || (id !== rdd && !walk.walked.has(id))) return null;
+      placed.add(id);
+      return lineage.nodes(id).parents;
+    },
+    (id) => void order.push(nodeWithBounds(lineage.nodes(id), lineage.known)),
+  );
   return order;
 }
 
@@ -174,7 +153,7 @@ export function madeBy({ purpose }: Pick<StageDraft, 'purpose'>): RddId | null {
 }
 
 /** Stages that are missing, each once. */
-class NeedList {
+class NeedList implements Needs {
   readonly drafts: StageDraft[] = [];
   readonly #lineage: Lineage;
   readonly #asked = new Set<StageKey>();
@@ -228,127 +207,6 @@ class NeedList {
   #asks(key: StageKey): boolean {
     if (this.#asked.has(key)) return false;
     this.#asked.add(key);
-    return true;
-  }
-}
-
-/** Walks (RDD, partition) downwards through narrow dependencies, each once. */
-class Walk {
-  readonly walked = new Set<RddId>();
-  readonly shuffles: { shuffle: ShuffleId; partition: number }[] = [];
-  readonly offsets: { rdd: RddId; partition: number; first: number }[] = [];
-  readonly cached: { rdd: RddId; partition: number; block: BlockRef }[] = [];
-  readonly states: { rdd: RddId; partition: number }[] = [];
-  base: RddId | null = null;
-  readonly #lineage: Lineage;
-  readonly #needs: NeedList;
-  readonly #makes: RddId | null;
-  readonly #seen = new Map<RddId, Set<number>>();
-
-  /** `makes`: the state that the stage makes, which is walked through; all other state is read. */
-  constructor(lineage: Lineage, needs: NeedList, makes: RddId | null) {
-    this.#lineage = lineage;
-    this.#needs = needs;
-    this.#makes = makes;
-  }
-
-  partition(rdd: RddId, partition: number): void {
-    const stack: [RddId, number][] = [[rdd, partition]];
-    for (let top = stack.pop(); top !== undefined; top = stack.pop()) this.#step(top[0], top[1], stack);
-  }
-
-  /** Parents are pushed last first, so that they are walked in their order. */
-  #step(rdd: RddId, partition: number, stack: [RddId, number][]): void {
-    if (!this.#enters(rdd, partition)) return;
-    this.walked.add(rdd);
-    const { known } = this.#lineage;
-    const block = known.block(rdd, partition);
-    if (block !== null) {
-      this.cached.push({ rdd, partition, block });
-      return;
-    }
-    const node = this.#lineage.nodes(rdd);
-    switch (node.kind) {
-      case 'source':
-      case 'textFile':
-        return;
-      case 'union': {
-        let rest = partition;
-        for (const parent of node.parents) {
-          // Whoever looks for the member counts the partitions of those before it: their nodes are needed, not their parents.
-          this.walked.add(parent);
-          const { partitions } = this.#lineage.nodes(parent);
-          if (rest < partitions) {
-            stack.push([parent, rest]);
-            return;
-          }
-          rest -= partitions;
-        }
-        return;
-      }
-      case 'coalesce': {
-        const group = node.groups[partition] ?? [];
-        for (let index = group.length - 1; index >= 0; index -= 1) stack.push([node.parents[0] as RddId, group[index] as number]);
-        return;
-      }
-      case 'cartesian':
-        stack.push([node.parents[1] as RddId, partition % node.rightPartitions]);
-        stack.push([node.parents[0] as RddId, Math.floor(partition / node.rightPartitions)]);
-        return;
-      case 'shuffled':
-        if (node.narrow) stack.push([node.parents[0] as RddId, partition]);
-        else this.#reads(node.shuffle, partition);
-        return;
-      case 'coGrouped':
-        for (let index = node.parents.length - 1; index >= 0; index -= 1) {
-          if (node.shuffles[index] === null) stack.push([node.parents[index] as RddId, partition]);
-        }
-        for (const shuffle of node.shuffles) if (shuffle !== null) this.#reads(shuffle, partition);
-        return;
-      case 'state':
-        if (rdd === this.#makes) this.#makesOf(node, partition, stack);
-        else {
-          this.#needs.state(rdd);
-          this.states.push({ rdd, partition });
-        }
-        return;
-      case 'emitted':
-        this.#needs.state(node.parents[0] as RddId);
-        return;
-      case 'zipWithIndex':
-        this.#offset(node, partition);
-        stack.push([node.parents[0] as RddId, partition]);
-        return;
-      default:
-        for (let index = node.parents.length - 1; index >= 0; index -= 1) stack.push([node.parents[index] as RddId, partition]);
-    }
-  }
-
-  #makesOf(node: Extract<RddNode, { kind: 'state' }>, partition: number, stack: [RddId, number][]): void {
-    this.base = this.#lineage.known.states.baseOf(node);
-    if (this.base !== null) this.#needs.state(this.base);
-    else if (node.initial !== null) stack.push([node.initial, partition]);
-    if (node.input !== null) stack.push([node.input, partition]);
-  }
-
-  #reads(shuffle: ShuffleId, partition: number): void {
-    this.shuffles.push({ shuffle, partition });
-    this.#needs.shuffle(shuffle);
-  }
-
-  #offset(node: RddNode, partition: number): void {
-    const parent = node.parents[0] as RddId;
-    this.#needs.counts(parent, partition);
-    let first = 0;
-    for (let before = 0; before < partition; before += 1) first += this.#lineage.known.count(parent, before) ?? 0;
-    this.offsets.push({ rdd: node.id, partition, first });
-  }
-
-  #enters(rdd: RddId, partition: number): boolean {
-    let partitions = this.#seen.get(rdd);
-    if (partitions === undefined) this.#seen.set(rdd, (partitions = new Set()));
-    if (partitions.has(partition)) return false;
-    partitions.add(partition);
     return true;
   }
 }

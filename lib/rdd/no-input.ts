@@ -11,7 +11,8 @@ import type { RddNode, Sink } from '../../protocol/rdd.ts';
 import type { RddId, ShuffleId } from '../../protocol/ids.ts';
 import type { TaskOutput } from '../../protocol/task.ts';
 import { asBlockId } from '../../protocol/ids.ts';
-import type { Lineage, StageDraft } from './lineage.ts';
+import type { StageDraft } from './lineage.ts';
+import type { Lineage } from './partition-walk.ts';
 import { parentOfShuffle, rddOfShuffle } from './known-outputs.ts';
 
 /** The output of the stage's task for a partition; null where a task has to find out. */

@@ -55,6 +55,7 @@ t.test('a thread that dies is told of, and gets a successor with a new number in
   const told = driven.take().map(({ type }) => type);
   t.ok(told.includes('workerDown'));
   t.notOk(told.includes('hostExited'), 'its memory is reclaimed by way of the task scheduler');
+  t.notOk(told.includes('ioHostDown'));
   t.match(launched.at(-1), { host: 5, role: 'worker', index: 1 });
   t.same(hosts(), ['io 0 up', 'worker 0 up', 'worker 1 down']);
   answerAll();

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { programManager } from '../../actors/program-manager.ts';
 import type { StreamingSpec } from '../../protocol/host.ts';
-import { asProgramId } from '../../protocol/ids.ts';
+import { asHostId, asProgramId } from '../../protocol/ids.ts';
 import { stubServices } from '../helpers/stub-services.ts';
 import { Driven, wireError } from '../helpers/stub-turn.ts';
 
@@ -132,5 +132,19 @@ t.test('a program that a new thread can\'t build is told to the app as a failure
   t.equal(driven.take('forgetProgram').length, 2);
   driven.send({ type: 'stopProgram', program, graceful: false, timeoutMs: 10, replyTo: driven.replyTo(2) });
   t.equal(driven.replies.get(2), null, 'the app\'s own stop is answered');
+  t.end();
+});
+
+t.test('the memory of an io thread is reclaimed when each program\'s tracker has answered, or is gone', (t) => {
+  const driven = active();
+  const other = { descriptor: { program: asProgramId(1), url: null, args: null, batchIntervalMs: 1_000, appName: 'other' }, clock: 'system' } as unknown as StreamingSpec;
+  driven.send({ type: 'startProgram', spec: other, replyTo: driven.replyTo(5) }).answer({ io: [] }).answer(null);
+  driven.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone', 'HostGone'), entered: [] });
+  t.same(asked(driven), ['ioHostDown']);
+  driven.answer(null);
+  t.same(asked(driven), ['ioHostDown'], 'the other one');
+  t.same(driven.take('hostExited'), [], 'not before');
+  driven.fail(wireError('It has ended.', 'ActorGone'));
+  t.match(driven.take('hostExited'), [{ host: 2 }]);
   t.end();
 });

@@ -94,7 +94,8 @@ t.test('the end of an io thread is told for the streams that it had, and for no 
   const s = tracker();
   s.send(receiverOn(2), receiverOn(3, second));
   s.take();
-  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone') });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo(1) });
+  t.equal(s.replies.get(1), null);
   t.match(s.take('emit').map(({ event }) => event), [{ type: 'recordsLost', info: { stream: second, operator: { name: 'socketTextStream', place: 'two.js:1:1' }, host: 3 } }]);
   t.end();
 });

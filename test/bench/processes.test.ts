@@ -73,13 +73,15 @@ t.test('with --json the last line of stdout is the result, against its peer', as
 t.test('soak runs its batches in a process of its own, and gives memory in MiB', async (t) => {
   const { code, stdout, stderr } = await runBench('soak', '--batches', '40', '--intervals', '50', '--rate', '500', '--json');
   t.equal(code, 0, stderr);
-  const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { readonly unit: string; readonly better: string; readonly figures: readonly { readonly name: string; readonly value: number }[]; readonly details: { readonly runs: readonly (readonly { readonly batch: number; readonly words: number }[])[] } };
+  const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { readonly unit: string; readonly better: string; readonly figures: readonly { readonly name: string; readonly value: number }[]; readonly details: { readonly runs: readonly (readonly { readonly batch: number; readonly words: number; readonly updateKeys: number; readonly mapKeys: number; readonly windowKeys: number }[])[] } };
   t.match(result, { unit: 'MiB', better: 'lower' });
   t.ok((result.figures.find(({ name }) => name === 'RSS, last tenth')?.value ?? 0) > 20);
   const samples = result.details.runs[0] ?? [];
   t.equal(samples.length, 40, 'a sample of each batch');
   t.equal(samples.at(-1)?.batch, 40);
   t.ok((samples.at(-1)?.words ?? 0) > 0, 'under load');
+  t.ok(samples.some(({ updateKeys, mapKeys }) => updateKeys > 0 && mapKeys > 0) && samples.some(({ windowKeys }) => windowKeys > 0), 'state and windows hold keys');
+  t.ok(result.figures.some(({ name }) => name === 'RSS, trend over the second half, a thousand batches') && result.figures.some(({ name }) => name === 'shared memory in use, peak of the samples'));
 });
 
 t.test('state-update counts all keys in each batch, or those that changed, and gives figures for both forms', async (t) => {

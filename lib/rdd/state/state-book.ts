@@ -24,8 +24,8 @@ interface Version {
   readonly number: number;
   readonly time: BatchTime;
   readonly versionsKept: number;
-  /** The version that it was made of. */
-  readonly base: Version | null;
+  /** The version that it was made of; null: none, or it is gone itself. One that failed keeps it, since it says which version counts. */
+  base: Version | null;
   readonly links: (StateLink | undefined)[];
   /** Partitions that their worker did not have: tasks that read them bring the chain along. */
   readonly missing: Set<number>;
@@ -226,8 +226,11 @@ export class StateBook {
         version.links[partition] = undefined;
       });
       const gone = version.forgotten && version !== newest && version.links.every((link) => link === undefined);
-      if (gone) this.#versions.delete(version.rdd);
-      return !gone;
+      if (!gone) return true;
+      this.#versions.delete(version.rdd);
+      // Else each version that lives would hold all that there ever were, by way of this one.
+      if (version.failed === null) version.base = null;
+      return false;
     });
     this.#tables.set(table, kept);
     return places;

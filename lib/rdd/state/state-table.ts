@@ -267,6 +267,7 @@ export class StateTable {
     this.#index = index;
     this.#touched = touched;
     this.#noted = new Uint32Array(0);
+    this.#scratch = new Int32Array(0);
     this.#undo = [];
   }
 }

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Sink } from '../../../../protocol/rdd.ts';
 import { asBlockId, shuffleIdOf } from '../../../../protocol/ids.ts';
 import { decodeRecords, encodeRecords } from '../../../../protocol/codec.ts';
-import type { Lineage } from '../../../../lib/rdd/lineage.ts';
+import type { Lineage } from '../../../../lib/rdd/partition-walk.ts';
 import { cutStages, stageNodes, taskInputs } from '../../../../lib/rdd/lineage.ts';
 import { parallelize } from '../../../../lib/rdd/make.ts';
 import type { RDD } from '../../../../lib/rdd/rdd.ts';

@@ -5,6 +5,7 @@ import type { StateNode } from '../../../../lib/rdd/state/state-book.ts';
 import type { StateLink } from '../../../../protocol/rdd.ts';
 import { asBlockId, asHostId, asProgramId, asRddId } from '../../../../protocol/ids.ts';
 import { asBatchTime } from '../../../../protocol/time.ts';
+import { heapBytes } from '../../../helpers/heap.ts';
 
 const program = asProgramId(1);
 
@@ -87,5 +88,28 @@ t.test('steps are given back once no version that is remembered, nor the newest,
   made(book, 5);
   t.same(slabs(book.forgetProgram(program)), [40, 41, 50, 51]);
   t.equal(book.size, 0);
+  t.end();
+});
+
+/**
+ * Bug: each version named the one that it was made of, so all that there ever were could be reached from the newest: some 400 bytes on
+ * the driver for each state and batch, for as long as the stream ran.
+ */
+t.test('versions that are forgotten can no longer be reached from the newest', (t) => {
+  const book = new StateBook();
+  let failed = 0;
+  const run = (from: number, to: number): void => {
+    for (let n = from; n <= to; n += 1) {
+      if (n % 50 === 0) book.fail(program, version(n), new Error(`Number ${(failed += 1)}.`));
+      else for (const partition of [0, 1]) book.add(program, version(n), partition, step(n, partition, n % 10 === 1));
+      if (n > 3) book.forget([asRddId(n - 3)]);
+    }
+  };
+  run(1, 2_000);
+  const before = heapBytes();
+  run(2_001, 22_000);
+  const grown = heapBytes() - before;
+  t.ok(grown < 20_000 * 50, `${grown} bytes more after 20,000 versions`);
+  t.ok(failed === 440 && book.size < 20, 'some had failed, and few are held', { held: book.size });
   t.end();
 });

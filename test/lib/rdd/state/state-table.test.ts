@@ -117,3 +117,29 @@ t.test('empty slots are given up once they are many, and nothing changes but the
   t.same(table.idleSince(3), [0, 1, 2, 3, 4, 6, 7, 8, 9]);
   t.end();
 });
+
+t.test('a table whose keys come and go stays as large as its live keys need', (t) => {
+  const table = new StateTable();
+  const live = 100;
+  for (let batch = 0; batch < 500; batch += 1) {
+    table.begin(2);
+    for (let index = 0; index < live; index += 1) table.set(`${batch}-${index}`, index, batch);
+    for (let index = 0; batch > 0 && index < live; index += 1) table.removeAt(table.find(`${batch - 1}-${index}`));
+    table.scratch();
+    table.commit(batch);
+  }
+  t.equal(table.live, live);
+  t.ok(table.size < 2_000, `${table.size} slots after ${500 * live} keys`);
+  // One batch with many more, which go again.
+  table.begin(2);
+  for (let index = 0; index < 100_000; index += 1) table.set(index, index, 500);
+  t.ok(table.scratch().length >= 100_000);
+  table.commit(500);
+  table.begin(2);
+  for (let index = 0; index < 100_000; index += 1) table.removeAt(table.find(index));
+  table.commit(501);
+  table.begin(2);
+  table.commit(502);
+  t.ok(table.size <= live && table.scratch().length < 1_000, `${table.size} slots, and ${table.scratch().length} numbers`);
+  t.end();
+});
