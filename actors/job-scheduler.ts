@@ -178,8 +178,8 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
 
   const onJobResult = (state: State, message: Extract<ToJobScheduler, { type: 'jobResult' }>, turn: Turning): State => {
     const { running } = state;
-    const job = running?.jobSet.jobs[running.job];
-    if (running === null || job === undefined || running.jobSet.time !== message.time || job.output !== message.output) return state;
+    const job = jobOf(running, message);
+    if (running === null || job === null) return state;
     if (!message.result.ok) return endJob(state, message.result.error, turn);
     const records = message.result.outputs.flatMap((output) => (output.kind === 'records' ? [output.block] : []));
     const { outputs } = programPlaces(state.args.program);
@@ -219,16 +219,12 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           const jobSet: JobSet = { time: message.time, jobs: [], nodes: [], replays: [], broadcasts: [], inputRecords: 0, submittedAt: now() };
           return advance({ ...state, waiting: [...state.waiting, { jobSet, error: message.error }] }, turn);
         }
-        case 'jobEnded': {
-          const job = state.running?.jobSet.jobs[state.running.job];
-          if (state.running?.jobSet.time !== message.time || job?.output !== message.output) return state;
-          return endJob(state, message.error, turn);
-        }
+        case 'jobEnded':
+          return jobOf(state.running, message) === null ? state : endJob(state, message.error, turn);
         case 'directoryClaimed': {
           const { running } = state;
-          const job = running?.jobSet.jobs[running.job];
-          if (running === null || job === undefined || running.jobSet.time !== message.time || job.output !== message.output) return state;
-          writeParts(state, running.jobSet, job, turn);
+          const job = jobOf(running, message);
+          if (running !== null && job !== null) writeParts(state, running.jobSet, job, turn);
           return state;
         }
         case 'partsWritten':
@@ -268,6 +264,12 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
       }
     },
   };
+}
+
+/** The running job, where the message is about it; null: that one has ended, or passed its time. */
+function jobOf(running: Running | null, { time, output }: { readonly time: BatchTime; readonly output: number }): OutputJob | null {
+  const job = running?.jobSet.jobs[running.job];
+  return running?.jobSet.time === time && job?.output === output ? job : null;
 }
 
 function runJob(state: State, jobSet: JobSet, job: OutputJob, sink: Sink, partitions: readonly number[] | null, turn: Turning, adapt: (result: JobResult) => ToJobScheduler): void {

@@ -10,6 +10,7 @@
  */
 import { bySlab, rddOfShuffle } from '../lib/rdd/known-outputs.ts';
 import type { KnownOutputs, Place } from '../lib/rdd/known-outputs.ts';
+import { handlesOf } from '../lib/rdd/report-places.ts';
 import { placesOfLink } from '../lib/rdd/state/state-book.ts';
 import type { Evictable } from '../lib/storage/eviction.ts';
 import { placesInFile } from '../lib/storage/spill.ts';
@@ -17,7 +18,7 @@ import { programScope } from '../protocol/block.ts';
 import type { Scope } from '../protocol/block.ts';
 import { asTaskId } from '../protocol/ids.ts';
 import type { ProgramId, RddId, ShuffleId, TaskId } from '../protocol/ids.ts';
-import type { BucketRef, SharedHandle, StateLink } from '../protocol/rdd.ts';
+import type { BucketRef, SharedHandle } from '../protocol/rdd.ts';
 import type { ShuffleInput, StateInput, TaskSpec } from '../protocol/task.ts';
 
 /** What is forgotten together, and lies in one slab. */
@@ -150,8 +151,8 @@ export class KeptOutputs {
       if (shuffled === undefined) continue;
       found.push(this.#keptOutput({ shuffle, mapPartition }, output, handles, shuffled.program, shuffled.lastUse, shuffles.has(shuffle)));
     }
-    for (const { rdd, partition, program, handles } of this.#known.states.stepsInMemory()) {
-      for (const own of bySlab(handles)) {
+    for (const { rdd, partition, program, places } of this.#known.states.steps()) {
+      for (const own of bySlab(places)) {
         // Nobody reads them while their worker lives, so they go before anything else.
         found.push(this.#keptOutput({ state: rdd, partition }, rdd, own, program, 0, own.some((handle) => steps.has(handle) || this.#pins.has(keyOf(handle)))));
       }
@@ -239,5 +240,5 @@ function keyOf({ slab, offset }: SharedHandle): string {
 }
 
 function handlesOfChain({ chain }: StateInput): SharedHandle[] {
-  return (chain ?? []).flatMap((link: StateLink) => placesOfLink(link).filter((place): place is SharedHandle => 'slab' in place));
+  return handlesOf((chain ?? []).flatMap(placesOfLink));
 }

@@ -9,7 +9,7 @@ import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.
 import type { SlabPool } from '../lib/storage/slab-pool.ts';
 import { programScope } from '../protocol/block.ts';
 import { decodeRecords } from '../protocol/codec.ts';
-import type { ProgramId } from '../protocol/ids.ts';
+import type { HostId, ProgramId } from '../protocol/ids.ts';
 import type { ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BucketRef, SharedHandle } from '../protocol/rdd.ts';
 import type { StageSpec, TaskReport } from '../protocol/task.ts';
@@ -41,9 +41,9 @@ export function giveBack(report: TaskReport, turn: Turning): void {
 }
 
 /** A cancelled task may still read what its program left: the memory goes back when the last of them has ended. */
-export function releaseLeaving(leaving: Set<ProgramId>, handed: readonly { readonly stage: StageSpec }[], turn: Turning): void {
+export function releaseLeaving(leaving: Set<ProgramId>, workers: ReadonlyMap<HostId, { readonly handed: readonly { readonly stage: StageSpec }[] }>, turn: Turning): void {
   for (const program of leaving) {
-    if (handed.some(({ stage }) => stage.program === program)) continue;
+    if ([...workers.values()].some(({ handed }) => handed.some(({ stage }) => stage.program === program))) continue;
     leaving.delete(program);
     turn.tell(places.blockManagerMaster, { type: 'releaseProgram', program });
   }

@@ -189,7 +189,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     worker.tookBack = false;
     state.evictions.taskEnded(task, turn);
     if (at === 0) watchHead(worker, turn);
-    releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
+    releaseLeaving(state.leaving, state.workers, turn);
     return handed ?? null;
   };
 
@@ -235,21 +235,22 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       const events = taskFailed(job.plan, handed.stage.stage, handed.task.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
       follow(state, handed.job, job, events, turn);
     });
-    releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
+    releaseLeaving(state.leaving, state.workers, turn);
     return handOut(state, turn);
   };
 
   /** Queues the tasks that can run; a job that needs no (further) task ends. */
   const goOn = (state: State, id: JobId, job: Job, turn: Turning): void => {
     const { groups, events } = readyTasks(job.plan);
-    for (const { stage, tasks } of groups) {
-      for (const task of tasks) state.ready.push({ job: id, stage, task });
-    }
+    for (const { stage, tasks } of groups) for (const task of tasks) state.ready.push({ job: id, stage, task });
     for (const rdd of rddsMade(job.plan)) rddsOf(state, job.request.program).add(rdd);
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
 
-  const follow = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): State => (carryOut(state, id, job, events, turn), handOut(state, turn));
+  const follow = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): State => {
+    carryOut(state, id, job, events, turn);
+    return handOut(state, turn);
+  };
 
   const carryOut = (state: State, id: JobId, job: Job, events: JobEvents, turn: Turning): void => {
     const { scope, resultScope } = job.request;
@@ -283,8 +284,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   /** A running task sees the word within 1,024 records; one that waits finds its stage forgotten. */
   const cancel = (state: State, task: TaskId): void => {
     for (const worker of state.workers.values()) {
-      if (worker.handed[0]?.task.task !== task) continue;
-      services.controls.get(worker.host)?.cancel(task);
+      if (worker.handed[0]?.task.task === task) services.controls.get(worker.host)?.cancel(task);
     }
   };
 
@@ -321,7 +321,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
-          releaseLeaving(state.leaving, [...state.workers.values()].flatMap(({ handed }) => handed), turn);
+          releaseLeaving(state.leaving, state.workers, turn);
           return state;
         case 'blockSpilled':
         case 'outputSpilled':
@@ -340,10 +340,12 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
           return state;
         }
-        case 'cancelOutput':
-          endSoon(state, ({ request }) => request.resultScope === message.resultScope, turn);
-          cancelJobs(state, message.error, ({ request }) => request.resultScope === message.resultScope, turn);
+        case 'cancelOutput': {
+          const concerned = ({ request }: Job): boolean => request.resultScope === message.resultScope;
+          endSoon(state, concerned, turn);
+          cancelJobs(state, message.error, concerned, turn);
           return state;
+        }
         case 'cancelProgram':
           cancelJobs(state, message.error, ({ request }) => request.program === message.program, turn);
           return state;

@@ -6,7 +6,6 @@
  */
 import { previewOf } from '../../protocol/errors.ts';
 import { callError } from '../base/caller-place.ts';
-import { isLevel } from '../rdd/storage-level.ts';
 
 export function checkFunction<F>(method: string, fn: F): F {
   if (typeof fn === 'function') return fn;
@@ -23,12 +22,6 @@ export function checkCount<N extends number | undefined>(method: string, name: s
 export function checkDuration(method: string, name: string, milliseconds: number): number {
   if (Number.isSafeInteger(milliseconds) && milliseconds > 0) return milliseconds;
   throw callError('InvalidArgument', method, `${method} expects ${name} to be a whole number of milliseconds, more than 0, and got ${previewOf(milliseconds)}.`);
-}
-
-/** One of the named levels, or flags of the user's own. */
-export function checkLevel(method: string, level: unknown): void {
-  if (isLevel(level)) return;
-  throw callError('InvalidArgument', method, `${method} expects a storage level, such as StorageLevel.MEMORY_AND_DISK, and got ${previewOf(level)}.`);
 }
 
 /** Options, which may be left out. */

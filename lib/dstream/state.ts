@@ -93,13 +93,13 @@ export interface StateSpec<K, V, S, E> {
 const trackSlides = 10;
 
 export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, options: UpdateStateOptions<K, S>): OperatorSpec<[K, S]> {
-  const { partitions, initial, variant = 'plain', rememberPartitioner, stateVersion, migrate, onError } = options;
+  const { partitions, initial, variant = 'plain', rememberPartitioner, stateVersion, migrate, onError = 'fail' } = options;
   const method = 'updateStateByKey';
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
   if (variant === 'iterator') refusePolicy('updateStateByKey of the variant iterator', [options]);
-  const policy = policyOf(method, onError === undefined ? undefined : { onError });
+  const policy = policyOf(method, { onError });
   const start = checkInitial(method, initial);
   const written = checkWritten(method, stateVersion, migrate);
   const partitioner = partitionerOf(parent, partitions);
@@ -132,11 +132,11 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
 export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<K, V, S, E>): OperatorSpec<[K, S]> {
   const method = 'mapWithState';
   if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions?, onError? }, and got ${previewOf(spec)}.`);
-  const { fn, partitions, timeoutMs, initial, stateVersion, migrate, onError } = spec;
+  const { fn, partitions, timeoutMs, initial, stateVersion, migrate, onError = 'fail' } = spec;
   checkFunction(method, fn);
   checkCount(method, 'partitions', partitions);
   if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
-  const policy = policyOf(method, onError === undefined ? undefined : { onError });
+  const policy = policyOf(method, { onError });
   const start = checkInitial(method, initial);
   const written = checkWritten(method, stateVersion, migrate);
   const partitioner = partitionerOf(parent, partitions);

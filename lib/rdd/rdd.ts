@@ -9,7 +9,6 @@
  */
 import type { PartitionerSpec, RddNode } from '../../protocol/rdd.ts';
 import type { RddId } from '../../protocol/ids.ts';
-import { previewOf } from '../../protocol/errors.ts';
 import { callError } from '../base/caller-place.ts';
 import * as actions from './actions.ts';
 import type { RddContext } from './context.ts';
@@ -23,7 +22,7 @@ import * as reshape from './reshape.ts';
 import type { RecordsOnly } from './records-only.ts';
 import type { RecordOptions } from './record-options.ts';
 import { policyOf, refusedPolicy, refusePolicy } from './record-options.ts';
-import { StorageLevel, isLevel, levelName, sameLevel } from './storage-level.ts';
+import { StorageLevel, checkLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
 
 /**
@@ -76,19 +75,19 @@ export class RDD<T> {
 
   /** One record for each record. */
   map<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => U, options?: RecordOptions): RDD<U> {
-    return reshape.narrowed<U>(this, 'map', 'map', f, null, options);
+    return reshape.narrowed<U>(this, 'map', f, null, options);
   }
 
   /** The records for which `f` holds; keeps the partitioner. */
   filter<U extends T>(f: (record: T) => record is U, options?: RecordOptions): RDD<U>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T>;
   filter(f: (record: T) => boolean, options?: RecordOptions): RDD<T> {
-    return reshape.narrowed<T>(this, 'filter', 'filter', f, this.partitioner, options);
+    return reshape.narrowed<T>(this, 'filter', f, this.partitioner, options);
   }
 
   /** The records of the iterable (or array) that `f` gives for each record. */
   flatMap<U extends RecordHint>(this: RDD<T> & RecordsOnly<U>, f: (record: T) => Iterable<U>, options?: RecordOptions): RDD<U> {
-    return reshape.narrowed<U>(this, 'flatMap', 'flatMap', f, null, options);
+    return reshape.narrowed<U>(this, 'flatMap', f, null, options);
   }
 
   /** [f(record), record]. */
@@ -278,7 +277,7 @@ export class RDD<T> {
 
   /** Keeps what is computed of it from now on. A level once given can only be taken back by `unpersist`. */
   persist(level: StorageLevel = StorageLevel.MEMORY_ONLY): this {
-    if (!isLevel(level)) throw callError('InvalidArgument', 'persist', `persist expects a storage level, such as StorageLevel.MEMORY_AND_DISK, and got ${previewOf(level)}.`);
+    checkLevel('persist', level);
     const current = this.node.storage;
     if (current !== null && !sameLevel(current, level)) {
       throw callError('InvalidArgument', 'persist', `persist: the storage level of an RDD can't change: it is ${levelName(current)}, got ${levelName(level)}. Call unpersist() first.`);

@@ -17,9 +17,9 @@ import type { RecordOptions } from './record-options.ts';
 import { policyOf } from './record-options.ts';
 
 /** Record by record. */
-export function narrowed<U>(rdd: RDD<unknown>, kind: 'map' | 'filter' | 'flatMap', method: string, f: (record: never) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
+export function narrowed<U>(rdd: RDD<unknown>, method: 'map' | 'filter' | 'flatMap', f: (record: never) => unknown, partitioner: PartitionerSpec | null, options: RecordOptions | undefined): RDD<U> {
   const fn = userFunction(rdd.context, f, method);
-  return rdd.derive(method, { kind, parents: [rdd.id], partitions: rdd.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
+  return rdd.derive(method, { kind: method, parents: [rdd.id], partitions: rdd.getNumPartitions(), partitioner, fn, ...policyOf(method, options) });
 }
 
 export function mapPartitions<T, U>(rdd: RDD<T>, f: unknown, withIndex: boolean, preservesPartitioning: boolean, method: string): RDD<U> {

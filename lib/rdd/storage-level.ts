@@ -4,6 +4,8 @@
  * Invariant: two levels are the same where their flags are; the names are only shorthands.
  */
 import type { StorageLevel as Level } from '../../protocol/rdd.ts';
+import { previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 
 /** Where the records of a persisted RDD are kept, and in which form. */
 export type StorageLevel = Level;
@@ -27,8 +29,13 @@ export const StorageLevel = Object.freeze({
   OFF_HEAP: level(true, true, true, false),
 });
 
-/** True for what has the flags of a level: one of the named ones, or one of the user's own making. */
-export function isLevel(value: unknown): value is Level {
+/** One of the named levels, or flags of the user's own. Throws InvalidArgument. */
+export function checkLevel(method: string, level: unknown): void {
+  if (isLevel(level)) return;
+  throw callError('InvalidArgument', method, `${method} expects a storage level, such as StorageLevel.MEMORY_AND_DISK, and got ${previewOf(level)}.`);
+}
+
+function isLevel(value: unknown): value is Level {
   if (typeof value !== 'object' || value === null) return false;
   const { useMemory, useDisk, useOffHeap, deserialized, replication } = value as Partial<Level>;
   return [useMemory, useDisk, useOffHeap, deserialized].every((flag) => typeof flag === 'boolean') && typeof replication === 'number';

@@ -10,6 +10,7 @@
  *                                                       `--------' eviction: begins beyond 11/16 used, down to 5/8
  *                                                  receivers and kept partitions take no more beyond 3/4 used
  */
+import type { SlabUse } from './slab-book.ts';
 
 /** What receivers and kept partitions leave free, as a part of the pool: for shuffles, results and what the app stores. */
 export const taskShareOfMemory = 1 / 4;
@@ -38,12 +39,6 @@ export interface Evictable {
   readonly mayGo: boolean;
   /** `moving`, `leaving`: its memory comes back by itself. */
   readonly phase: 'resident' | 'moving' | 'leaving';
-}
-
-export interface SlabUse {
-  readonly handles: number;
-  /** Its owner cuts more from it: empty, it is the owner's to use again, and not free. */
-  readonly isOpen: boolean;
 }
 
 /** What is wanted, and what must not go for it. */

@@ -28,6 +28,13 @@
  * can be torn, and `reclaim` finishes it.
  */
 
+/** What lies in one slab. */
+export interface SlabUse {
+  readonly handles: number;
+  /** Its owner cuts more from it: empty, it is the owner's to use again, and not free. */
+  readonly isOpen: boolean;
+}
+
 const HEADER_WORDS = 16;
 const SLAB_BYTES = 1;
 const SLABS = 2;
@@ -239,7 +246,7 @@ export class SlabBook {
   }
 
   /** What lies in a slab just now: a look that is old at once, but for handles that only its looker can end. */
-  use(slab: number): { readonly handles: number; readonly isOpen: boolean } {
+  use(slab: number): SlabUse {
     const at = this.#at(slab);
     const state = Atomics.load(this.#words, at + STATE);
     if (Atomics.load(this.#words, at + OWNER) === 0) return { handles: 0, isOpen: false };

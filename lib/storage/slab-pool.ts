@@ -14,6 +14,7 @@
 import type { SharedHandle } from '../../protocol/rdd.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import { SlabBook } from './slab-book.ts';
+import type { SlabUse } from './slab-book.ts';
 
 /** Goes to each thread once. */
 export interface SlabPoolShare {
@@ -199,7 +200,7 @@ export class SlabPool {
   }
 
   /** How many handles lie in a slab just now, and whether its owner cuts more from it. */
-  slabUse(slab: number): { readonly handles: number; readonly isOpen: boolean } {
+  slabUse(slab: number): SlabUse {
     return this.#book.use(slab);
   }
 

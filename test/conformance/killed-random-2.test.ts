@@ -1,15 +1,7 @@
 /**
- * Recorded random programs, part 2 of 3, on threads that die. `KILL_SEED=text` kills other ones.
+ * Recorded random programs, part 2 of 3, on threads that die.
  */
-import t from 'tap';
-import { threadsKilled } from './cluster.ts';
+import { testKilled } from './killed.ts';
 import { vectorPaths } from './own-cases.ts';
-import { differencesOf } from './vectors.ts';
 
-t.test('every recorded random program of part 2 gives the same while workers are killed, between batches and in the middle of them', async (t) => {
-  const seed = process.env['KILL_SEED'] ?? 'vectors';
-  t.comment(`KILL_SEED='${seed}' kills the same ones`);
-  const files = vectorPaths().filter((path) => path.endsWith('random-2.json'));
-  t.strictSame(await differencesOf(files, 'local[2]', seed), [], `KILL_SEED='${seed}' replays this`);
-  t.ok(threadsKilled() >= 15, `${threadsKilled()} threads were killed`);
-});
+testKilled('every recorded random program of part 2', vectorPaths().filter((path) => path.endsWith('random-2.json')));

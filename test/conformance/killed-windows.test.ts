@@ -1,15 +1,7 @@
 /**
- * Recorded cases with windows, on threads that die. `KILL_SEED=text` kills other ones.
+ * Recorded cases with windows, on threads that die.
  */
-import t from 'tap';
-import { threadsKilled } from './cluster.ts';
+import { testKilled } from './killed.ts';
 import { vectorPaths } from './own-cases.ts';
-import { differencesOf } from './vectors.ts';
 
-t.test('every recorded case with windows gives the same while workers are killed, between batches and in the middle of them', async (t) => {
-  const seed = process.env['KILL_SEED'] ?? 'vectors';
-  t.comment(`KILL_SEED='${seed}' kills the same ones`);
-  const files = vectorPaths().filter((path) => /window[^/]*$/u.test(path));
-  t.strictSame(await differencesOf(files, 'local[2]', seed), [], `KILL_SEED='${seed}' replays this`);
-  t.ok(threadsKilled() >= 15, `${threadsKilled()} threads were killed`);
-});
+testKilled('every recorded case with windows', vectorPaths().filter((path) => /window[^/]*$/u.test(path)));

@@ -200,13 +200,11 @@ export class StateBook {
     return places;
   }
 
-  /** The steps in memory: each is read only where its partition's table has died with its worker. */
-  *stepsInMemory(): Iterable<{ readonly rdd: RddId; readonly partition: number; readonly program: ProgramId | null; readonly handles: readonly SharedHandle[] }> {
+  /** The steps there are, wherever they lie: each is read only where its partition's table has died with its worker. */
+  *steps(): Iterable<{ readonly rdd: RddId; readonly partition: number; readonly program: ProgramId | null; readonly places: readonly Place[] }> {
     for (const { rdd, program, links } of this.#versions.values()) {
-      for (const [partition, link] of links.entries()) {
-        const handles = placesOfLink(link).filter((place): place is SharedHandle => 'slab' in place);
-        if (handles.length > 0 && rdd !== null) yield { rdd, partition, program, handles };
-      }
+      if (rdd === null) continue;
+      for (const [partition, link] of links.entries()) yield { rdd, partition, program, places: placesOfLink(link) };
     }
   }
 
@@ -233,9 +231,9 @@ export class StateBook {
 
   /** Steps of which something lies in a file. */
   get stepsOnDisk(): number {
-    let steps = 0;
-    for (const { links } of this.#versions.values()) for (const link of links) if (placesOfLink(link).some((place) => 'file' in place)) steps += 1;
-    return steps;
+    let count = 0;
+    for (const { places } of this.steps()) if (places.some((place) => 'file' in place)) count += 1;
+    return count;
   }
 
   places(): Place[] {

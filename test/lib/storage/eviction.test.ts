@@ -1,7 +1,8 @@
 /** Which blocks make room: the decision alone, and the book of who reads what. */
 import t from 'tap';
 import { chooseEvictions, hasRoomToKeep, slabsToFree } from '../../../lib/storage/eviction.ts';
-import type { Evictable, SlabUse, Wanted } from '../../../lib/storage/eviction.ts';
+import type { Evictable, Wanted } from '../../../lib/storage/eviction.ts';
+import type { SlabUse } from '../../../lib/storage/slab-book.ts';
 import { StoredBlocks } from '../../../lib/storage/stored-blocks.ts';
 import { asProgramId, asRddId } from '../../../protocol/ids.ts';
 import type { SharedHandle } from '../../../protocol/rdd.ts';
