@@ -2,11 +2,10 @@
  * The named actions of errors.json, performed on our API: each gives what was seen, or throws what our API throws.
  *
  * Invariant: an action does what its English text says, with Spark's zero time 0 and batches of 1000 ms, and leaves nothing
- * running: the kit stops every context that it opened. What a later part brings fails with NotBuiltYet.
+ * running: the kit stops every context that it opened.
  */
 import { checkpointActions } from './checkpoint-actions.ts';
 import type { Built } from './error-programs.ts';
-import { NotBuiltYet } from './state-operations.ts';
 import type { StreamLike } from './stream-like.ts';
 
 /** A context as the actions use it. */
@@ -47,7 +46,6 @@ export interface ErrorKit {
 
 export type ErrorAction = (kit: ErrorKit) => Promise<unknown>;
 
-/** Performs the action; NotBuiltYet where it needs a later part. */
 export const errorActions: Readonly<Record<string, ErrorAction>> = {
   'no-output-operation': (kit) => startOf(kit, 'noOutput'),
   'no-stream-at-all': (kit) => startOf(kit, 'nothing'),
@@ -77,7 +75,7 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   },
   'input-after-start': (kit) => afterStart(kit, ({ ssc }) => ssc.batchesStream([[1]], 1)),
   'map-after-start': (kit) => afterStart(kit, ({ stream }) => stream.map((x) => x)),
-  'window-after-start': (kit) => afterStart(kit, ({ stream }) => laterMethod(stream, 'window', 2_000)),
+  'window-after-start': (kit) => afterStart(kit, ({ stream }) => methodOf(stream, 'window', 2_000)),
   'output-after-start': (kit) => afterStart(kit, ({ stream }) => stream.foreachRDD(async () => {})),
   'queue-stream-after-start': (kit) => afterStart(kit, ({ ssc }) => ssc.queueStream(ssc.queue(), true)),
   'map-after-stop': async (kit) => {
@@ -131,7 +129,7 @@ export const errorActions: Readonly<Record<string, ErrorAction>> = {
   'inverse-filter-then-old-value-leaves': (kit) => failureOf(kit, 'inverseWindowFiltered', 6),
   'queueStream-with-checkpoint-starts': (kit) => batchesOf(kit, 'queuedWithCheckpoints', 1),
   'checkpoint-interval-on-mapped-no-dir': (kit) => startOf(kit, 'checkpointInterval'),
-  'checkpoint-interval-after-start': (kit) => afterStart(kit, ({ stream }) => laterMethod(stream, 'checkpoint', 2_000)),
+  'checkpoint-interval-after-start': (kit) => afterStart(kit, ({ stream }) => methodOf(stream, 'checkpoint', 2_000)),
   'persist-after-start': (kit) => afterStart(kit, ({ stream }) => stream.cache()),
   'remember-twice': (kit) => startOf(kit, 'rememberTwice'),
   'slice-before-start': async (kit) => {
@@ -269,8 +267,8 @@ async function ofTwoContexts(kit: ErrorKit, program: string): Promise<void> {
   await kit.open(program, { on: first, key: 'two' });
 }
 
-function laterMethod(stream: StreamLike, name: string, ...given: unknown[]): unknown {
+function methodOf(stream: StreamLike, name: string, ...given: unknown[]): unknown {
   const called = (stream as unknown as Record<string, ((...all: unknown[]) => unknown) | undefined>)[name];
-  if (called === undefined) throw new NotBuiltYet(`operation ${name} is not built yet`);
+  if (called === undefined) throw new Error(`Expected a method of a stream, got '${name}'.`);
   return called.apply(stream, given);
 }

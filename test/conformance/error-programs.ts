@@ -7,7 +7,6 @@
  */
 import { appendFileSync } from 'node:fs';
 import type { RddLike } from './rdd-functions.ts';
-import { NotBuiltYet } from './state-operations.ts';
 import type { StateLike } from './state-functions.ts';
 import type { StreamLike } from './stream-like.ts';
 import type { CollectedRdd, InputLike, ProgramContext } from './program.ts';
@@ -69,7 +68,7 @@ function foreachRDD(stream: StreamLike, body: Body): void {
 
 function method(stream: StreamLike, name: string, ...given: unknown[]): StreamLike {
   const called = (stream as unknown as Record<string, ((...all: unknown[]) => StreamLike) | undefined>)[name];
-  if (called === undefined) throw new NotBuiltYet(`operation ${name} is not built yet`);
+  if (called === undefined) throw new Error(`Expected a method of a stream, got '${name}'.`);
   return called.apply(stream, given);
 }
 
@@ -96,7 +95,6 @@ export const sideEffectsIn = (folder: string): string => `${folder}/side-effects
 export const checkpointsIn = (folder: string): string => `${sideEffectsIn(folder)}-checkpoints`;
 
 function withCheckpoints(ssc: ProgramContext, { file }: ErrorArgs): void {
-  if (ssc.checkpoint === undefined) throw new NotBuiltYet('operation checkpoint is not built yet');
   ssc.checkpoint(`${file}-checkpoints`);
 }
 

@@ -1,8 +1,7 @@
 /**
  * The operations of cases, as calls of DStream methods by their names.
  *
- * Invariant: one entry for each row of the table of operations; an entry calls only public methods. Windows and state are
- * called where the runtime has the method; where it doesn't, the case fails with `operation X is not built yet`.
+ * Invariant: one entry for each row of the table of operations; an entry calls only public methods.
  */
 import { required } from './case.ts';
 import type { CaseOperation } from './case.ts';
@@ -15,7 +14,7 @@ import type { Build, ContextLike, StreamLike } from './stream-like.ts';
 import { sortedValues } from './values.ts';
 import type { Value } from './values.ts';
 
-/** Throws where the operation is unknown, lacks a parameter, or (with its message as the reason) isn't built yet. */
+/** Throws where the operation is unknown or lacks a parameter. */
 export function buildOperation(operation: CaseOperation, parents: readonly StreamLike[], ssc: ContextLike): StreamLike {
   const build = Object.hasOwn(operations, operation.op) ? operations[operation.op] : stateOperations[operation.op];
   if (build === undefined) throw new Error(`Expected an operation of the table, got '${operation.op}' (${operation.id}).`);

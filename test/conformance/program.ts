@@ -53,7 +53,7 @@ export interface ProgramContext extends ContextLike {
   queue(): QueueLike;
   queueStream(queue: QueueLike | RddLike[], oneAtATime: boolean, defaultRdd?: RddLike | null): InputLike;
   remember(durationMs: number): void;
-  checkpoint?(directory: string): void;
+  checkpoint(directory: string): void;
 }
 
 export type OutputBody = (rdd: CollectedRdd, time: number, context: { readonly app: CaseApp }) => Promise<void>;
@@ -67,7 +67,7 @@ export interface InputLike extends StreamLike {
 export default function conformanceProgram(ssc: ProgramContext, { case: testCase, outputDirectory, checkpointDirectory }: CaseArgs): CaseExports {
   const queues: Record<string, QueueLike> = {};
   const streams = new Map<string, StreamLike>();
-  if (checkpointDirectory !== null) ssc.checkpoint?.(checkpointDirectory);
+  if (checkpointDirectory !== null) ssc.checkpoint(checkpointDirectory);
   if (testCase.rememberMs !== undefined) ssc.remember(testCase.rememberMs);
   for (const input of testCase.inputs) streams.set(input.id, inputStream(ssc, input, queues).uid(input.id));
   const streamOf = (id: string): StreamLike => {

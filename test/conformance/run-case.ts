@@ -15,7 +15,7 @@ import { differenceOf, differenceOfCalls } from './compare.ts';
 import type { ObservedCall } from './compare.ts';
 import { documentedCase } from './documented-case.ts';
 import type { CaseApp, CaseArgs, CaseExports } from './program.ts';
-import { describeError, differenceOfError, notBuiltYetIn } from './spark-errors.ts';
+import { describeError, differenceOfError } from './spark-errors.ts';
 import type { Value } from './values.ts';
 
 /** A context of one case, as the runner uses it. */
@@ -176,8 +176,6 @@ function differenceOfRun(testCase: ConformanceCase, run: Run): string | null {
   const expected = testCase.expectError === true ? testCase.expectedError : undefined;
   const { failure } = run;
   if (failure !== null) {
-    const later = notBuiltYetIn(failure.error);
-    if (later !== null) return later;
     const where = `${failure.when}${failure.atMs === null ? '' : ` at ${failure.atMs} ms`}`;
     if (expected === undefined) return `${where}: ${describeError(failure.error)}`;
     if (expected.when !== failure.when || expected.atMs !== failure.atMs) {
@@ -190,7 +188,7 @@ function differenceOfRun(testCase: ConformanceCase, run: Run): string | null {
 }
 
 function differenceOfRecovery(testCase: ConformanceCase, run: Run): string | null {
-  if (run.failure !== null) return notBuiltYetIn(run.failure.error) ?? `${run.failure.when}: ${describeError(run.failure.error)}`;
+  if (run.failure !== null) return `${run.failure.when}: ${describeError(run.failure.error)}`;
   const before = differenceOfCalls(testCase.collect, testCase.expectedBefore ?? [], run.callsBefore);
   if (before !== null) return `before the stop, ${before}`;
   // Spark runs the last complete batch a second time; a batch that is known to be complete need not run again.

@@ -26,7 +26,7 @@ t.test('every own case fails when its expectation is changed', async (t) => {
   t.equal(code, 1);
 });
 
-t.test('named actions are performed, and an operation of a later part says so', async (t) => {
+t.test('named actions are performed, and an operation that is not in the table says so', async (t) => {
   const folder = t.testdir();
   const entries: ErrorEntry[] = [
     { name: 'states', action: 'getState() before start, after start, after stop', errorClass: null, message: null, result: ['INITIALIZED', 'ACTIVE', 'STOPPED'] },
@@ -35,10 +35,10 @@ t.test('named actions are performed, and an operation of a later part says so', 
   ];
   writeFileSync(join(folder, 'actions.json'), JSON.stringify(entries));
   const [template] = JSON.parse(readFileSync(ownCasesPath(), 'utf8')) as ConformanceCase[];
-  writeFileSync(join(folder, 'later.json'), JSON.stringify([{ ...template, name: 'recovered', recovery: { stopAfter: 1, downBatches: 0 }, expected: undefined, expectedBefore: [], expectedAfter: [] }]));
-  const { lines } = await run([join(folder, 'actions.json'), join(folder, 'later.json')], ['inline']);
+  writeFileSync(join(folder, 'unknown.json'), JSON.stringify([{ ...template, name: 'unknown', graph: [{ ...template?.graph[0], op: 'shuffleWords' }] }]));
+  const { lines } = await run([join(folder, 'actions.json'), join(folder, 'unknown.json')], ['inline']);
   t.match(lines[0], /^FAIL actions\.json map-after-start: expected "no error", got ContextAlreadyStarted/);
-  t.equal(lines[1], 'FAIL later.json recovered: recovery is not built yet');
+  t.equal(lines[1], `FAIL unknown.json unknown: build: Error: Expected an operation of the table, got 'shuffleWords' (${template?.graph[0]?.id}).`);
   t.equal(lines[2], '2 passed, 2 failed');
 });
 

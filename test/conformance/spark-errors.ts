@@ -8,8 +8,8 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 
 interface Rule {
   readonly message: RegExp;
-  /** One of these. Codes of later parts are plain strings until the table of errors has them. */
-  readonly codes: readonly (ErrorCode | (string & {}))[];
+  /** One of these. */
+  readonly codes: readonly ErrorCode[];
 }
 
 const rules: readonly Rule[] = [
@@ -65,11 +65,6 @@ export function codesIn(thrown: unknown): string[] {
 export function describeError(thrown: unknown): string {
   const texts = chainOf(thrown).map((error) => `${error.code ?? error.name ?? 'Error'}: ${String(error.message).split('\n')[0]?.slice(0, 160)}`);
   return texts.length === 0 ? String(thrown) : texts.slice(0, 3).join(' <- ');
-}
-
-/** What a case needs that a later part brings, as its reason: `operation X is not built yet`. Null where it is another error. */
-export function notBuiltYetIn(thrown: unknown): string | null {
-  return chainOf(thrown).find((error) => /^(operation \S+|recovery) is not built yet$/u.test(error.message ?? ''))?.message ?? null;
 }
 
 interface AnyError {

@@ -1,7 +1,7 @@
 /**
  * Windowed and stateful operations of cases, by the names and argument orders of Spark's methods.
  *
- * Invariant: a method is called only where the stream has it; else the operation fails with `operation X is not built yet`.
+ * Invariant: what is called is a public method, with the arguments that the case names and no more.
  */
 import { required } from './case.ts';
 import type { CaseOperation } from './case.ts';
@@ -11,15 +11,12 @@ import { onOne, sortValues } from './stream-like.ts';
 import type { Build, ContextLike, StreamLike } from './stream-like.ts';
 import type { Value } from './values.ts';
 
-/** The reason of a case that needs what a later part brings. */
-export class NotBuiltYet extends Error {}
-
 type Method = (...given: readonly unknown[]) => StreamLike;
 
 /** Calls the method `name`, without the undefined arguments at the end. */
 function call(stream: StreamLike, operation: CaseOperation, name: string, ...given: readonly unknown[]): StreamLike {
   const method = (stream as unknown as Record<string, Method | undefined>)[name];
-  if (typeof method !== 'function') throw new NotBuiltYet(`operation ${operation.op} is not built yet`);
+  if (typeof method !== 'function') throw new Error(`Expected a method of a stream, got '${name}' (${operation.id}).`);
   return method.apply(stream, given.slice(0, given.findLastIndex((argument) => argument !== undefined) + 1));
 }
 
