@@ -3,14 +3,14 @@
  *
  * Invariant: batch times lie on the grid of the interval, each is announced once, in order, none is left out: a tick that
  * comes late announces every batch that has come due meanwhile. Numbers come from the grid, never from counting ticks.
- * Talks to: job generator, job scheduler (a manual clock waits for the batches it has ordered).
+ * Talks to: job generator, job scheduler (a manual clock waits for the batches it has ordered, and until the log has them).
  * A crash loses: which batch was last; the program then fails as a whole.
  *
  *   zero   |--interval--|--interval--|--interval--|
  *   0      1            2            3               tick n at zero + n * interval, at the earliest
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import type { ToBatchTimer } from '../protocol/batch.ts';
+import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import type { ToJobScheduler } from '../protocol/job.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
@@ -28,6 +28,8 @@ export interface BatchTimerArgs {
   readonly zeroTime: number;
   /** Batches up to this one have been announced before: the zero time, or the last one before a restart. */
   readonly lastTime: number;
+  /** Complete batches go into the log. */
+  readonly isDurable: boolean;
   /** How long an advance may take, in real milliseconds. */
   readonly advanceTimeoutMs: number;
 }
@@ -66,14 +68,24 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
             jobScheduler,
             (replyTo) => ({ type: 'awaitBatch', time, replyTo }),
             state.args.advanceTimeoutMs,
-            (outcome) => ({ type: 'advanced', replyTo: message.replyTo, time, error: outcome.ok ? outcome.value.error : outcome.error }),
+            (outcome) => ({ type: 'batchesRun', replyTo: message.replyTo, time, error: outcome.ok ? outcome.value.error : outcome.error }),
           );
           return next;
         }
-        case 'advanced':
-          if (message.error === null) turn.reply(message.replyTo, message.time);
-          else turn.replyError(message.replyTo as ReplyTo<never>, message.error);
+        case 'batchesRun': {
+          const { replyTo, time, error } = message;
+          if (error !== null || !state.args.isDurable) return onAdvanced(state, { type: 'advanced', replyTo, time, error }, turn);
+          const { jobGenerator } = programPlaces(state.args.program);
+          turn.ask<ToJobGenerator, null>(
+            jobGenerator,
+            (committed) => ({ type: 'awaitCommits', replyTo: committed }),
+            state.args.advanceTimeoutMs,
+            (outcome) => ({ type: 'advanced', replyTo, time, error: outcome.ok ? null : outcome.error }),
+          );
           return state;
+        }
+        case 'advanced':
+          return onAdvanced(state, message, turn);
         case 'halt':
           turn.cancelTimer('tick');
           return { ...state, stopped: true };
@@ -92,6 +104,12 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
       }
     },
   };
+}
+
+function onAdvanced(state: State, { replyTo, time, error }: Extract<ToBatchTimer, { type: 'advanced' }>, turn: Turning): State {
+  if (error === null) turn.reply(replyTo, time);
+  else turn.replyError(replyTo as ReplyTo<never>, error);
+  return state;
 }
 
 function announceUpTo(state: State, due: BatchTime, turn: Turning): State {

@@ -36,6 +36,8 @@ export interface ReceiverTrackerArgs {
   readonly limits: RestartLimits;
   /** A thread with receivers that doesn't answer for so long is ended. Infinity: never. */
   readonly receiverTimeoutMs: number;
+  /** A batch waits no longer for an io thread that is busy, or for the log; what comes later goes into the next batch. */
+  readonly flushTimeoutMs: number;
   /** A block counts when it is in the log. */
   readonly logsBlocks: boolean;
   /** What was received before a restart comes first. */
@@ -57,6 +59,7 @@ interface State {
   readonly program: ProgramId;
   readonly limits: RestartLimits;
   readonly receiverTimeoutMs: number;
+  readonly flushTimeoutMs: number;
   readonly logsBlocks: boolean;
   /** False while what was received before a restart is to come. */
   isReady: boolean;
@@ -81,8 +84,6 @@ interface Report {
 
 type Turning = Turn<ToReceiverTracker>;
 
-/** A batch waits no longer for an io thread that is busy; its block then goes into the next batch. */
-const flushTimeoutMs = 25;
 /** The ledger is on this thread, and answers as soon as its turn comes. */
 const holdTimeoutMs = 60_000;
 /** The log says itself what it can't do; this is for one that says nothing. */
@@ -94,11 +95,12 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
   return {
     name: 'receiver-tracker',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init(turn, { program, inputs, limits, receiverTimeoutMs, logsBlocks, isRestored }) {
+    init(turn, { program, inputs, limits, receiverTimeoutMs, flushTimeoutMs, logsBlocks, isRestored }) {
       const state: State = {
         program,
         limits,
         receiverTimeoutMs,
+        flushTimeoutMs,
         logsBlocks,
         isReady: !isRestored,
         logging: new Map(),
@@ -353,7 +355,7 @@ function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, 
   // What waits for the next sync of the log belongs to this batch.
   if (state.logging.size > 0) turn.tell(programPlaces(state.program).writeAheadLog, { type: 'syncNow' });
   for (const receiver of live) {
-    turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), flushTimeoutMs, () => ({ type: 'flushed', time }));
+    turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), state.flushTimeoutMs, () => ({ type: 'flushed', time }));
   }
   return state;
 }

@@ -80,13 +80,15 @@ export function streamingTree(spec: StreamingSpec, times: StreamingTimes, record
     inputs: spec.receivers.map(({ stream, operator }) => ({ stream, operator })),
     limits: { restartsMax: spec.receiverRestartsMax, restartsMs: spec.receiverRestartsMs, backoff },
     receiverTimeoutMs: spec.receiverTimeoutMs,
+    // A manual clock's batch holds all that was stored before it, however long that takes to get here.
+    flushTimeoutMs: spec.clock === 'manual' ? spec.advanceTimeoutMs / 2 : 25,
     logsBlocks: durability?.settings.logsBlocks === true,
     isRestored: durability?.recovered != null,
   };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames, isDurable: durability !== null };
   const recovered = (durability?.recovered ?? null) as Recovered | null;
   const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0, isDurable: durability !== null, recovered: recovered?.book ?? null, directory: durability?.settings.directory ?? '' };
-  const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, lastTime, advanceTimeoutMs: spec.advanceTimeoutMs };
+  const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, lastTime, isDurable: durability !== null, advanceTimeoutMs: spec.advanceTimeoutMs };
   const receivers = spec.receivers.map((source, index): ChildSpec => {
     const host = io[index % Math.max(1, io.length)] as HostId;
     const cells = receiverPlaces(host, program, source.stream);

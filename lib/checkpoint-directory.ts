@@ -11,7 +11,7 @@ import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
-import { leaveBehind } from './recovery/book.ts';
+import { changeProgram } from './recovery/book.ts';
 import { lockFile, recover } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './program/matching.ts';
@@ -106,7 +106,7 @@ export class CheckpointDirectory {
       throw new MillraceError('QueueNotRecoverable', `Expected inputs that can go on from a checkpoint; ${input.kind}${input.place === '' ? '' : ` at ${input.place}`} reads an array of RDDs, of which nothing is written down. Use ssc.queue(), whose pushes are logged.`, { details: { operator: input.operatorUid } });
     }
     checkAgainst(this.recovered.book, builder, allowNonRestoredState);
-    leaveBehind(this.recovered.book, builder.fingerprint());
+    changeProgram(this.recovered.book, builder.fingerprint());
   }
 
   /** The app's own part of what is restored. */

@@ -16,8 +16,9 @@ import type { StreamBlocks } from './receiver.ts';
 export type ToBatchTimer =
   /** The grid's next point has come (own timer). */
   | { readonly type: 'tick' }
-  /** Manual clock: generate the next `batches` batches now. Answered when the last of them is complete. */
+  /** Manual clock: generate the next `batches` batches now. Answered when the last of them is complete, and, with a log, written down. */
   | { readonly type: 'advance'; readonly batches: number; readonly replyTo: ReplyTo<BatchTime> }
+  | { readonly type: 'batchesRun'; readonly replyTo: ReplyTo<BatchTime>; readonly time: BatchTime; readonly error: WireError | null }
   | { readonly type: 'advanced'; readonly replyTo: ReplyTo<BatchTime>; readonly time: BatchTime; readonly error: WireError | null }
   /** A batch has failed and no further one is to start: nothing more is announced. */
   | { readonly type: 'halt' }
@@ -40,7 +41,7 @@ export type ToJobGenerator =
   | { readonly type: 'batchLogged'; readonly time: BatchTime; readonly submit: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>; readonly error: WireError | null }
   /** What the app has pushed or set is in the log. */
   | { readonly type: 'inputLogged'; readonly given: Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>; readonly error: WireError | null }
-  /** Before the log is closed: answered when no complete batch is on its way there. */
+  /** Answered when no complete batch is on its way into the log: before that is closed, and before a manual clock's advance is over. */
   | { readonly type: 'awaitCommits'; readonly replyTo: ReplyTo<null> }
   /** From the checkpoint writer: a complete batch, and its states, are in the log. */
   | { readonly type: 'batchCommitted'; readonly time: BatchTime }

@@ -75,9 +75,10 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
     keepsNewest: true,
     parentRememberMs: (ownMs) => ownMs + windowMs,
     compute: (time, env, self) =>
-      andThen(reduced.rddsBetween(time - slideMs - windowMs + step, time - windowMs, env), (leaving) =>
-        andThen(reduced.rddsBetween(time - slideMs + step, time, env), (entering) =>
-          andThen(previousOf(self, time, env), (previous) =>
+      andThen(previousOf(self, time, env), (previous) =>
+        // The first window of all is made whole: where the operator is new to a program that goes on, there are batches before it.
+        andThen(previous === null ? [] : reduced.rddsBetween(time - slideMs - windowMs + step, time - windowMs, env), (leaving) =>
+          andThen(reduced.rddsBetween(time - (previous === null ? windowMs : slideMs) + step, time, env), (entering) =>
             self.making(() => {
               const [first, ...others] = [...leaving, ...entering] as RDD<readonly [K, unknown]>[];
               const input = first === undefined ? null : cogroup<K>(first, others, partitioner, kind);

@@ -26,5 +26,5 @@ export function checkAgainst(book: RecoveryBook, builder: ProgramBuilder, allowN
 
 function needed(book: RecoveryBook): { readonly uid: string; readonly what: string }[] {
   const blocks = new Set([...book.blocks.values()].map(({ uid }) => uid));
-  return [...[...book.states.keys()].map((uid) => ({ uid, what: 'the state' })), ...[...blocks].map((uid) => ({ uid, what: 'received blocks' }))];
+  return [...[...book.states].flatMap(([uid, { versions }]) => (versions.length === 0 ? [] : [{ uid, what: 'the state' }])), ...[...blocks].map((uid) => ({ uid, what: 'received blocks' }))];
 }

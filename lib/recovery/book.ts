@@ -71,7 +71,7 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
   book.sequence = sequence;
   switch (event.type) {
     case 'programStarted':
-      leaveBehind(book, event.identity.fingerprint);
+      changeProgram(book, event.identity.fingerprint);
       book.identity = event.identity;
       return;
     case 'blockAdded':
@@ -105,17 +105,24 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
   }
 }
 
+/** The operators that keep state: a new one begins empty where the program goes on; it isn't made of the batches that others have seen. */
+const stateKinds: ReadonlySet<string> = new Set(['updateStateByKey', 'mapWithState', 'reduceByKeyAndWindow']);
+
 /**
  * What operators had that a changed program does not have any more, or has as another kind: nobody takes it up again, so it is not kept, and a
- * later restart has nothing to say of it. The program was asked before (see matching.ts).
+ * later restart has nothing to say of it. The program was asked before (see matching.ts). What is new in it begins where the others go on.
  */
-export function leaveBehind(book: RecoveryBook, { operators }: Fingerprint): void {
+export function changeProgram(book: RecoveryBook, { operators }: Fingerprint): void {
   const before = new Map((book.identity?.fingerprint.operators ?? []).map(({ uid, kind }) => [uid, kind]));
   const now = new Map(operators.map(({ uid, kind }) => [uid, kind]));
   const isGone = (uid: string): boolean => before.has(uid) && now.get(uid) !== before.get(uid);
   for (const uid of book.states.keys()) if (isGone(uid)) book.states.delete(uid);
   for (const uid of book.receivers.keys()) if (isGone(uid)) book.receivers.delete(uid);
   for (const [block, { uid }] of book.blocks) if (isGone(uid)) book.blocks.delete(block);
+  if (book.completed === null) return;
+  for (const { uid, kind } of operators) {
+    if (stateKinds.has(kind) && before.get(uid) !== kind) book.states.set(uid, { oldest: book.completed, upTo: book.completed, versions: [] });
+  }
 }
 
 /** The blocks that no batch has yet, in the order in which they came, by the input's uid. */

@@ -3,7 +3,7 @@
  *
  * Invariant: as of the machine's own (lib/storage/node-files.ts), on the same files that the disk's sessions see.
  */
-import { MillraceError } from '../../protocol/errors.ts';
+import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 import type { SyncFiles } from './node-files.ts';
 import { systemCodeOf } from './disk.ts';
 import { namesOf } from './simulated-session.ts';
@@ -62,6 +62,6 @@ function attempt<R>(verb: string, file: string, action: () => R): R {
   try {
     return action();
   } catch (thrown) {
-    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown, details: { file } });
+    throw new MillraceError('FileFailed', `Could not ${verb} ${file}: ${clauseOf(thrown)}.`, { cause: thrown, details: { file } });
   }
 }

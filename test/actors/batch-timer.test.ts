@@ -5,9 +5,9 @@ import { asProgramId } from '../../protocol/ids.ts';
 import { stubServices } from '../helpers/stub-services.ts';
 import { Driven, wireError } from '../helpers/stub-turn.ts';
 
-function timer(clock: 'system' | 'manual', nowMs = 10_000) {
+function timer(clock: 'system' | 'manual', nowMs = 10_000, isDurable = false) {
   const services = stubServices({}, nowMs);
-  const driven = new Driven(batchTimer(services), { program: asProgramId(0), intervalMs: 1_000, clock, zeroTime: Math.floor(nowMs / 1_000) * 1_000, lastTime: Math.floor(nowMs / 1_000) * 1_000, advanceTimeoutMs: 500 });
+  const driven = new Driven(batchTimer(services), { program: asProgramId(0), intervalMs: 1_000, clock, zeroTime: Math.floor(nowMs / 1_000) * 1_000, lastTime: Math.floor(nowMs / 1_000) * 1_000, isDurable, advanceTimeoutMs: 500 });
   const announced = (): unknown[] => driven.take('generateJobs').map(({ time }) => time);
   return { services, driven, announced };
 }
@@ -49,7 +49,7 @@ t.test('a clock that goes back announces nothing twice', (t) => {
   driven.send({ type: 'tick' });
   t.same(announced(), [11_000, 12_000]);
   const back = timer('system', 9_000);
-  const behind = new Driven(batchTimer(back.services), { program: asProgramId(0), intervalMs: 1_000, clock: 'system', zeroTime: 12_000, lastTime: 12_000, advanceTimeoutMs: 500 });
+  const behind = new Driven(batchTimer(back.services), { program: asProgramId(0), intervalMs: 1_000, clock: 'system', zeroTime: 12_000, lastTime: 12_000, isDurable: false, advanceTimeoutMs: 500 });
   behind.send({ type: 'tick' });
   t.same(behind.take('generateJobs'), []);
   t.same(behind.timers.get('tick')?.delayMs, 4_000);
@@ -68,6 +68,20 @@ t.test('a manual clock has no timer; an advance announces so many batches and an
   t.same(announced(), [4_000]);
   driven.answer({ error: wireError('The batch failed.') });
   t.match(driven.replies.get(2), { message: 'The batch failed.' });
+  t.end();
+});
+
+t.test('with a log an advance answers when that has the batches, or why it has not', (t) => {
+  const { driven } = timer('manual', 0, true);
+  driven.send({ type: 'advance', batches: 1, replyTo: driven.replyTo(1) });
+  driven.answer({ error: null });
+  t.equal(driven.replies.size, 0);
+  t.match(driven.asked, [{ message: { type: 'awaitCommits' }, timeoutMs: 500 }]);
+  driven.answer(null);
+  t.same([...driven.replies], [[1, 1_000]]);
+  driven.send({ type: 'advance', batches: 1, replyTo: driven.replyTo(2) });
+  driven.answer({ error: wireError('The batch failed.') });
+  t.match(driven.replies.get(2), { message: 'The batch failed.' }, 'what failed is in no log, and is not waited for');
   t.end();
 });
 

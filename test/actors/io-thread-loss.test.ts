@@ -51,6 +51,7 @@ function driver() {
       program,
       limits: { restartsMax: Infinity, restartsMs: 1_000, backoff: { minMs: 1, maxMs: 1, jitter: 0, resetAfterMs: 1 } },
       receiverTimeoutMs: Infinity,
+      flushTimeoutMs: 25,
       logsBlocks: false,
       isRestored: false,
       inputs: Array.from({ length: streams }, (_, stream) => ({ stream: asStreamId(stream), operator: { uid: `s${stream}`, name: 'receiverStream', place: '' } })),

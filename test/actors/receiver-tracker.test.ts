@@ -14,7 +14,7 @@ const [first, second] = [asStreamId(0), asStreamId(1)];
 const limits = { restartsMax: Infinity, restartsMs: 60_000, backoff: { minMs: 100, maxMs: 2_000, jitter: 0, resetAfterMs: 10_000 } };
 
 function tracker(given: Partial<typeof limits> = {}) {
-  return new Driven(receiverTracker(), { limits: { ...limits, ...given }, logsBlocks: false, isRestored: false, receiverTimeoutMs: 1_000, program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
+  return new Driven(receiverTracker(), { limits: { ...limits, ...given }, flushTimeoutMs: 25, logsBlocks: false, isRestored: false, receiverTimeoutMs: 1_000, program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
 }
 
 type Tracker = ReturnType<typeof tracker>;

@@ -64,7 +64,7 @@ for (const [name, make] of Object.entries(changing)) {
       const error = await failureOf(make, { codegen });
       t.match(error, { code: 'UserFunctionFailed', cause: { name: 'TypeError' }, details: { place: /freeze\.test\.[jt]s:\d+/ } }, codegen ? 'compiled' : 'closures');
     }
-    await t.resolves(testOperation<Pair, unknown>(input, make, { ...options, freezeRecords: false }), 'and passes where nothing is frozen');
+    await t.resolves(testOperation<Pair, unknown>(input, make, { ...options, checkpointDirectory: temporaryDirectory(), freezeRecords: false }), 'and passes where nothing is frozen');
   });
 }
 

@@ -66,6 +66,25 @@ t.test('a state that is new begins empty beside one that goes on', async (t) => 
   t.same(await life(t, directory, { states: ['a', 'b'] }, 1), { a: 15, b: 12 });
 });
 
+t.test('a window that is new, with an inverse function, begins with the batches that are remembered, and goes on', async (t) => {
+  const directory = temporaryDirectory();
+  const seen: unknown[] = [];
+  const program = (windowed: boolean) => (ssc: StreamingContext) => {
+    const source = ssc.batchesStream(input, 2).uid('in');
+    const add = (a: number, b: number): number => a + b;
+    const totals = source.updateStateByKey((values: readonly number[], total: number | undefined) => (total ?? 0) + sum(values)).uid('totals').publish();
+    return windowed ? { totals, window: source.reduceByKeyAndWindow(add, (a, b) => a - b, 3_000, 1_000).uid('window').publish() } : { totals };
+  };
+  for (const [windowed, batches] of [[false, 4], [true, 2], [true, 3]] as const) {
+    const outputs: Outputs = new Map();
+    const run = await Run.begin(t, directory, program(windowed), outputs);
+    await run.advance(batches);
+    await run.stop();
+    for (const [, records] of [...outputs.get('window') ?? []].sort(([a], [b]) => a - b)) seen.push(totalsOf(records));
+  }
+  t.same(seen, [3 + 4 + 5, 4 + 5 + 6, 5 + 6 + 7, 6 + 7 + 8, 7 + 8 + 9]);
+});
+
 t.test('a state that is gone is an error that lists both sides; allowed, it is left behind, and nobody is asked again', async (t) => {
   const directory = temporaryDirectory();
   await life(t, directory, { states: ['a', 'b'] }, 2);

@@ -110,7 +110,7 @@ t.test('a version of a state that is made again after a restart counts once', (t
   t.end();
 });
 
-t.test('a program that starts without an operator leaves behind what that one had; one that is new changes nothing', (t) => {
+t.test('a program that starts without an operator leaves behind what that one had; a new one changes nothing, and a new state begins there', (t) => {
   const started = (...operators: [string, string][]): PlacedEvent => only({ type: 'programStarted', identity: identityOf(operators) });
   const events = [
     started(['in', 'socket'], ['old', 'socket'], ['a', 'updateStateByKey'], ['b', 'updateStateByKey']),
@@ -119,7 +119,8 @@ t.test('a program that starts without an operator leaves behind what that one ha
   const same = fold([...events, started(['in', 'socket'], ['old', 'socket'], ['a', 'updateStateByKey'], ['b', 'updateStateByKey'], ['new', 'map'])]);
   t.same([[...same.blocks.keys()], [...same.states.keys()]], [['b1', 'b2'], ['a', 'b']]);
   const changed = fold([...events, started(['in', 'socket'], ['a', 'mapWithState'], ['b', 'updateStateByKey'])]);
-  t.same([[...changed.blocks.keys()], [...changed.states.keys()], [...changed.receivers.keys()]], [['b1'], ['b'], ['in']]);
+  t.same([[...changed.blocks.keys()], [...changed.states.keys()], [...changed.receivers.keys()]], [['b1'], ['b', 'a'], ['in']]);
+  t.same(changed.states.get('a'), { oldest: 1_000, upTo: 1_000, versions: [] }, 'empty, and not to be made of earlier batches');
   t.end();
 });
 
