@@ -55,7 +55,7 @@ export async function killRun({ seed, kills, say }: KillRunOptions): Promise<Kil
       if (counts.kills % 10 === 0) say(`${counts.kills} kills, ${source.acknowledged.size} records acknowledged`);
     }
     const app = start(files, source.port);
-    await started(app);
+    if (!(await started(app))) throw new Error('The app has ended by itself.');
     await pause(1_000);
     clearInterval(load);
     await until(() => source.allAcknowledged, 'all records to be acknowledged');
@@ -94,10 +94,10 @@ async function liveAndDie(app: ChildProcess, prng: Prng, source: SourceServer, c
   const ended = once(app, 'exit');
   // One in four while it starts or recovers; the others under load.
   if (prng.int(4) === 0) {
-    await Promise.race([pause(prng.int(900)), started(app), ended]);
+    await Promise.race([pause(prng.int(900)), started(app)]);
     counts.killedWhileStarting += 1;
   } else {
-    await Promise.race([started(app), ended]);
+    await started(app);
     if (prng.int(5) === 0) {
       await pause(prng.int(500));
       source.cut();
@@ -111,8 +111,9 @@ async function liveAndDie(app: ChildProcess, prng: Prng, source: SourceServer, c
   return true;
 }
 
-async function started(app: ChildProcess): Promise<void> {
-  await within(once(app, 'message'), 'the app to start');
+/** False: it ended before. */
+function started(app: ChildProcess): Promise<boolean> {
+  return within(Promise.race([once(app, 'message').then(() => true), once(app, 'exit').then(() => false)]), 'the app to start');
 }
 
 function verify(sent: string, output: string): Promise<string> {
