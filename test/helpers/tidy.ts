@@ -54,6 +54,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
   'node:worker_threads': {
     'lib/actor/thread-pool.ts': 'makes the ports between threads',
     'lib/keep-alive.ts': 'a port that nobody posts to: open work for Node',
+    'lib/shutdown.ts': 'signals come to the main thread alone: is this it?',
   },
   'node:crypto': {
     'lib/dstream/uid.ts': 'hashes texts; nothing random',
@@ -119,7 +120,7 @@ const bans: readonly Ban[] = [
     },
   },
   { name: 'process.exit', instead: 'a library never ends its process: throw, or stop the context', allowed: { ...theCommand, 'actors/worker-entry.ts': 'fault injection, which ends its own thread' } },
-  { name: 'process.on', instead: 'a library has no handlers on its process', allowed: { ...theCommand, ...itsKeyboard } },
+  { name: 'process.on', instead: 'a library has no handlers on its process, unless the app asks for them: lib/shutdown.ts', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'process.once', instead: 'a library has no handlers on its process', allowed: {} },
   { name: 'process.stdout', instead: 'only print writes there', allowed: { ...theCommand, 'lib/streaming-context.ts': 'where print goes by default' } },
   { name: 'process.stderr', instead: 'use the logger', allowed: { ...theCommand, 'lib/spark-context.ts': 'the default logger' } },

@@ -8,7 +8,7 @@ const run = (...args: string[]) => {
 };
 
 t.test('a program alone runs with the defaults', (t) => {
-  t.strictSame(run(), { program: 'p.js', master: 'local[*]', batchIntervalMs: 1_000, args: undefined, batchesMax: null });
+  t.strictSame(run(), { program: 'p.js', master: 'local[*]', batchIntervalMs: null, checkpoint: null, stopTimeoutMs: 60_000, args: undefined, batchesMax: null });
   t.end();
 });
 
