@@ -39,7 +39,8 @@ export const sameSignalMs = 400;
 export class Shutdown {
   readonly #process: SignalPort;
   readonly #clock: Clock;
-  readonly #members = new Set<ShutdownMember>();
+  /** With their starts. */
+  readonly #members = new Map<ShutdownMember, Promise<unknown>>();
   /** When the first signal came, by the clock; null: none has. */
   #firstMs: number | null = null;
   #listening = false;
@@ -49,9 +50,9 @@ export class Shutdown {
     this.#clock = clock;
   }
 
-  /** From the start of a context to its end. One that joins while the others are being stopped is stopped, too. */
-  join(member: ShutdownMember): void {
-    this.#members.add(member);
+  /** From the start of a context, under way as `starting`, to its end. One that joins while the others are being stopped is stopped, too. */
+  join(member: ShutdownMember, starting: Promise<unknown>): void {
+    this.#members.set(member, starting);
     if (this.#listening) return;
     this.#listening = true;
     for (const signal of signals) this.#process.on(signal, this.#onSignal);
@@ -73,10 +74,9 @@ export class Shutdown {
 
   async #stopAll(signal: NodeJS.Signals): Promise<void> {
     const stopped = new Set<ShutdownMember>();
-    for (let left = [...this.#members]; left.length > 0; left = [...this.#members].filter((member) => !stopped.has(member))) {
-      for (const member of left) stopped.add(member);
-      // The threads go after all: one context may share them with another.
-      await Promise.all(left.map((member) => member.stop({ graceful: true, stopSparkContext: false }).catch((thrown: unknown) => told(member, signal, thrown))));
+    for (let left = [...this.#members]; left.length > 0; left = [...this.#members].filter(([member]) => !stopped.has(member))) {
+      for (const [member] of left) stopped.add(member);
+      await Promise.all(left.map(([member, starting]) => drain(member, starting, signal)));
     }
     await Promise.allSettled([...stopped].map((member) => member.stop()));
     // Who waits for the end of a context has one turn to act on it.
@@ -97,8 +97,14 @@ export class Shutdown {
   }
 }
 
-function told({ appName, sparkContext }: ShutdownMember, signal: NodeJS.Signals, thrown: unknown): void {
-  sparkContext.internals.logger.log('error', `${appName}, stopped by ${signal}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+/** A start under way comes to its end first: one that was cut short would be a failure of the app. Leaves the threads: another context may share them. */
+async function drain(member: ShutdownMember, starting: Promise<unknown>, signal: NodeJS.Signals): Promise<void> {
+  await starting.catch(() => {});
+  try {
+    await member.stop({ graceful: true, stopSparkContext: false });
+  } catch (thrown) {
+    member.sparkContext.internals.logger.log('error', `${member.appName}, stopped by ${signal}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+  }
 }
 
 /** This process's. */

@@ -212,6 +212,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
     }
     this.#starting = this.#start();
+    if (this.#options.stopGracefullyOnShutdown) processShutdown.join(this, this.#starting);
     try {
       await this.#starting;
     } catch (thrown) {
@@ -290,7 +291,6 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.graph.validate();
     this.#state = 'ACTIVE';
     active.add(this);
-    if (this.#options.stopGracefullyOnShutdown) processShutdown.join(this);
     internals.activate(this.program);
     await internals.ready;
     this.#checkNotStopping();
