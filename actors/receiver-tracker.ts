@@ -90,7 +90,9 @@ const flushTimeoutMs = 25;
 const holdTimeoutMs = 60_000;
 /** The log says itself what it can't do; this is for one that says nothing. */
 const logTimeoutMs = 120_000;
-/** Of `receiverTimeoutMs`: the pause between two looks at a thread, and how long each of the two questions waits. */
+/** In place of `receiverTimeoutMs`, where a graceful stop's time is over: one that stands still would hold up the end of the program, too. */
+const lateTimeoutMs = 2_000;
+/** Of that time: the pause between two looks at a thread, and how long each of the two questions waits. */
 const healthParts = { pause: 0.25, questions: [0.5, 0.25] } as const;
 
 export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
@@ -184,6 +186,9 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           if (message.ended) state.running.delete(message.stream);
           return onReceiverEnded(state, turn);
         case 'whatIsLeft': {
+          for (const host of new Set([...state.running].map((stream) => state.streams.get(stream)?.host ?? null))) {
+            if (host !== null) askHealth(host, lateTimeoutMs, 0, turn);
+          }
           const waiting = [...state.streams.values()].flatMap((stream) => stream.waiting);
           turn.reply(message.replyTo, { blocks: waiting.length, records: waiting.reduce((sum, { records }) => sum + Math.max(0, records), 0), receivers: [...state.running].map((stream) => inputOf(state, stream)) });
           return state;
@@ -323,26 +328,27 @@ function nextHealthCheck({ receiverTimeoutMs }: State, turn: Turning): void {
 /** A quiet source is no sign of anything; a thread that doesn't answer is. */
 function onCheckHealth(state: State, turn: Turning): State {
   for (const host of new Set([...state.streams.values()].map((stream) => stream.host))) {
-    if (host !== null) askHealth(state, host, 0, turn);
+    if (host !== null) askHealth(host, state.receiverTimeoutMs, 0, turn);
   }
   nextHealthCheck(state, turn);
   return state;
 }
 
-function askHealth(state: State, host: HostId, missed: number, turn: Turning): void {
-  const timeoutMs = state.receiverTimeoutMs * (healthParts.questions[missed] ?? 0);
-  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed }));
+function askHealth(host: HostId, withinMs: number, missed: number, turn: Turning): void {
+  const timeoutMs = withinMs * (healthParts.questions[missed] ?? 0);
+  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed, withinMs }));
 }
 
 /** Asked twice, since it may have been this thread that stood still: then the second question finds the answer to the first on its way. */
-function onHealthChecked(state: State, { host, answered, missed }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
+function onHealthChecked(state: State, { host, answered, missed, withinMs }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
   const its = [...state.streams].filter(([, stream]) => stream.host === host);
   if (answered || its.length === 0) return state;
   if (missed + 1 < healthParts.questions.length) {
-    askHealth(state, host, missed + 1, turn);
+    askHealth(host, withinMs, missed + 1, turn);
     return state;
   }
-  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${state.receiverTimeoutMs} ms; it does not. Something on it doesn't return, such as a loop in onStart: the thread is ended, and the receiver starts again on another.`, { details: { host, receiverTimeoutMs: state.receiverTimeoutMs } }));
+  const what = state.endTimeoutMs === null ? 'onStart: the thread is ended, and the receiver starts again on another.' : 'onStop: the thread is ended.';
+  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${withinMs} ms; it does not. Something on it doesn't return, such as a loop in ${what}`, { details: { host, receiverTimeoutMs: withinMs } }));
   for (const [id] of its) {
     const input = inputOf(state, id);
     emit(state, turn, { type: 'receiverError', info: { ...input, message: error.message, error: withInput(error, input.operator), willRestart: true } });

@@ -82,8 +82,8 @@ export type ToReceiverTracker =
   | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError; readonly replyTo: ReplyTo<null> }
   /** Own timer: do the threads with receivers answer? */
   | { readonly type: 'checkHealth' }
-  /** Own: a thread with receivers has not answered, `missed` times in a row. */
-  | { readonly type: 'healthChecked'; readonly host: HostId; readonly answered: boolean; readonly missed: number }
+  /** Own: a thread with receivers, which has `withinMs` in all, has answered; or it has not, after `missed` times in a row. */
+  | { readonly type: 'healthChecked'; readonly host: HostId; readonly answered: boolean; readonly missed: number; readonly withinMs: number }
   /** Graceful stop: end intake; answered when all receivers have handed over their last block, or (`running`: so many) have had `timeoutMs` for it. */
   | { readonly type: 'stopReceivers'; readonly timeoutMs: number; readonly replyTo: ReplyTo<{ readonly unallocated: number; readonly running: number }> }
   /** Own: a receiver has handed over its last block, or (not `ended`) has had its time. */

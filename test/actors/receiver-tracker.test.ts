@@ -279,9 +279,13 @@ t.test('a receiver that takes longer than it may is waited for no longer, and na
   s.fail(wireError('late', 'AskTimeout'));
   s.fail(wireError('gone', 'HostGone'));
   t.same(s.replies.get(1), { unallocated: 1, running: 1 });
+  s.take();
   s.send({ type: 'whatIsLeft', replyTo: s.replyTo(2) });
   t.match(s.replies.get(2), { blocks: 1, receivers: [{ stream: first }] });
   t.equal((s.replies.get(2) as { readonly receivers: readonly unknown[] }).receivers.length, 1);
+  t.match(s.asked.map(({ to, message, timeoutMs }) => [to.host, message.type, timeoutMs]), [[2, 'ping', 1_000]], 'its thread is asked whether it stands still');
+  s.fail(wireError('late', 'AskTimeout')).fail(wireError('late', 'AskTimeout'));
+  t.match(s.take('killHost'), [{ host: 2, how: 'terminate' }], 'one that does would hold up the end of everything else');
   t.end();
 });
 

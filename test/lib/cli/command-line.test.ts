@@ -35,6 +35,14 @@ t.test('batches are a whole number of 1 or more', (t) => {
   t.end();
 });
 
+t.test('a checkpoint directory, and how long a stop may take', (t) => {
+  t.equal(run('--checkpoint', 'a/b')?.checkpoint, 'a/b');
+  t.throws(() => run('--checkpoint', ' '), { constructor: UsageError, message: /^Expected --checkpoint to name a directory; got " "/ });
+  for (const [text, ms] of [['2m', 120_000], ['0.5s', 500], ['250', 250]] as const) t.equal(run('--stop-timeout', text)?.stopTimeoutMs, ms, text);
+  for (const text of ['0', '', 'never', '-1s']) t.throws(() => run(`--stop-timeout=${text}`), { constructor: UsageError, message: /^Expected --stop-timeout to be a time of at least 1 ms, in whole ms, such as 30s/ }, JSON.stringify(text));
+  t.end();
+});
+
 t.test('help and version come before everything else', (t) => {
   t.strictSame(parseCommand(['--help']), { type: 'help' });
   t.strictSame(parseCommand(['run', '-h']), { type: 'help' });
