@@ -21,7 +21,7 @@ import type { SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { BlockReplicas } from './block-replicas.ts';
-import { blockSteps, forgetAt, replicaPlaces, replicationOf } from './block-steps.ts';
+import { blockSteps, forgetAt, nextReplica, replicationOf } from './block-steps.ts';
 import type { StoredPut } from './block-steps.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
@@ -103,7 +103,7 @@ export function blockManager(services: HostServices): Behavior<State, ToBlockMan
       const gone = signal.ref as Manager;
       state.watched.delete(refKey(gone));
       state.managers = state.managers.filter((manager) => refKey(manager) !== refKey(gone));
-      replicateAnew(state, gone, turn);
+      replicateAnew(state, (replica) => replica !== null && refKey(replica) === refKey(gone), turn);
       return onAdopted(state, refKey(gone), state.replicas.adopt(gone), turn);
     },
   };
@@ -117,7 +117,7 @@ function onPutBlock(state: State, { put, replyTo }: Extract<ToBlockManager, { ty
     turn.replyError(replyTo as ReplyTo<never>, refused.error);
     return state;
   }
-  enter(state, lineOf(put), [{ kind: 'put', put, replyTo, asked: null, replica: null }], turn);
+  enter(state, lineOf(put), [storedPut(put, replyTo)], turn);
   return state;
 }
 
@@ -126,7 +126,7 @@ function onAdopted(state: State, origin: string, blocks: readonly PutBlock[], tu
   const lines = new Map<string, Item[]>();
   for (const put of blocks) {
     const line = `${lineOf(put)} of ${origin}`;
-    lines.set(line, [...(lines.get(line) ?? []), { kind: 'put', put, replyTo: null, asked: null, replica: null }]);
+    lines.set(line, [...(lines.get(line) ?? []), storedPut(put, null)]);
   }
   for (const [line, items] of lines) enter(state, line, items, turn);
   if (blocks.length > 0) turn.log('info', `${blocks.length} blocks of a block manager that is gone are reported from here.`);
@@ -211,14 +211,15 @@ function onReplicateBlocks(state: State, { from, life, blocks, replyTo }: Extrac
 }
 
 /** What the one that is gone knew, and is not yet received, is made known to another one. */
-function replicateAnew(state: State, gone: Manager, turn: Turning): void {
+function replicateAnew(state: State, isLost: (replica: Manager | null, put: PutBlock) => boolean, turn: Turning): void {
   const puts: StoredPut[] = [];
   for (const line of state.lines.values()) {
-    for (const item of line.items()) if (item.kind === 'put' && item.replica !== null && refKey(item.replica) === refKey(gone)) puts.push(item);
+    for (const item of line.items()) if (item.kind === 'put' && isLost(item.replica, item.put)) puts.push(item);
   }
-  const [next = null] = replicaPlaces(turn.self, state.managers);
-  for (const put of puts) Object.assign(put, { replica: null, asked: null });
-  if (puts.length === 0 || next === null) return;
+  if (puts.length === 0) return;
+  for (const put of puts) put.replica = null;
+  const next = nextReplica(puts, state.managers, turn);
+  if (next === null) return;
   watch(state, next, turn);
   const blocks = puts.map(({ put }) => put.block.id);
   turn.ask<ToBlockManager, null>(next, (replyTo) => replicationOf(puts, turn, replyTo), pinTimeoutMs, (outcome) => ({ type: 'replicaMade', blocks, replica: outcome.ok ? next : null }));
@@ -226,8 +227,11 @@ function replicateAnew(state: State, gone: Manager, turn: Turning): void {
 
 /** Those that were received meanwhile are forgotten there, too. */
 function onReplicaMade(state: State, { blocks, replica }: Extract<ToBlockManager, { type: 'replicaMade' }>, turn: Turning): State {
-  if (replica === null) return state;
   const left = new Set(blocks);
+  if (replica === null) {
+    replicateAnew(state, (known, put) => known === null && left.has(put.block.id), turn);
+    return state;
+  }
   for (const line of state.lines.values()) {
     for (const item of line.items()) if (item.kind === 'put' && item.replica === null && left.delete(item.put.block.id)) item.replica = replica;
   }
@@ -240,6 +244,10 @@ function watch(state: State, manager: Manager | null, turn: Turning): void {
   if (manager === null || state.watched.has(refKey(manager))) return;
   state.watched.add(refKey(manager));
   turn.watch(manager as ActorRef<never>);
+}
+
+function storedPut(put: PutBlock, replyTo: ReplyTo<null> | null): StoredPut {
+  return { kind: 'put', put, replyTo, asked: null, replica: null, tried: new Set() };
 }
 
 function unpin(blocks: readonly PutBlock[], { host }: HostServices, turn: Turning): void {

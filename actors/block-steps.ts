@@ -11,6 +11,7 @@
  * reported; of one life, blocks are reported in the order in which they were cut.
  */
 import type { Outcome, Turn } from '../lib/actor/behavior.ts';
+import { refKey } from '../lib/actor/ref.ts';
 import type { PutBlock, ToBlockManager } from '../protocol/block.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { ToReceiverTracker } from '../protocol/receiver.ts';
@@ -29,6 +30,8 @@ export interface StoredPut {
   /** Which other block manager was asked to know it, and which does. */
   asked: Manager | null;
   replica: Manager | null;
+  /** All that were asked: none is asked twice. */
+  readonly tried: Set<string>;
 }
 
 export interface StepRun {
@@ -59,12 +62,8 @@ const replicate: Step = ({ puts, attempt, managers, turn, ended, again }) => {
   const before = wanted[0]?.asked ?? null;
   // It may have them all the same: its answer was late.
   if (attempt > 0 && before !== null) forgetAt(before, wanted, turn);
-  const next = replicaPlaces(turn.self, managers)[attempt] ?? null;
-  for (const put of wanted) put.asked = next;
-  if (next === null) {
-    turn.log('warn', `${wanted.length} received blocks have no replica: no other thread could take one.`);
-    return false;
-  }
+  const next = nextReplica(wanted, managers, turn);
+  if (next === null) return false;
   turn.ask<ToBlockManager, null>(next, (replyTo) => replicationOf(wanted, turn, replyTo), replicateTimeoutMs, (outcome) => (outcome.ok ? ended(null) : again()));
   return true;
 };
@@ -89,6 +88,17 @@ export function replicationOf(puts: readonly StoredPut[], turn: Turn<ToBlockMana
 
 export function forgetAt(replica: Manager, puts: readonly StoredPut[], turn: Turn<ToBlockManager>): void {
   turn.tell(replica, { type: 'forgetReplicas', from: turn.self, life: turn.incarnation, blocks: puts.map(({ put }) => put.block.id) });
+}
+
+/** Whom to ask for these now: by name and not by place, since those that are gone leave the list at any time. Null: nobody is left, which is logged. */
+export function nextReplica(puts: readonly StoredPut[], managers: readonly Manager[], turn: Turn<ToBlockManager>): Manager | null {
+  const next = replicaPlaces(turn.self, managers).find((manager) => !puts.some(({ tried }) => tried.has(refKey(manager)))) ?? null;
+  for (const put of puts) {
+    put.asked = next;
+    if (next !== null) put.tried.add(refKey(next));
+  }
+  if (next === null) turn.log('warn', `${puts.length} received blocks have no replica: no other thread could take one.`);
+  return next;
 }
 
 /** Where a replica can be, the best first: the io threads behind this one, in turn; then the driver's. */

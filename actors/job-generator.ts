@@ -174,6 +174,9 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           return onPush(state, programOf(state), message, turn);
         case 'countWaiting':
           return next({ ...state, counting: [...state.counting, message.replyTo] }, turn);
+        case 'whatIsLeft':
+          turn.reply(message.replyTo, { batches: [...(state.current === null ? [] : [state.current]), ...state.waiting], queued: programOf(state).waitingInput().reads });
+          return state;
         case 'broadcastSet':
           return onBroadcastSet(state, programOf(state), message, turn);
         case 'appJob':

@@ -254,7 +254,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
         case 'whatIsUnderWay': {
           const { running, held, waiting } = state;
           const job = running?.jobSet.jobs[running.job];
-          turn.reply(message.replyTo, { batch: running?.jobSet.time ?? null, output: job?.output ?? null, held: held !== null, waiting: waiting.length });
+          turn.reply(message.replyTo, { batch: running?.jobSet.time ?? null, output: job?.output ?? null, held: held !== null, waiting: waiting.length, batches: [...(running === null ? [] : [running.jobSet.time]), ...waiting.map(({ jobSet }) => jobSet.time)] });
           return state;
         }
         case 'awaitBatch':

@@ -10,16 +10,18 @@
  *   stop, graceful:  stopReceivers --> stopTimer --> countWaiting --> awaitBatch --> take down
  *                                                    ^        | blocks that no batch has, or queues that aren't empty
  *                                                    `-- lastBatch
+ *     its time is over, or a receiver has not ended:                awaitBatch --> whatIsLeft, three times --> take down
  *   stop:            take down --> flush the app's outputs --> forget
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import type { ChildSpec, ToSupervisor } from '../lib/actor/child-spec.ts';
 import type { InputWaiting, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import type { StreamingSpec, ToHostManager } from '../protocol/host.ts';
-import type { ToAppOutputs, ToJobScheduler } from '../protocol/job.ts';
-import type { ProgramStep, ToProgramManager } from '../protocol/program.ts';
+import type { ToAppOutputs, ToJobScheduler, WorkUnderWay } from '../protocol/job.ts';
+import type { LeftUndone, ProgramStep, ToProgramManager } from '../protocol/program.ts';
 import type { ToReceiverTracker } from '../protocol/receiver.ts';
 import type { ToWriteAheadLog } from '../protocol/recovery.ts';
+import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { Recovered } from '../lib/recovery/recover.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import type { HostId, ProgramId } from '../protocol/ids.ts';
@@ -28,21 +30,30 @@ import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
+import { nothingLeft, stopTimeout, whatWasLeft } from './left-undone.ts';
 import { places, programPlaces } from './places.ts';
 import type { HostServices } from './services.ts';
 
 interface Program {
   readonly spec: StreamingSpec;
   readonly zeroTime: number;
+  /** Batches up to this one were announced before this run. */
+  readonly lastTime: number;
+  /** The last of them that runs again; null: none does. */
+  readonly lastAgain: BatchTime | null;
   /** When the start was asked for, by the wall clock. */
   readonly askedAt: number;
   phase: 'loading' | 'starting' | 'active' | 'stopping';
   starting: ReplyTo<{ readonly zeroTime: number }> | null;
-  stopping: { readonly replyTo: ReplyTo<null>; readonly deadline: number } | null;
+  stopping: { readonly replyTo: ReplyTo<null>; readonly timeoutMs: number; readonly deadline: number } | null;
   /** How many batches a graceful stop may still ask for; null: it has not looked yet. */
   lastBatchesLeft: number | null;
-  /** What a graceful stop left undone. */
-  late: string | null;
+  /** Receivers that have not handed over what they have. */
+  receiversRunning: number;
+  /** What a graceful stop left undone; null: it has not asked, or need not. */
+  left: LeftUndone | null;
+  /** It was left since the time was over, and not since a batch has failed. */
+  isLate: boolean;
 }
 
 /** In stream time: the grid's zero, and when the start was asked for, which is no earlier. */
@@ -63,6 +74,10 @@ const stepTimeoutMs = 120_000;
 const takeDownTimeoutMs = 15_000;
 /** The trackers live on the same thread: an answer that takes this long means that it is gone. */
 const trackerTimeoutMs = 30_000;
+/** So do all who know what is left. */
+const leftTimeoutMs = 2_000;
+/** Of a graceful stop's time, receivers have at most this part for their end: the rest is for what they have handed over. */
+const intakeShare = 0.5;
 
 export function programManager(services: HostServices, treeOf: StreamingTree): Behavior<State, ToProgramManager> {
   const step = (program: ProgramId, value: ProgramStep): ToProgramManager => ({ type: 'programStep', program, step: value });
@@ -71,7 +86,8 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     const { program: id } = program.spec.descriptor;
     program.phase = 'starting';
     const times = timesOf(program, services.clock.wall());
-    Object.assign(program, { zeroTime: times.zeroTime });
+    const book = (program.spec.durability?.recovered as Recovered | null | undefined)?.book;
+    Object.assign(program, { zeroTime: times.zeroTime, lastTime: times.lastTime, lastAgain: (book === undefined ? [] : unfinishedBatches(book)).at(-1) ?? null });
     const spec = treeOf(program.spec, times, services.options.recordBytesMax, io);
     turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
   };
@@ -118,6 +134,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         return state;
       }
       case 'receiversEnded':
+        program.receiversRunning = value.running;
         turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'stopTimer', replyTo }), stepTimeoutMs, (outcome) =>
           step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: value.unallocated }),
         );
@@ -139,13 +156,24 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         if (batchesLeft > 0 && (unallocated > 0 || waiting.reads > 0)) {
           program.lastBatchesLeft = batchesLeft - 1;
           turn.ask<ToBatchTimer, BatchTime>(at.batchTimer, (replyTo) => ({ type: 'lastBatch', replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'timerStopped', time: outcome.ok ? outcome.value : null, unallocated: 0 }));
-        } else if (time <= program.zeroTime) takeDown(state, id, turn);
-        else awaitLast(program, time, turn);
+        } else awaitLast(program, time > program.lastTime ? asBatchTime(time) : program.lastAgain, turn);
         return state;
       }
       case 'lastBatchRun':
-        program.late = value.late;
-        takeDown(state, id, turn);
+        program.isLate = value.late || program.receiversRunning > 0;
+        if (program.isLate || value.halted) askTracker(program, turn);
+        else takeDown(state, id, turn);
+        return state;
+      case 'leftTold':
+        program.left = { ...nothingLeft, ...program.left, ...value.left, batches: [...new Set([...(program.left?.batches ?? []), ...(value.left.batches ?? [])])].sort((a, b) => a - b) };
+        if (value.next === 'generator') askGenerator(program, turn);
+        else if (value.next === 'scheduler') askScheduler(program, turn);
+        else {
+          // A failure that ends the batches is told as that; what it leaves is said here alone.
+          const { batches, blocks, queued } = program.left;
+          if (!program.isLate && batches.length + blocks + queued > 0) turn.log('warn', `The graceful stop did not process everything, since a batch has failed: ${whatWasLeft(program.left, program.spec)}.`);
+          takeDown(state, id, turn);
+        }
         return state;
       case 'commitsDone':
         turn.ask<ToWriteAheadLog, null>(at.writeAheadLog, (replyTo) => ({ type: 'closeLog', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'logClosed' }));
@@ -158,11 +186,11 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         turn.ask<ToAppOutputs, null>(at.outputs, (replyTo) => ({ type: 'flush', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'outputsFlushed' }));
         return state;
       case 'outputsFlushed': {
-        const replyTo = program.stopping?.replyTo;
+        const { stopping, left, isLate, spec } = program;
         forget(state, id, turn);
-        if (replyTo === undefined) return state;
-        if (program.late === null) turn.reply(replyTo, null);
-        else turn.replyError(replyTo as ReplyTo<never>, toWireError(new MillraceError('StopTimeout', `Expected everything received to be processed within timeoutMs; ${program.late}. The context is stopped all the same.`)));
+        if (stopping === null) return state;
+        if (isLate) turn.replyError(stopping.replyTo as ReplyTo<never>, toWireError(stopTimeout(left ?? nothingLeft, stopping.timeoutMs, spec)));
+        else turn.reply(stopping.replyTo, null);
         return state;
       }
       default:
@@ -170,11 +198,29 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     }
   };
 
-  const awaitLast = (program: Program, time: number, turn: Turning): void => {
+  /** Null: no batch of this run is under way. */
+  const awaitLast = (program: Program, time: BatchTime | null, turn: Turning): void => {
     const { program: id } = program.spec.descriptor;
-    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: asBatchTime(time), replyTo }), timeLeft(program, turn), (outcome) =>
-      step(id, { type: 'lastBatchRun', late: outcome.ok || outcome.error.code !== 'AskTimeout' ? null : `the batch at ${time} ms is not complete` }),
+    if (time === null) {
+      turn.tell(places.programManager, step(id, { type: 'lastBatchRun', late: false, halted: false }));
+      return;
+    }
+    turn.ask<ToJobScheduler, { readonly error: WireError | null }>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time, replyTo }), timeLeft(program, turn), (outcome) =>
+      step(id, { type: 'lastBatchRun', late: !outcome.ok && outcome.error.code === 'AskTimeout', halted: outcome.ok && outcome.value.error !== null }),
     );
+  };
+
+  // Asked in the order in which a block becomes part of a batch: what moves on meanwhile is met again, and nothing is missed.
+  const askTracker = ({ spec: { descriptor: { program: id } } }: Program, turn: Turning): void => {
+    turn.ask<ToReceiverTracker, Pick<LeftUndone, 'blocks' | 'records' | 'receivers'>>(programPlaces(id).receiverTracker, (replyTo) => ({ type: 'whatIsLeft', replyTo }), leftTimeoutMs, (outcome) => step(id, { type: 'leftTold', next: 'generator', left: outcome.ok ? outcome.value : {} }));
+  };
+
+  const askGenerator = ({ spec: { descriptor: { program: id } } }: Program, turn: Turning): void => {
+    turn.ask<ToJobGenerator, Pick<LeftUndone, 'batches' | 'queued'>>(programPlaces(id).jobGenerator, (replyTo) => ({ type: 'whatIsLeft', replyTo }), leftTimeoutMs, (outcome) => step(id, { type: 'leftTold', next: 'scheduler', left: outcome.ok ? outcome.value : {} }));
+  };
+
+  const askScheduler = ({ spec: { descriptor: { program: id } } }: Program, turn: Turning): void => {
+    turn.ask<ToJobScheduler, WorkUnderWay>(programPlaces(id).jobScheduler, (replyTo) => ({ type: 'whatIsUnderWay', replyTo }), leftTimeoutMs, (outcome) => step(id, { type: 'leftTold', next: 'nobody', left: outcome.ok ? leftOf(outcome.value) : {} }));
   };
 
   const failStart = (state: State, program: Program, error: WireError, turn: Turning): void => {
@@ -191,7 +237,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         case 'startProgram': {
           const { spec } = message;
           const { program: id } = spec.descriptor;
-          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, lastBatchesLeft: null, late: null });
+          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, lastTime: 0, lastAgain: null, lastBatchesLeft: null, receiversRunning: 0, left: null, isLate: false });
           turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
             step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
           );
@@ -205,15 +251,16 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
           }
           const active = program.phase === 'active';
           program.phase = 'stopping';
-          program.stopping = { replyTo: message.replyTo, deadline: turn.now + message.timeoutMs };
+          program.stopping = { replyTo: message.replyTo, timeoutMs: message.timeoutMs, deadline: turn.now + message.timeoutMs };
           if (program.starting !== null) {
             turn.replyError(program.starting as ReplyTo<never>, toWireError(new MillraceError('ContextStopped', 'The context was stopped while it was starting.')));
             program.starting = null;
           }
           turn.unwatch(programPlaces(message.program).streaming as ActorRef<never>);
           if (active && message.graceful) {
-            turn.ask<ToReceiverTracker, { readonly unallocated: number }>(programPlaces(message.program).receiverTracker, (replyTo) => ({ type: 'stopReceivers', timeoutMs: message.timeoutMs, replyTo }), message.timeoutMs, (outcome) =>
-              step(message.program, { type: 'receiversEnded', unallocated: outcome.ok ? outcome.value.unallocated : 0 }),
+            const timeoutMs = Math.max(1, message.timeoutMs * intakeShare);
+            turn.ask<ToReceiverTracker, { readonly unallocated: number; readonly running: number }>(programPlaces(message.program).receiverTracker, (replyTo) => ({ type: 'stopReceivers', timeoutMs, replyTo }), timeoutMs + trackerTimeoutMs, (outcome) =>
+              step(message.program, outcome.ok ? { type: 'receiversEnded', ...outcome.value } : { type: 'receiversEnded', unallocated: 0, running: 0 }),
             );
           } else {
             takeDown(state, message.program, turn);
@@ -270,6 +317,10 @@ function timesOf({ spec, askedAt }: Program, now: number): StreamingTimes {
   const generated = book.generated ?? zeroTime;
   const latest = durability?.missedBatches === 'latest' && clock !== 'manual' ? floorToGrid(now, batchIntervalMs, zeroTime) - batchIntervalMs : generated;
   return { zeroTime, startTime, lastTime: Math.max(generated, latest) };
+}
+
+function leftOf({ batch, output, held, batches }: WorkUnderWay): Partial<LeftUndone> {
+  return { batches, output: batch === null || output === null ? null : { output, batchTime: batch, held } };
 }
 
 /** Of what a graceful stop may take, in ms. */

@@ -28,6 +28,7 @@ import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { places, programPlaces } from './places.ts';
 import { ReceiverLives } from './receiver-lives.ts';
+import { nameOf, withInput } from './receiver-of.ts';
 import type { RestartLimits } from './receiver-lives.ts';
 
 export interface ReceiverTrackerArgs {
@@ -70,7 +71,9 @@ interface State {
   /** Batches that wait for their receivers' open blocks. */
   readonly flushing: Map<BatchTime, { left: number; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }>;
   /** Receivers that have still to hand over their last block, and who waits for them. */
-  ending: { left: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> } | null;
+  ending: { left: number; readonly replyTo: ReplyTo<{ readonly unallocated: number; readonly running: number }> } | null;
+  /** Once intake is over: streams whose receiver has not handed over its last block. */
+  readonly running: Set<StreamId>;
   /** How long a receiver may take to end, once intake is over; null: it is not. */
   readonly endTimeoutMs: number | null;
 }
@@ -88,7 +91,9 @@ type Turning = Turn<ToReceiverTracker>;
 const holdTimeoutMs = 60_000;
 /** The log says itself what it can't do; this is for one that says nothing. */
 const logTimeoutMs = 120_000;
-/** Of `receiverTimeoutMs`: the pause between two looks at a thread, and how long each of the two questions waits. */
+/** In place of `receiverTimeoutMs`, where a graceful stop's time is over: one that stands still would hold up the end of the program, too. */
+const lateTimeoutMs = 2_000;
+/** Of that time: the pause between two looks at a thread, and how long each of the two questions waits. */
 const healthParts = { pause: 0.25, questions: [0.5, 0.25] } as const;
 
 export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTrackerArgs> {
@@ -108,6 +113,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         batches: new Map(),
         flushing: new Map(),
         ending: null,
+        running: new Set(),
         endTimeoutMs: null,
       };
       if (inputs.length > 0) nextHealthCheck(state, turn);
@@ -178,8 +184,17 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
           return onHealthChecked(state, message, turn);
         case 'stopReceivers':
           return onStopReceivers(state, message, turn);
-        case 'receiversStopped':
+        case 'receiverEnded':
+          if (message.ended) state.running.delete(message.stream);
           return onReceiverEnded(state, turn);
+        case 'whatIsLeft': {
+          for (const host of new Set([...state.running].map((stream) => state.streams.get(stream)?.host ?? null))) {
+            if (host !== null) askHealth(host, lateTimeoutMs, 0, turn);
+          }
+          const waiting = [...state.streams.values()].flatMap((stream) => stream.waiting);
+          turn.reply(message.replyTo, { blocks: waiting.length, records: waiting.reduce((sum, { records }) => sum + Math.max(0, records), 0), receivers: [...state.running].map((stream) => inputOf(state, stream)) });
+          return state;
+        }
         default:
           return unreachable(message);
       }
@@ -294,7 +309,7 @@ function onReceiverStarted(state: State, { stream: id, host, receiver, replyTo }
   // One that comes back from a failure while the context stops: what it took would be in no batch.
   if (state.endTimeoutMs !== null) {
     if (state.ending !== null) state.ending.left += 1;
-    endIntake(receiver, state.endTimeoutMs, turn);
+    endIntake(state, id, receiver, state.endTimeoutMs, turn);
   }
   return state;
 }
@@ -315,26 +330,27 @@ function nextHealthCheck({ receiverTimeoutMs }: State, turn: Turning): void {
 /** A quiet source is no sign of anything; a thread that doesn't answer is. */
 function onCheckHealth(state: State, turn: Turning): State {
   for (const host of new Set([...state.streams.values()].map((stream) => stream.host))) {
-    if (host !== null) askHealth(state, host, 0, turn);
+    if (host !== null) askHealth(host, state.receiverTimeoutMs, 0, turn);
   }
   nextHealthCheck(state, turn);
   return state;
 }
 
-function askHealth(state: State, host: HostId, missed: number, turn: Turning): void {
-  const timeoutMs = state.receiverTimeoutMs * (healthParts.questions[missed] ?? 0);
-  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed }));
+function askHealth(host: HostId, withinMs: number, missed: number, turn: Turning): void {
+  const timeoutMs = withinMs * (healthParts.questions[missed] ?? 0);
+  turn.ask<ToHostAgent, null>(places.agent(host), (replyTo) => ({ type: 'ping', replyTo }), timeoutMs, (outcome) => ({ type: 'healthChecked', host, answered: outcome.ok || outcome.error.code !== 'AskTimeout', missed, withinMs }));
 }
 
 /** Asked twice, since it may have been this thread that stood still: then the second question finds the answer to the first on its way. */
-function onHealthChecked(state: State, { host, answered, missed }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
+function onHealthChecked(state: State, { host, answered, missed, withinMs }: Extract<ToReceiverTracker, { type: 'healthChecked' }>, turn: Turning): State {
   const its = [...state.streams].filter(([, stream]) => stream.host === host);
   if (answered || its.length === 0) return state;
   if (missed + 1 < healthParts.questions.length) {
-    askHealth(state, host, missed + 1, turn);
+    askHealth(host, withinMs, missed + 1, turn);
     return state;
   }
-  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${state.receiverTimeoutMs} ms; it does not. Something on it doesn't return, such as a loop in onStart: the thread is ended, and the receiver starts again on another.`, { details: { host, receiverTimeoutMs: state.receiverTimeoutMs } }));
+  const what = state.endTimeoutMs === null ? 'onStart: the thread is ended, and the receiver starts again on another.' : 'onStop: the thread is ended.';
+  const error = toWireError(new MillraceError('ReceiverFailed', `Expected the thread of the receiver to answer within ${withinMs} ms; it does not. Something on it doesn't return, such as a loop in ${what}`, { details: { host, receiverTimeoutMs: withinMs } }));
   for (const [id] of its) {
     const input = inputOf(state, id);
     emit(state, turn, { type: 'receiverError', info: { ...input, message: error.message, error: withInput(error, input.operator), willRestart: true } });
@@ -402,21 +418,23 @@ function forget(state: State, upTo: BatchTime, turn: Turning): State {
 }
 
 function onStopReceivers(state: State, message: Extract<ToReceiverTracker, { type: 'stopReceivers' }>, turn: Turning): State {
-  const live = [...state.streams.values()].flatMap(({ receiver }) => (receiver === null ? [] : [receiver]));
-  for (const receiver of live) endIntake(receiver, message.timeoutMs, turn);
+  const live = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [{ stream, receiver }]));
+  for (const { stream, receiver } of live) endIntake(state, stream, receiver, message.timeoutMs, turn);
   // One more than the receivers: so that the last step is the same where there are none.
   return onReceiverEnded({ ...state, ending: { left: live.length + 1, replyTo: message.replyTo }, endTimeoutMs: message.timeoutMs }, turn);
 }
 
-function endIntake(receiver: ActorRef<ToReceiver>, timeoutMs: number, turn: Turning): void {
-  turn.ask<ToReceiver, null>(receiver, (replyTo) => ({ type: 'endIntake', replyTo }), timeoutMs, () => ({ type: 'receiversStopped' }));
+/** One that fails, or whose thread dies, has ended, too: what it had is its source's again. */
+function endIntake(state: State, stream: StreamId, receiver: ActorRef<ToReceiver>, timeoutMs: number, turn: Turning): void {
+  state.running.add(stream);
+  turn.ask<ToReceiver, null>(receiver, (replyTo) => ({ type: 'endIntake', replyTo }), timeoutMs, (outcome) => ({ type: 'receiverEnded', stream, ended: outcome.ok || outcome.error.code !== 'AskTimeout' }));
 }
 
 function onReceiverEnded(state: State, turn: Turning): State {
   if (state.ending === null) return state;
   state.ending.left -= 1;
   if (state.ending.left > 0) return state;
-  turn.reply(state.ending.replyTo, { unallocated: [...state.streams.values()].reduce((sum, { waiting }) => sum + waiting.length, 0) });
+  turn.reply(state.ending.replyTo, { unallocated: [...state.streams.values()].reduce((sum, { waiting }) => sum + waiting.length, 0), running: state.running.size });
   return { ...state, ending: null };
 }
 
@@ -426,17 +444,4 @@ function emit(state: State, turn: Turning, event: ListenerEvent): void {
 
 function inputOf(state: State, stream: StreamId): ReceiverOf {
   return { stream, operator: state.streams.get(stream)?.operator ?? null };
-}
-
-function nameOf({ stream, operator }: ReceiverOf): string {
-  if (operator === null) return `stream ${stream}`;
-  return `stream ${stream}, ${operator.place === '' ? operator.name : `${operator.name} at ${operator.place}`}`;
-}
-
-/** A receiver knows its stream's number only: which operator that is, its error's details say from here on. */
-function withInput(error: WireError, operator: OperatorPlace | null): WireError {
-  if (operator === null || error.name !== 'MillraceError') return error;
-  const { details } = error.fields;
-  const given = typeof details === 'object' && details !== null ? details : {};
-  return { ...error, fields: { ...error.fields, details: { operator: operator.uid, name: operator.name, place: operator.place, ...given } } };
 }

@@ -9,6 +9,7 @@
  *   exit code   0 stopped: by a signal, by --batches, or by the program's own end
  *               1 failed: the program could not start, or a batch or the runtime has failed
  *               2 the command line is wrong
+ *               3 stopped, but its time was over before everything was processed: what was left is on standard error
  *               128 + n: the second signal n, which ends at once
  */
 import { createRequire } from 'node:module';
@@ -17,21 +18,24 @@ import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SystemClock } from './base/clock.ts';
 import type { TimerHandle } from './base/clock.ts';
-import { UsageError, parseCommand, usage } from './cli/command-line.ts';
+import { batchIntervalMsDefault, UsageError, parseCommand, usage } from './cli/command-line.ts';
 import type { RunCommand } from './cli/command-line.ts';
 import { errorText } from './cli/error-text.ts';
 import { watchKeyboard } from './cli/keyboard.ts';
 import { StreamingContext } from './streaming-context.ts';
 import type { StreamingOptions } from './options.ts';
+import { sameSignalMs } from './shutdown.ts';
 import { MillraceError } from '../protocol/errors.ts';
-
-/** npm and npx pass on a Ctrl-C that the terminal has sent to this process already: two signals so close together are one. */
-const sameSignalMs = 400;
 
 /** How often it is looked whether npm's shell still lives. */
 const parentCheckMs = 250;
 
-process.exitCode = await main(process.argv.slice(2));
+const exitCodeLate = 3;
+
+const exitCode = await main(process.argv.slice(2));
+process.exitCode = exitCode;
+// An output that hangs would hold the process for as long as it likes.
+if (exitCode === exitCodeLate) process.stdout.write('', () => process.exit(exitCode));
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -45,17 +49,17 @@ async function main(argv: readonly string[]): Promise<number> {
       return 2;
     }
     process.stderr.write(`millrace: ${errorText(thrown, new URL('..', import.meta.url).href)}\n`);
+    if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') return exitCodeLate;
     return isUsage(thrown) ? 2 : 1;
   }
 }
 
 /** Resolves with the exit code when nothing of the program runs any more. */
-async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCommand): Promise<number> {
+async function run(command: RunCommand): Promise<number> {
+  const { args, batchesMax, stopTimeoutMs } = command;
   const asked = stopRequests();
   try {
-    const url = urlOf(program);
-    const options: StreamingOptions = { master, batchInterval: batchIntervalMs, appName: basename(url.pathname, extname(url.pathname)), args };
-    const ssc = await StreamingContext.create(url, options);
+    const ssc = await contextOf(command);
     if (batchesMax !== null) {
       let batches = 0;
       ssc.on('batchCompleted', () => {
@@ -63,7 +67,7 @@ async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCo
         if (batches === batchesMax) asked.stop();
       });
     }
-    await runUntil(asked, ssc);
+    await runUntil(asked, ssc, stopTimeoutMs);
     return 0;
   } catch (thrown) {
     if (args === undefined && thrown instanceof MillraceError && thrown.code === 'ProgramThrew') process.stderr.write('millrace: the program got no arguments, since --args was not given.\n');
@@ -73,8 +77,26 @@ async function run({ program, master, batchIntervalMs, args, batchesMax }: RunCo
   }
 }
 
+async function contextOf({ program, master, batchIntervalMs, args, checkpoint }: RunCommand): Promise<StreamingContext> {
+  const url = urlOf(program);
+  const options = { master, appName: basename(url.pathname, extname(url.pathname)), args };
+  const whole = (): StreamingOptions => ({ ...options, batchInterval: batchIntervalMs ?? batchIntervalMsDefault });
+  if (checkpoint === null) return StreamingContext.create(url, whole());
+  const ssc = await StreamingContext.getOrCreate(checkpoint, url, batchIntervalMs === null ? options : whole()).catch((thrown: unknown) => {
+    // Nothing is there that says how long a batch is.
+    if (batchIntervalMs === null && thrown instanceof MillraceError && thrown.details['option'] === 'batchInterval' && thrown.code === 'InvalidOption') return StreamingContext.getOrCreate(checkpoint, url, whole());
+    throw thrown;
+  });
+  const from = ssc.recoveredFrom;
+  if (from !== null) {
+    const again = from.generated !== null && from.generated !== from.completed ? `; batches up to ${from.generated} ms run again first` : '';
+    process.stderr.write(`millrace: going on from ${checkpoint}: ${from.completed === null ? 'no batch is complete' : `batches up to ${from.completed} ms are complete`}${again}.\n`);
+  }
+  return ssc;
+}
+
 /** Resolves when the context has stopped in good order; rejects with its first failure, and it has stopped then, too. */
-async function runUntil(asked: StopRequests, ssc: StreamingContext): Promise<void> {
+async function runUntil(asked: StopRequests, ssc: StreamingContext, stopTimeoutMs: number): Promise<void> {
   try {
     if (!asked.isStopping()) {
       await ssc.start();
@@ -87,9 +109,10 @@ async function runUntil(asked: StopRequests, ssc: StreamingContext): Promise<voi
   }
   // What was received may still fail: that is a failure of the run, as it was before the stop.
   const failure = ssc.awaitTermination().then(() => null, (error: unknown) => ({ error }));
-  await ssc.stop({ graceful: true });
+  const late = await ssc.stop({ graceful: true, timeoutMs: stopTimeoutMs }).then(() => null, (error: unknown) => ({ error }));
   const failed = await failure;
   if (failed !== null) throw failed.error;
+  if (late !== null) throw late.error;
 }
 
 /** The wishes to stop: signals, --batches, a reader of the output that has gone, the end of npm's shell. */

@@ -104,6 +104,13 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
   readonly missedBatches?: 'all' | 'latest';
   /** After a batch whose jobs failed: `stop` runs no further batch, `continue` goes on as Spark does, `skip` too, without calling it a failure of the context. Default `stop`. */
   readonly onBatchFailure?: 'stop' | 'skip' | 'continue';
+  /**
+   * On SIGTERM or SIGINT the context stops gracefully, and the process then ends by that signal, unless the app listens for it itself; a second
+   * signal ends it at once. As Spark's `spark.streaming.stopGracefullyOnShutdown`. Main thread only. Default false: no handler is installed.
+   */
+  readonly stopGracefullyOnShutdown?: boolean;
+  /** How long a graceful stop may take where `stop` isn't given a `timeoutMs`, in ms. As Spark's `spark.streaming.gracefulStopTimeout`. Default 60,000. */
+  readonly gracefulStopTimeoutMs?: number;
   /** Lifts the rule that one context is active in a process. Default false. */
   readonly allowMultipleContexts?: boolean;
   /** Threads to share: contexts one after another, or (with allowMultipleContexts) side by side. Default: threads of its own. */
@@ -128,7 +135,7 @@ export interface StopOptions {
   readonly stopSparkContext?: boolean;
   /** Ends intake first, processes everything received, then stops. Default false. */
   readonly graceful?: boolean;
-  /** How long the graceful part may take, in ms. Default 60,000. */
+  /** How long the graceful part may take, in ms; receivers have half of that to end. Default: the option `gracefulStopTimeoutMs`. */
   readonly timeoutMs?: number;
 }
 
@@ -200,10 +207,14 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
   checkpointIntervalMs: whole(0),
   missedBatches: oneOf('all', 'latest'),
   onBatchFailure: oneOf('stop', 'skip', 'continue'),
+  stopGracefullyOnShutdown: flag,
+  gracefulStopTimeoutMs: duration,
   allowMultipleContexts: flag,
   sparkContext: { expected: 'a SparkContext', accepts: isSparkContext },
   print: callable,
 };
+
+const stopRules: Record<keyof StopOptions, Rule> = { stopSparkContext: flag, graceful: flag, timeoutMs: duration };
 
 /** Not by its class, whose file needs this one. */
 function isSparkContext(value: unknown): boolean {
@@ -281,9 +292,17 @@ export function streamingOptions<Args>(given: StreamingOptions<Args>) {
     checkpointIntervalMs: given.checkpointIntervalMs ?? 1_000,
     missedBatches: given.missedBatches ?? 'all',
     onBatchFailure: given.onBatchFailure ?? 'stop',
+    stopGracefullyOnShutdown: given.stopGracefullyOnShutdown ?? false,
+    gracefulStopTimeoutMs: given.gracefulStopTimeoutMs ?? 60_000,
     allowMultipleContexts: given.allowMultipleContexts ?? false,
     print: given.print ?? null,
   } as const;
+}
+
+/** Throws InvalidOption. */
+export function stopOptions(given: StopOptions, { gracefulStopTimeoutMs }: CheckedStreamingOptions): Required<StopOptions> {
+  check(given, stopRules);
+  return { stopSparkContext: given.stopSparkContext ?? true, graceful: given.graceful ?? false, timeoutMs: given.timeoutMs ?? gracefulStopTimeoutMs };
 }
 
 export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;

@@ -36,9 +36,10 @@ import { Listeners } from './listeners.ts';
 import type { OutputContext } from './dstream/output.ts';
 import { outputId } from './rdd/output-id.ts';
 import { OutputBodies, outputFailure } from './output-bodies.ts';
-import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
+import { checkArgs, sparkOptionsOf, stopOptions, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, OptionsFor, RecoveryOptions, StopOptions, StreamingOptions } from './options.ts';
 import { printTo } from './print-sink.ts';
+import { checkSignalsCome, processShutdown } from './shutdown.ts';
 import { programUrl } from './program-url.ts';
 import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
@@ -61,7 +62,8 @@ export interface StreamClock {
 
 const startTimeoutMs = 120_000;
 const askTimeoutMs = 30_000;
-const stopGraceMs = 30_000;
+/** Beyond the graceful part: each step of taking a program down has a bound of its own. */
+const stopGraceMs = 75_000;
 
 /** The contexts that are active in this process, oldest first: see `allowMultipleContexts`. */
 const active = new Set<StreamingContext>();
@@ -96,6 +98,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
    */
   constructor(options: StreamingOptions) {
     const checked = streamingOptions(options);
+    if (checked.stopGracefullyOnShutdown) checkSignalsCome();
     const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
     const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterStopped: () => this.#end(), onClusterFailed: (error) => this.#onClusterFailed(error) };
     const { internals } = sparkContext;
@@ -209,6 +212,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       throw new MillraceError('ContextActive', `Another context is active in this process (${other.appName}). Stop it first, or set allowMultipleContexts.`);
     }
     this.#starting = this.#start();
+    if (this.#options.stopGracefullyOnShutdown) processShutdown.join(this, this.#starting);
     try {
       await this.#starting;
     } catch (thrown) {
@@ -220,11 +224,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Stops the context; resolves when nothing of it runs any more. A context that was never started just becomes stopped.
-   * Throws StopTimeout where a graceful stop took longer than `timeoutMs`: the context is stopped all the same.
+   * Throws StopTimeout where a graceful stop took longer than `timeoutMs`: the context is stopped all the same, and the error's message and details
+   * say what was left. A second call waits for what the first has begun, whatever its options. Throws InvalidOption.
    */
-  stop(options: StopOptions = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options);
-    const { stopSparkContext = true } = options;
+  async stop(options: StopOptions = {}): Promise<void> {
+    const checked = stopOptions(options, this.#options);
+    const { stopSparkContext } = checked;
+    this.#stopping ??= this.#stop(checked);
     // Also where the stop took too long: the threads go all the same.
     return this.#stopping.finally(() => (stopSparkContext ? this.sparkContext.stop() : undefined)).finally(() => this.#released);
   }
@@ -320,7 +326,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   // Stopping.
 
-  async #stop({ graceful = false, timeoutMs = 60_000 }: StopOptions): Promise<void> {
+  async #stop({ graceful, timeoutMs }: Required<StopOptions>): Promise<void> {
     // A start under way ends first, one way or the other: what it says of a failure is its caller's.
     if (this.#starting !== null && this.#state === 'ACTIVE') {
       this.#cutStartShort();
@@ -360,6 +366,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (this.#state === 'STOPPED') return;
     this.#state = 'STOPPED';
     active.delete(this);
+    processShutdown.leave(this);
     this.graph.stop();
     wire(this, null);
     this.#bodies.close();

@@ -8,6 +8,7 @@ import type { ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { WireError } from './errors.ts';
 import type { JobRequest, JobResult, JobSet, ToJobScheduler } from './job.ts';
+import type { LeftUndone } from './program.ts';
 import type { AccumulatorUpdate } from './task.ts';
 import type { RddId } from './ids.ts';
 import type { BroadcastVersion, RddNode, ReplayRecord } from './rdd.ts';
@@ -54,6 +55,8 @@ export type ToJobGenerator =
   | { readonly type: 'queuePushed'; readonly queue: number; readonly partitions: readonly EncodedPartition[]; readonly replyTo: ReplyTo<null> }
   /** Graceful stop: what is still in queues? Answered when all batches announced before it are generated. */
   | { readonly type: 'countWaiting'; readonly replyTo: ReplyTo<InputWaiting> }
+  /** A graceful stop whose time is over: what is not with the job scheduler yet? Answered at once. */
+  | { readonly type: 'whatIsLeft'; readonly replyTo: ReplyTo<Pick<LeftUndone, 'batches' | 'queued'>> }
   /** From the app: a new value of a broadcast variable. */
   | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly value: Uint8Array; readonly replyTo: ReplyTo<null> }
   /** From a foreachRDD body: an action. `nodes` are those that the app's thread made; the rest is known here. */

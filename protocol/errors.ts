@@ -36,7 +36,7 @@ export const errorTable = {
   CheckpointIntervalInvalid: entry('A stream\'s checkpoint interval does not fit its slide duration.', 'Give a whole multiple of the slide.'),
   CheckpointNotPersisted: entry('A stream with a checkpoint interval keeps none of its RDDs.', 'Persist it; of a window, checkpoint what is made of it.'),
   CannotChangeAfterStart: entry('A setting of a stream can\'t change after the context has started.', 'Set it while the graph is built.'),
-  StopTimeout: entry('The context did not stop in time.', 'Look at what the message lists as still running; stop again without graceful.'),
+  StopTimeout: entry('The context did not stop in time.', 'See what the message and the details list as left. Give timeoutMs more time; with a checkpoint directory the next getOrCreate processes it.'),
 
   // Programs.
   ProgramMissing: entry('The program\'s module can\'t be found or loaded.', 'Check the URL; the cause says what failed.'),

@@ -57,7 +57,7 @@ export type ToJobScheduler =
   | { readonly type: 'accumulated'; readonly updates: readonly AccumulatorUpdate[] }
   /** A reader on the app's thread has taken a published batch. */
   | { readonly type: 'publishedTaken'; readonly output: number }
-  /** For the message of an advance that took too long. */
+  /** For the message of an advance, or of a graceful stop, that took too long. */
   | { readonly type: 'whatIsUnderWay'; readonly replyTo: ReplyTo<WorkUnderWay> }
   /** Answered when every batch up to `time` is complete. */
   | { readonly type: 'awaitBatch'; readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> };
@@ -72,6 +72,8 @@ export interface WorkUnderWay {
   readonly held: boolean;
   /** Batches in the queue. */
   readonly waiting: number;
+  /** All that are here and not complete: the one that runs, and those in the queue. */
+  readonly batches: readonly BatchTime[];
 }
 
 /** A job: one action on one RDD. */

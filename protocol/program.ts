@@ -8,6 +8,8 @@ import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId } from './ids.ts';
 import type { StreamingSpec } from './host.ts';
 import type { InputWaiting } from './batch.ts';
+import type { ReceiverOf } from './listener.ts';
+import type { BatchTime } from './time.ts';
 import type { WireError } from './errors.ts';
 
 export type ToProgramManager =
@@ -28,14 +30,31 @@ export type ToProgramManager =
 export type ProgramStep =
   | { readonly type: 'loaded'; readonly error: WireError | null; readonly io: readonly HostId[] }
   | { readonly type: 'treeStarted'; readonly error: WireError | null }
-  | { readonly type: 'receiversEnded'; readonly unallocated: number }
+  | { readonly type: 'receiversEnded'; readonly unallocated: number; readonly running: number }
   /** No further batch comes by itself; `time`: the last one's. Also after each batch that the stop has asked for. */
   | { readonly type: 'timerStopped'; readonly time: number | null; readonly unallocated: number }
   | { readonly type: 'inputCounted'; readonly time: number; readonly unallocated: number; readonly waiting: InputWaiting }
-  /** `late`: what was not done when the time was over; null where all was. */
-  | { readonly type: 'lastBatchRun'; readonly late: string | null }
+  /** `late`: the time was over first. `halted`: no further batch starts, since one has failed. */
+  | { readonly type: 'lastBatchRun'; readonly late: boolean; readonly halted: boolean }
+  /** One of those who know it has told what was left. */
+  | { readonly type: 'leftTold'; readonly next: 'generator' | 'scheduler' | 'nobody'; readonly left: Partial<LeftUndone> }
   /** Complete batches are in the log (or will not be: the time is over). */
   | { readonly type: 'commitsDone' }
   | { readonly type: 'logClosed' }
   | { readonly type: 'treeStopped' }
   | { readonly type: 'outputsFlushed' };
+
+/** What a graceful stop did not get to. */
+export interface LeftUndone {
+  /** Batches that were announced and are not complete. */
+  readonly batches: readonly BatchTime[];
+  /** The output that has begun and not ended; `held`: it waits for the reader of what it has published. */
+  readonly output: { readonly output: number; readonly batchTime: BatchTime; readonly held: boolean } | null;
+  /** Received, and in no batch. */
+  readonly blocks: number;
+  readonly records: number;
+  /** RDDs that the app has pushed and no batch has taken, in the fullest queue. */
+  readonly queued: number;
+  /** These have not handed over what they have. */
+  readonly receivers: readonly ReceiverOf[];
+}

@@ -11,6 +11,7 @@ import type { ActorRef, ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { BlockId, HostId, ProgramId, StreamId } from './ids.ts';
 import type { BlockRef } from './rdd.ts';
+import type { LeftUndone } from './program.ts';
 import type { WireError } from './errors.ts';
 
 /** What an io thread must know to run a receiver. */
@@ -81,11 +82,14 @@ export type ToReceiverTracker =
   | { readonly type: 'ioHostDown'; readonly host: HostId; readonly error: WireError; readonly replyTo: ReplyTo<null> }
   /** Own timer: do the threads with receivers answer? */
   | { readonly type: 'checkHealth' }
-  /** Own: a thread with receivers has not answered, `missed` times in a row. */
-  | { readonly type: 'healthChecked'; readonly host: HostId; readonly answered: boolean; readonly missed: number }
-  /** Graceful stop: end intake; answered when all receivers have handed over their last block. */
-  | { readonly type: 'stopReceivers'; readonly timeoutMs: number; readonly replyTo: ReplyTo<{ readonly unallocated: number }> }
-  | { readonly type: 'receiversStopped' };
+  /** Own: a thread with receivers, which has `withinMs` in all, has answered; or it has not, after `missed` times in a row. */
+  | { readonly type: 'healthChecked'; readonly host: HostId; readonly answered: boolean; readonly missed: number; readonly withinMs: number }
+  /** Graceful stop: end intake; answered when all receivers have handed over their last block, or (`running`: so many) have had `timeoutMs` for it. */
+  | { readonly type: 'stopReceivers'; readonly timeoutMs: number; readonly replyTo: ReplyTo<{ readonly unallocated: number; readonly running: number }> }
+  /** Own: a receiver has handed over its last block, or (not `ended`) has had its time. */
+  | { readonly type: 'receiverEnded'; readonly stream: StreamId; readonly ended: boolean }
+  /** A graceful stop whose time is over: what has no batch, and who has not handed over? */
+  | { readonly type: 'whatIsLeft'; readonly replyTo: ReplyTo<Pick<LeftUndone, 'blocks' | 'records' | 'receivers'>> };
 
 /** How far the receiver of a stream had come. */
 export interface StreamLife {

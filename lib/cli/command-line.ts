@@ -15,12 +15,20 @@ export interface RunCommand {
   /** As it was given: a path, or a file: URL. */
   readonly program: string;
   readonly master: string;
-  readonly batchIntervalMs: number;
+  /** Null: it was left out. A program that goes on has its own then, one that begins `batchIntervalMsDefault`. */
+  readonly batchIntervalMs: number | null;
+  /** The checkpoint directory to go on from, or to begin in; null: none. */
+  readonly checkpoint: string | null;
+  /** How long a graceful stop may take. */
+  readonly stopTimeoutMs: number;
   /** What --args holds; undefined where it was left out. */
   readonly args: unknown;
   /** Stop after so many batches; null: run until a signal comes. */
   readonly batchesMax: number | null;
 }
+
+export const batchIntervalMsDefault = 1_000;
+const stopTimeoutMsDefault = 60_000;
 
 export class UsageError extends Error {}
 
@@ -33,9 +41,12 @@ PROGRAM is a built module (.js or .mjs) whose default export builds the graph.
   --batch TIME                        batch interval: 1s, 200ms, 0.5s, or 500  (default 1s)
   --args JSON                         the program's second argument
   --batches N                         stop by itself after N batches
+  --checkpoint DIR                    go on from what this directory holds of an earlier run, or begin there
+  --stop-timeout TIME                 how long a graceful stop may take        (default 60s)
 
-Ctrl-C stops gracefully: what was received is processed and printed first. A second Ctrl-C ends at once.
-Exit code: 0 after a stop, 1 after a failure, 2 where the command line is wrong.`;
+Ctrl-C and SIGTERM stop gracefully: what was received is processed and printed first. A second one ends at once.
+Exit code: 0 after a stop, 1 after a failure, 2 where the command line is wrong, 3 after a stop whose time was over before
+everything was processed (what was left is told, and with --checkpoint it is processed by the next run).`;
 
 /** Throws UsageError. */
 export function parseCommand(argv: readonly string[]): Command {
@@ -52,7 +63,9 @@ export function parseCommand(argv: readonly string[]): Command {
     run: {
       program,
       master: values.master ?? 'local[*]',
-      batchIntervalMs: intervalOf(values.batch ?? '1s'),
+      batchIntervalMs: values.batch === undefined ? null : timeOf('--batch', values.batch, 'such as 1s, 200ms or 500'),
+      checkpoint: directoryOf(values.checkpoint),
+      stopTimeoutMs: values['stop-timeout'] === undefined ? stopTimeoutMsDefault : timeOf('--stop-timeout', values['stop-timeout'], 'such as 30s, 2m or 500ms'),
       args: jsonOf(values.args),
       batchesMax: countOf(values.batches),
     },
@@ -71,6 +84,8 @@ function parse(argv: readonly string[]) {
         batch: { type: 'string' },
         args: { type: 'string' },
         batches: { type: 'string' },
+        checkpoint: { type: 'string' },
+        'stop-timeout': { type: 'string' },
       },
     });
   } catch (thrown) {
@@ -81,12 +96,18 @@ function parse(argv: readonly string[]) {
 const unitMs: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_000, min: 60_000 };
 
 /** `1s`, `200ms`, `0.5s`, `2m`; a bare number is in ms. A whole number of ms, 1 or more. */
-function intervalOf(text: string): number {
+function timeOf(option: string, text: string, such: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|)$/.exec(text.trim()) ?? [];
   // Rounded to a thousandth first: 0.07 s is 70 ms, though 0.07 * 1,000 is a little more.
   const ms = amount === undefined ? Number.NaN : Math.round(Number(amount) * (unitMs[unit ?? ''] as number) * 1_000) / 1_000;
   if (Number.isSafeInteger(ms) && ms >= 1) return ms;
-  throw new UsageError(`Expected --batch to be a time of at least 1 ms, in whole ms, such as 1s, 200ms or 500; got ${JSON.stringify(text)}.`);
+  throw new UsageError(`Expected ${option} to be a time of at least 1 ms, in whole ms, ${such}; got ${JSON.stringify(text)}.`);
+}
+
+function directoryOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (text.trim() !== '') return text;
+  throw new UsageError(`Expected --checkpoint to name a directory; got ${JSON.stringify(text)}.`);
 }
 
 function jsonOf(text: string | undefined): unknown {

@@ -43,7 +43,8 @@ export abstract class Receiver<T, Position = unknown> {
 
   /**
    * Takes one record. A promise comes back where too many blocks are under way (`blocksInFlightMax`) or there is no memory for more: wait for it before
-   * the next record. It resolves when this record and all before it are stored, and rejects as that of `storeBatch` does. After the end nothing is taken.
+   * the next record. It resolves when this record and all before it are stored, and rejects as that of `storeBatch` does: at once after the end, when
+   * nothing is taken any more.
    */
   store(record: T): Promise<void> | undefined {
     return this.port.store(record);

@@ -49,6 +49,8 @@ export class ReceiverSource implements Source {
   readonly #waiting = new Map<number, readonly Stored[]>();
   /** A cut was asked for and has not come. */
   #cutSaid = false;
+  /** What `store` gives after the end. */
+  #over: Promise<void> | null = null;
 
   constructor(options: ReceiverSourceOptions) {
     this.#options = options;
@@ -123,7 +125,8 @@ export class ReceiverSource implements Source {
   }
 
   #store(record: unknown): Promise<void> | undefined {
-    if (this.#stopped) return undefined;
+    // One for all: who stores in a loop and never looks makes no error for each record.
+    if (this.#stopped) return (this.#over ??= handled(Promise.reject(this.#notStored('its receiver has stopped.'))));
     const isFull = !this.#builder.add(record);
     const underWay = this.#ready.length + this.#waiting.size + (isFull ? 1 : 0);
     const mustWait = this.#isHeldBack || this.#builder.exhausted || underWay >= this.#options.blocksInFlightMax;

@@ -124,6 +124,38 @@ t.test('a replica that is lost before its block is received is made anew elsewhe
   t.end();
 });
 
+/**
+ * Bug: the next place was counted off in the list of those that are up. Where the end of the first one was known before its answer failed, the
+ * list had become shorter, and with two io threads the driver's place was passed over: the block went on with no replica.
+ */
+t.test('the end of the one that was asked, known before its answer fails, passes over nobody', (t) => {
+  const { actor, put, fail, asked, gone } = manager(3, 4);
+  put(0, { copies: 2 });
+  gone(3);
+  fail('replicateBlocks', 'HostGone');
+  t.same(asked(), [['replicateBlocks', 4, [0]]]);
+  t.same(actor.logs, []);
+  t.end();
+});
+
+/** Bug: a new replica was asked for once; where that thread died, too, the block had none from then on, and nobody was told. */
+t.test('a new replica that fails is made at the next place; where there is none, that is logged', (t) => {
+  const { actor, put, answer, fail, asked, gone } = manager(3, 4, 5);
+  put(0, { copies: 2 });
+  answer('replicateBlocks');
+  gone(3);
+  t.same(asked(), [['addBlocks', 1, [0]], ['replicateBlocks', 4, [0]]]);
+  fail('replicateBlocks', 'HostGone');
+  gone(4);
+  t.same(asked(), [['addBlocks', 1, [0]], ['replicateBlocks', 5, [0]]]);
+  answer('replicateBlocks');
+  gone(5);
+  t.match(actor.logs, [/1 received blocks have no replica/]);
+  answer('addBlocks');
+  t.equal(actor.replies.get(0), null, 'it is received all the same');
+  t.end();
+});
+
 t.test('blocks of a block manager that is gone are made known to another and reported, in their order, and unpinned then', (t) => {
   const { actor, send, answer, asked, gone } = manager(3, 4);
   const replicate = (ask: number, ...sequences: readonly number[]): void => send({ type: 'replicateBlocks', from: managerOn(3), life: 0, blocks: sequences.map((sequence) => putOf(sequence, { copies: 2 })), replyTo: actor.replyTo(ask) });

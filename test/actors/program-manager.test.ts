@@ -8,15 +8,15 @@ import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const program = asProgramId(0);
 
-function manager() {
-  const spec = { descriptor: { program, url: null, args: null, batchIntervalMs: 1_000, appName: 'test' }, clock: 'system' } as unknown as StreamingSpec;
+function manager(durability: unknown = null) {
+  const spec = { descriptor: { program, url: null, args: null, batchIntervalMs: 1_000, appName: 'test' }, clock: 'system', outputNames: ['print', 'save'], durability } as unknown as StreamingSpec;
   const driven = new Driven(programManager(stubServices({}, 12_345), (_spec, { zeroTime, startTime }) => ({ id: `streaming-0 from ${zeroTime}, asked for at ${startTime}`, behavior: 'supervisor', args: null })), undefined);
   driven.send({ type: 'startProgram', spec, replyTo: driven.replyTo(1) });
   return driven;
 }
 
-function active() {
-  const driven = manager();
+function active(durability: unknown = null) {
+  const driven = manager(durability);
   driven.answer({ io: [] }).answer(null);
   driven.take();
   return driven;
@@ -65,7 +65,7 @@ t.test('a graceful stop ends intake, then the timer, runs a last batch where som
   driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
   const steps: string[][] = [];
   const nothing = { reads: 0, batchesMax: 0 };
-  for (const answer of [{ unallocated: 3 }, 13_000, nothing, 14_000, nothing, { error: null }, null, null]) {
+  for (const answer of [{ unallocated: 3, running: 0 }, 13_000, nothing, 14_000, nothing, { error: null }, null, null]) {
     steps.push(asked(driven));
     driven.answer(answer);
   }
@@ -77,19 +77,94 @@ t.test('a graceful stop ends intake, then the timer, runs a last batch where som
 t.test('a graceful stop in which nothing is left has no batch more; one that fails on the way is taken down all the same', (t) => {
   const driven = active();
   driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
-  driven.answer({ unallocated: 0 }).answer(13_000).answer({ reads: 0, batchesMax: 0 });
+  driven.answer({ unallocated: 0, running: 0 }).answer(13_000).answer({ reads: 0, batchesMax: 0 });
   t.same(asked(driven), ['awaitBatch']);
-  driven.fail(wireError('too slow', 'AskTimeout'));
+  driven.fail(wireError('gone', 'ActorGone'));
   t.same(asked(driven), ['terminateChild']);
   driven.fail(wireError('gone', 'ActorGone')).fail(wireError('gone', 'ActorGone'));
-  t.match(driven.replies.get(2), { code: 'StopTimeout' }, 'and whoever asked is told what was left');
+  t.equal(driven.replies.get(2), null);
+  t.end();
+});
+
+const receiver = { stream: 0, operator: { uid: 'lines', name: 'socketTextStream', place: 'two.js:1:1' } };
+const under = { batch: 13_000, output: 1, held: false, waiting: 1, batches: [13_000, 14_000] };
+
+/** The answers of those who know what is left: tracker, generator, scheduler. */
+function tellLeft(driven: ReturnType<typeof manager>, ...answers: readonly unknown[]): void {
+  for (const answer of answers) {
+    if (asked(driven).join() === 'whatIsLeft' || asked(driven).join() === 'whatIsUnderWay') driven.answer(answer);
+  }
+}
+
+for (const [name, durability, where] of [
+  ['no checkpoint directory', null, /What was left is lost/],
+  ['a log', { settings: { directory: '/ck', logsBlocks: true }, recovered: null }, /What was left is in the log in \/ck, and is processed after the next getOrCreate\.$/],
+  ['a log without received data', { settings: { directory: '/ck', logsBlocks: false }, recovered: null }, /run at the next getOrCreate, but without what receivers had brought: writeAheadLog is false/],
+] as const) {
+  t.test(`a graceful stop whose time is over says exactly what was left, and where that is: ${name}`, (t) => {
+    const driven = active(durability);
+    driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+    t.match(driven.asked, [{ timeoutMs: 32_500, message: { timeoutMs: 2_500 } }], 'receivers have half of the time');
+    driven.answer({ unallocated: 0, running: 1 }).answer(15_000).answer({ reads: 0, batchesMax: 0 }).fail(wireError('too slow', 'AskTimeout'));
+    tellLeft(driven, { blocks: 2, records: 7, receivers: [receiver] }, { batches: [14_000, 15_000], queued: 1 }, under);
+    while (driven.asked.length > 0) driven.answer(null);
+    const error = driven.replies.get(2) as { readonly code: string; readonly message: string; readonly fields: { readonly details: object } };
+    t.equal(error.code, 'StopTimeout');
+    t.match(error.message, 'within timeoutMs (5000 ms); 3 batches are not complete: 13000, 14000, 15000 ms; output 1 (save) of the batch at 13000 ms has not ended; 2 blocks with 7 records are in no batch; 1 RDD in a queue is in no batch; the receiver of stream 0, socketTextStream at two.js:1:1 has not ended. The context is stopped all the same.');
+    t.match(error.message, where);
+    t.strictSame(error.fields.details, {
+      timeoutMs: 5_000,
+      batches: [13_000, 14_000, 15_000],
+      output: { output: 1, batchTime: 13_000, held: false, name: 'save' },
+      blocks: 2,
+      records: 7,
+      queued: 1,
+      receivers: [{ stream: 0, uid: 'lines', name: 'socketTextStream', place: 'two.js:1:1' }],
+      isLogged: durability !== null,
+    });
+    t.end();
+  });
+}
+
+t.test('a receiver that has not ended is told, also where all batches are complete', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  driven.answer({ unallocated: 0, running: 1 }).answer(13_000).answer({ reads: 0, batchesMax: 0 }).answer({ error: null });
+  tellLeft(driven, { blocks: 0, records: 0, receivers: [receiver] }, { batches: [], queued: 0 }, { batch: null, output: null, held: false, waiting: 0, batches: [] });
+  while (driven.asked.length > 0) driven.answer(null);
+  t.match(driven.replies.get(2), { code: 'StopTimeout', message: /; the receiver of stream 0, .* has not ended\. The context is stopped all the same\. Nothing that was stored is lost\.$/ });
+  t.end();
+});
+
+t.test('a failed batch that ends all later ones is no timeout: what it leaves is logged', (t) => {
+  const driven = active();
+  driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+  driven.answer({ unallocated: 0, running: 0 }).answer(14_000).answer({ reads: 0, batchesMax: 0 }).answer({ error: wireError('It failed.') });
+  tellLeft(driven, { blocks: 0, records: 0, receivers: [] }, { batches: [], queued: 0 }, { batch: null, output: null, held: false, waiting: 1, batches: [14_000] });
+  while (driven.asked.length > 0) driven.answer(null);
+  t.equal(driven.replies.get(2), null);
+  t.match(driven.logs, [/^warn The graceful stop did not process everything, since a batch has failed: the batch at 14000 ms is not complete\.$/]);
+  t.end();
+});
+
+/** Bug: a program that goes on, and is stopped before its first batch, was waited for until the time was over: for a batch of the run before. */
+t.test('after a restart it waits for batches that run again, and for no other of the run before', (t) => {
+  const book = (completed: number) => ({ identity: { zeroTime: 10_000, startTime: 10_000 }, generated: 12_000, completed, batches: new Map([[11_000, {}], [12_000, {}]]) });
+  for (const [completed, waits] of [[11_000, 'awaitBatch'], [12_000, '']] as const) {
+    const driven = active({ settings: { directory: '/ck', logsBlocks: true }, missedBatches: 'all', recovered: { book: book(completed) } });
+    driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
+    driven.answer({ unallocated: 0, running: 0 }).answer(12_000).answer({ reads: 0, batchesMax: 0 });
+    t.equal(asked(driven).join(), waits, `complete up to ${completed}`);
+    if (waits === '') t.match(driven.take('programStep'), [{ step: { type: 'lastBatchRun', late: false } }]);
+    else t.match(driven.asked, [{ message: { time: 12_000 } }]);
+  }
   t.end();
 });
 
 t.test('a graceful stop empties the queues that it found, and is not held up by who goes on pushing', (t) => {
   const driven = active();
   driven.send({ type: 'stopProgram', program, graceful: true, timeoutMs: 5_000, replyTo: driven.replyTo(2) });
-  driven.answer({ unallocated: 0 }).answer(13_000);
+  driven.answer({ unallocated: 0, running: 0 }).answer(13_000);
   for (const time of [14_000, 15_000]) {
     driven.answer({ reads: 2, batchesMax: 2 });
     t.same(asked(driven), ['lastBatch']);

@@ -267,14 +267,32 @@ t.test('a graceful end is answered when the last receiver has handed over, with 
   s.answer(null);
   t.notOk(s.replies.has(1));
   s.answer(null);
-  t.same(s.replies.get(1), { unallocated: 1 });
+  t.same(s.replies.get(1), { unallocated: 1, running: 0 });
+  t.end();
+});
+
+t.test('a receiver that takes longer than it may is waited for no longer, and named; one whose thread dies has ended', (t) => {
+  const s = tracker();
+  s.send(receiverOn(2), receiverOn(3, second));
+  s.send({ type: 'stopReceivers', timeoutMs: 500, replyTo: s.replyTo(1) });
+  add(s, 1);
+  s.fail(wireError('late', 'AskTimeout'));
+  s.fail(wireError('gone', 'HostGone'));
+  t.same(s.replies.get(1), { unallocated: 1, running: 1 });
+  s.take();
+  s.send({ type: 'whatIsLeft', replyTo: s.replyTo(2) });
+  t.match(s.replies.get(2), { blocks: 1, receivers: [{ stream: first }] });
+  t.equal((s.replies.get(2) as { readonly receivers: readonly unknown[] }).receivers.length, 1);
+  t.match(s.asked.map(({ to, message, timeoutMs }) => [to.host, message.type, timeoutMs]), [[2, 'ping', 1_000]], 'its thread is asked whether it stands still');
+  s.fail(wireError('late', 'AskTimeout')).fail(wireError('late', 'AskTimeout'));
+  t.match(s.take('killHost'), [{ host: 2, how: 'terminate' }], 'one that does would hold up the end of everything else');
   t.end();
 });
 
 t.test('without receivers a graceful end is answered at once', (t) => {
   const s = tracker();
   s.send({ type: 'stopReceivers', timeoutMs: 500, replyTo: s.replyTo(1) });
-  t.same(s.replies.get(1), { unallocated: 0 });
+  t.same(s.replies.get(1), { unallocated: 0, running: 0 });
   t.end();
 });
 
@@ -307,7 +325,7 @@ t.test('a receiver that comes back while intake ends is ended, too, and waited f
   t.notOk(s.replies.has(1));
   add(s, 1);
   s.answer(null);
-  t.same(s.replies.get(1), { unallocated: 1 });
+  t.same(s.replies.get(1), { unallocated: 1, running: 0 });
   s.send(receiverOn(2));
   s.answer(null);
   t.same(s.asked, [], 'and one that comes later still is ended without a second answer');

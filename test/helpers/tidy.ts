@@ -54,6 +54,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
   'node:worker_threads': {
     'lib/actor/thread-pool.ts': 'makes the ports between threads',
     'lib/keep-alive.ts': 'a port that nobody posts to: open work for Node',
+    'lib/shutdown.ts': 'signals come to the main thread alone: is this it?',
   },
   'node:crypto': {
     'lib/dstream/uid.ts': 'hashes texts; nothing random',
@@ -65,8 +66,7 @@ const doors: Readonly<Record<string, Exceptions>> = {
     'lib/cli.ts': 'the numbers of signals',
     'lib/storage/node-lock.ts': 'a lock names its holder\'s host',
   },
-  'node:perf_hooks': {},
-  'node:timers': {},
+  ...{ 'node:perf_hooks': {}, 'node:timers': {} },
   piscina: { 'lib/actor/thread-pool.ts': 'the one file that knows piscina' },
   '@node-rs/crc32': { 'lib/storage/crc32c.ts': 'the one file that makes checksums' },
   msgpackr: { 'protocol/codec.ts': 'the one file that knows msgpackr' },
@@ -119,7 +119,7 @@ const bans: readonly Ban[] = [
     },
   },
   { name: 'process.exit', instead: 'a library never ends its process: throw, or stop the context', allowed: { ...theCommand, 'actors/worker-entry.ts': 'fault injection, which ends its own thread' } },
-  { name: 'process.on', instead: 'a library has no handlers on its process', allowed: { ...theCommand, ...itsKeyboard } },
+  { name: 'process.on', instead: 'a library has no handlers on its process, unless the app asks for them: lib/shutdown.ts', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'process.once', instead: 'a library has no handlers on its process', allowed: {} },
   { name: 'process.stdout', instead: 'only print writes there', allowed: { ...theCommand, 'lib/streaming-context.ts': 'where print goes by default' } },
   { name: 'process.stderr', instead: 'use the logger', allowed: { ...theCommand, 'lib/spark-context.ts': 'the default logger' } },

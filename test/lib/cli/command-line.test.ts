@@ -8,7 +8,7 @@ const run = (...args: string[]) => {
 };
 
 t.test('a program alone runs with the defaults', (t) => {
-  t.strictSame(run(), { program: 'p.js', master: 'local[*]', batchIntervalMs: 1_000, args: undefined, batchesMax: null });
+  t.strictSame(run(), { program: 'p.js', master: 'local[*]', batchIntervalMs: null, checkpoint: null, stopTimeoutMs: 60_000, args: undefined, batchesMax: null });
   t.end();
 });
 
@@ -32,6 +32,14 @@ t.test('arguments are JSON of any kind', (t) => {
 t.test('batches are a whole number of 1 or more', (t) => {
   t.equal(run('--batches', '5')?.batchesMax, 5);
   for (const text of ['0', '1.5', 'x', '', '-1']) t.throws(() => run(`--batches=${text}`), { constructor: UsageError, message: /^Expected --batches to be a whole number/ }, JSON.stringify(text));
+  t.end();
+});
+
+t.test('a checkpoint directory, and how long a stop may take', (t) => {
+  t.equal(run('--checkpoint', 'a/b')?.checkpoint, 'a/b');
+  t.throws(() => run('--checkpoint', ' '), { constructor: UsageError, message: /^Expected --checkpoint to name a directory; got " "/ });
+  for (const [text, ms] of [['2m', 120_000], ['0.5s', 500], ['250', 250]] as const) t.equal(run('--stop-timeout', text)?.stopTimeoutMs, ms, text);
+  for (const text of ['0', '', 'never', '-1s']) t.throws(() => run(`--stop-timeout=${text}`), { constructor: UsageError, message: /^Expected --stop-timeout to be a time of at least 1 ms, in whole ms, such as 30s/ }, JSON.stringify(text));
   t.end();
 });
 
