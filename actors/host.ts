@@ -11,7 +11,13 @@ import type { Port } from '../lib/actor/link.ts';
 import type { Logger } from '../lib/actor/logger.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { createPrng } from '../lib/base/prng.ts';
+import { killProcess } from '../lib/faults/endings.ts';
+import { FaultInjector } from '../lib/faults/fault-injector.ts';
+import { FaultyDisk } from '../lib/faults/faulty-disk.ts';
+import { faultyNet } from '../lib/faults/faulty-net.ts';
+import { FaultySystem } from '../lib/faults/faulty-system.ts';
 import { nodeNet } from '../lib/sources/node-net.ts';
+import type { NetPort } from '../lib/sources/source.ts';
 import type { Disk } from '../lib/storage/disk.ts';
 import { nodeDisk } from '../lib/storage/node-disk.ts';
 import { claimDirectory, completeDirectory, listFiles, nodeFiles } from '../lib/storage/node-files.ts';
@@ -86,10 +92,12 @@ export function startAppHost(init: Omit<HostInit, 'role'>, ports: Pick<HostPorts
 /** The services come before the system, since behaviours are made of them; the two are joined here. */
 function makeHost(
   init: Omit<HostInit, 'role'> & { readonly role: HostServices['role'] },
-  { clock, logger, launcher, die, createSystem = (options) => new ActorSystem(options), disk: { disk, files } = { disk: nodeDisk, files: nodeFiles } }: Omit<HostPorts, 'load' | 'onEnded'>,
+  given: Omit<HostPorts, 'load' | 'onEnded'>,
   registry: (services: HostServices) => BehaviorRegistry,
 ): Host {
   let rdds = 0;
+  const { clock, logger, launcher, die } = given;
+  const { net, createSystem, disk: { disk, files } } = worldOf(init, given);
   const { host, role, index, options, control } = init;
   const services: HostServices = {
     host,
@@ -101,7 +109,7 @@ function makeHost(
     launcher,
     die,
     pool: SlabPool.attach(init.pool as SlabPoolShare, host),
-    net: nodeNet,
+    net,
     files,
     disk,
     programs: new Map(),
@@ -120,4 +128,25 @@ function makeHost(
   };
   const system: ActorSystem = createSystem({ host, clock, registry: registry(services), logger, prng: createPrng(`${options.seed} host ${host}`) });
   return { system, services };
+}
+
+interface World {
+  readonly net: NetPort;
+  readonly disk: DiskPorts;
+  readonly createSystem: CreateSystem;
+}
+
+/** Disk, network and delivery of messages: the machine's own, unless a test injects faults into them. */
+function worldOf(
+  { host, role, index, options }: Omit<HostInit, 'role'> & { readonly role: HostServices['role'] },
+  { clock, die, disk = { disk: nodeDisk, files: nodeFiles }, createSystem = (given) => new ActorSystem(given) }: Pick<HostPorts, 'clock' | 'die' | 'disk' | 'createSystem'>,
+): World {
+  if (options.faults === null) return { net: nodeNet, disk, createSystem };
+  const injector = new FaultInjector(options.faults, { host, role, index });
+  const endings = { thread: () => die('exit'), process: killProcess };
+  return {
+    net: faultyNet(nodeNet, injector, clock),
+    disk: { disk: new FaultyDisk({ disk: disk.disk, injector, clock, endings }), files: disk.files },
+    createSystem: (given) => new FaultySystem(given, injector, endings),
+  };
 }

@@ -300,6 +300,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'runJob':
           return onRunJob(state, message.request, message.replyTo, turn);
         case 'workerUp':
+          // It has crashed and lives again, and nobody knows what it had under way, nor that task's memory: its thread goes, too.
+          if (state.workers.has(message.host)) {
+            turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
+            return state;
+          }
           state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), timedOut: null });
           return handOut(state, turn);
         case 'workerDown':

@@ -5,7 +5,7 @@
  * unless the thread dies; a failed task's memory is given back before its failure is told.
  * Talks to: the task scheduler. Hears messages only between tasks: while one runs, words in shared memory say how far it
  * is and whether it should end.
- * A crash loses: the tasks it had; the scheduler sees the thread's end and runs them elsewhere. And its tables, which the next owner
+ * A crash loses: the tasks it had; the scheduler ends the thread, sees its end, and runs them elsewhere. And its tables, which the next owner
  * puts together from the bytes that each step has left in shared memory.
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';

@@ -78,7 +78,7 @@ export class CheckpointDirectory {
   static async goOn<Program>(directory: string, program: Program | null, given: Partial<StreamingOptions> & RecoveryOptions): Promise<GoingOn<Program>> {
     const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
     const recovery = { quarantine, createOnError, allowNonRestoredState };
-    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: nodeDisk }, directory, recovery);
+    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: rest.faults?.onAppThread(nodeDisk) ?? nodeDisk }, directory, recovery);
     try {
       const identity = checkpoints.recovered?.book.identity ?? null;
       const found = program ?? identity?.url ?? null;

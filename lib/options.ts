@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { Logger } from './actor/logger.ts';
+import { FaultPlan } from './fault-plan.ts';
 import type { ArgsOf } from './program/exports.ts';
 import type { SparkContext } from './spark-context.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
@@ -50,6 +51,8 @@ export interface SparkContextOptions {
    * For tests, where it is the default (`startTest`, `testOperation`): it costs time for each record. Default false.
    */
   readonly freezeRecords?: boolean;
+  /** Faults that are injected, for tests: a plan made by `faultPlan` of `millrace/testing`. Default: none. */
+  readonly faults?: FaultPlan;
   /** Seeds back-off's jitter. Default 1. */
   readonly seed?: number;
   /** Where ids come from. Default: nanoid. */
@@ -178,6 +181,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
   freezeRecords: flag,
+  faults: { expected: 'a plan made by faultPlan of millrace/testing', accepts: (value) => value instanceof FaultPlan },
   seed: whole(0),
   ids: callable,
   logger: object,
@@ -252,6 +256,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     codegen: given.codegen ?? true,
     freezeRecords: given.freezeRecords ?? false,
     seed: given.seed ?? 1,
+    faults: given.faults?.share ?? null,
   };
   if (options.recordBytesMax > slabBytes >> 1) refuse('recordBytesMax', `at most half of slabBytes (${slabBytes >> 1})`, options.recordBytesMax);
   if (options.blockMemoryBytesMax < slabsLeast * slabBytes) {

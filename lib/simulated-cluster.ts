@@ -20,7 +20,7 @@ import { SparkContext } from './spark-context.ts';
 import type { SparkContextOptions } from './options.ts';
 import type { DiskSession } from './storage/simulated-session.ts';
 
-export interface SimulatedClusterOptions extends Omit<SparkContextOptions, 'master'> {
+export interface SimulatedClusterOptions extends Omit<SparkContextOptions, 'master' | 'faults'> {
   readonly seed: number;
   readonly workers?: number;
   readonly faults?: FaultOptions;

@@ -93,6 +93,7 @@ export class SparkContext {
     this.appName = options.appName ?? 'millrace';
     this.defaultParallelism = checked.defaultParallelism;
     this.internals = new ClusterInternals(checked, options.logger ?? stderrLogger, runtime);
+    if (options.faults !== undefined) this.internals.logger.log('warn', `Faults are injected into ${this.appName} by its option faults: ${options.faults}`);
   }
 
   get isStopped(): boolean {

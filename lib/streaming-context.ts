@@ -338,6 +338,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
         .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
         .catch((thrown: unknown) => {
           if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
+          // The cluster has ended meanwhile, and the program with it: its failure is told by others.
+          if (thrown instanceof MillraceError && (thrown.code === 'ActorGone' || thrown.code === 'HostGone')) return;
           throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
         })
         .finally(() => this.#flush())

@@ -1,10 +1,9 @@
 /**
- * The test kit: streams under a manual clock, input as batches, output collected batch by batch, threads to kill.
+ * The test kit: streams under a manual clock, input as batches, output collected batch by batch, faults to inject.
  *
  * Invariant: nothing here waits for a time to pass; `advance` resolves when the batches are complete and everything that
  * they put out has been collected.
  */
-import type { ThreadDeath } from './spark-context.ts';
 import { StreamingContext } from './streaming-context.ts';
 import type { StreamingProgram } from './streaming-context.ts';
 import type { OptionsFor, StreamingOptions } from './options.ts';
@@ -12,13 +11,16 @@ import { DStream } from './dstream/dstream.ts';
 import { PublishedStream } from './dstream/published-stream.ts';
 import type { PublishedBatch } from './dstream/published-stream.ts';
 import type { ArgsOf, ExportsOf } from './program/exports.ts';
-import { MillraceError, previewOf } from '../protocol/errors.ts';
+import { MillraceError } from '../protocol/errors.ts';
 import type { BatchInfo, ListenerEventName } from '../protocol/listener.ts';
-import type { HostRole } from '../protocol/host.ts';
 import type { BatchTime } from '../protocol/time.ts';
 
 export { TestProbe } from './actor/test-probe.ts';
 export { ManualClock } from './base/clock.ts';
+export { faults } from './fault-injection.ts';
+export { faultPlan } from './fault-plan.ts';
+export type { FaultPlan, FaultPlanOptions, InjectedFault } from './fault-plan.ts';
+export type { ActorName, DiskRule, FaultRule, KillRule, MessageName, MessageRule, NetworkRule, Striking } from '../protocol/fault.ts';
 
 /** Any option of a context; those that a test needs have defaults. */
 export type TestOptions<Args = unknown> = Partial<StreamingOptions<Args>>;
@@ -114,20 +116,6 @@ export async function testOperation<T, U>(
   } finally {
     await test.stop();
   }
-}
-
-/** Fault injection on a running context. */
-export function faults(ssc: StreamingContext<never> | StreamingContext) {
-  return {
-    /** Ends a thread by role and place: `killThread('worker', 0)`. Resolves when the order is given; `threadStarted` tells the rest. */
-    async killThread(role: HostRole, index = 0, how: ThreadDeath = 'terminate'): Promise<number> {
-      const hosts = await ssc.sparkContext.hosts();
-      const found = hosts.find((host) => host.role === role && host.index === index);
-      if (found === undefined) throw new MillraceError('InvalidArgument', `Expected a thread of role ${role} at place ${index}; there are ${previewOf(hosts.map((host) => `${host.role} ${host.index}`))}.`);
-      await ssc.sparkContext.killHost(found.host, how);
-      return found.host;
-    },
-  };
 }
 
 function collect<T>(stream: PublishedStream<T>): PublishedBatch<T>[] {

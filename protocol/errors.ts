@@ -106,6 +106,7 @@ export const errorTable = {
   StashOverflow: entry('An actor put aside more messages than its stash may hold.', 'Raise the bound, or answer with a refusal.'),
   RestartIntensityReached: entry('A supervisor\'s children failed more often than its intensity allows.', 'The cause is the last failure.'),
   UnknownBehavior: entry('No behaviour of that name is registered on the thread.', 'Register it before the actor is started.'),
+  FaultInjected: entry('A test\'s fault plan has killed an actor.', 'Nothing: the test wanted it. Without a plan in the option faults it never comes.'),
   UnknownChild: entry('A supervisor has no child of that id, or not in the state that the call needs.', 'See whichChildren().'),
 } as const satisfies Record<string, ErrorEntry>;
 

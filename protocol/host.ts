@@ -4,6 +4,7 @@
  * Invariant: a host id is given to one thread for its life and never again; a host is announced as up only after its
  * programs are built, and as down exactly once.
  */
+import type { FaultPlanShare } from './fault.ts';
 import type { ReplyTo } from './ref.ts';
 import type { HostId, ProgramId, StreamId } from './ids.ts';
 import type { WireError } from './errors.ts';
@@ -36,6 +37,8 @@ export interface ClusterOptions {
   /** Tests: records are unchangeable before a user's function gets them. */
   readonly freezeRecords: boolean;
   readonly seed: number;
+  /** Tests: faults that are injected. Null: none, and nothing looks for any. */
+  readonly faults: FaultPlanShare | null;
 }
 
 /** What a thread is started with (beside its port). `pool` holds SharedArrayBuffers. */

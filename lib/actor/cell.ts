@@ -40,7 +40,7 @@ export interface CellStart {
 }
 
 /** A mailbox entry that becomes a message only when its turn comes: an outcome to adapt, a timer that may be dead by then. */
-abstract class Pending {
+export abstract class Pending {
   abstract readonly label: string;
   abstract open(cell: Cell): unknown;
 }

@@ -49,6 +49,8 @@ export interface ActorSystemOptions {
   readonly turnBudgetMs?: number;
   /** The simulator's: see there. */
   readonly hooks?: SystemHooks;
+  /** Fault injection's: see lib/faults/faulty-system.ts. Default: ordinary ones. */
+  readonly asks?: Asks;
 }
 
 /** How the simulator takes the place of the run queue, the world and luck. */
@@ -127,7 +129,7 @@ export class ActorSystem {
     this.clock = options.clock;
     this.prng = options.prng ?? createPrng(`host ${options.host}`);
     this.logger = options.logger ?? silentLogger;
-    this.asks = new Asks(options.clock);
+    this.asks = options.asks ?? new Asks(options.clock);
     this.faults = options.hooks?.faults ?? null;
     this.remote = new Remote(this);
     this.#registry = options.registry;

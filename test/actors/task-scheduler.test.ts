@@ -316,3 +316,21 @@ t.test('the memory of a dead worker is reclaimed after what it had reported is e
   t.match(cluster.driven.take('hostExited'), [{ host: 99 }], 'also of one that never took a task');
   t.end();
 });
+
+/** Bug: the scheduler took the second life for a new worker, and waited for ever for the tasks of the first. */
+t.test('a worker that crashes as an actor, its thread alive, is not given its tasks again: its thread is ended, and they run elsewhere', (t) => {
+  const cluster = new Cluster(2);
+  cluster.runJob(1, 2);
+  const [first, second] = cluster.given() as [Given, Given];
+  cluster.workerUp(Number(first.host));
+  t.match(cluster.driven.told.filter(({ message }) => message.type === 'killHost').map(({ message }) => message), [{ host: first.host, how: 'terminate' }]);
+  t.same(cluster.given(), []);
+  cluster.down(Number(first.host));
+  cluster.succeed(second);
+  const [again] = cluster.given();
+  t.equal(again?.host, second.host);
+  t.equal(again?.task.partition, first.task.partition);
+  cluster.succeed(again!);
+  t.match(cluster.reply(1), { ok: true });
+  t.end();
+});

@@ -29,14 +29,14 @@ const layers: Readonly<Record<string, Layer>> = {
   protocol: { mayImport: [] },
   'lib/base': { mayImport: ['protocol'] },
   'lib/actor': { mayImport: ['lib/base', 'protocol'] },
-  ...Object.fromEntries(['lib/storage', 'lib/rdd'].map((folder) => [folder, { mayImport: ['lib/base', 'protocol'] }])),
+  ...Object.fromEntries(['lib/storage', 'lib/rdd', 'lib/cli'].map((folder) => [folder, { mayImport: ['lib/base', 'protocol'] }])),
+  'lib/faults': { mayImport: ['lib/actor', 'lib/storage', 'lib/sources', 'lib/base', 'protocol'] },
   'lib/dstream': { mayImport: ['lib/rdd', 'lib/base', 'protocol'] },
   'lib/recovery': { mayImport: ['lib/rdd', 'lib/storage', 'lib/base', 'protocol'] },
   'lib/program': { mayImport: ['lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/base', 'protocol'] },
   'lib/sources': { mayImport: ['lib/base', 'protocol'], mayName: ['lib/dstream'] },
-  actors: { mayImport: ['lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
-  'lib/cli': { mayImport: ['lib/base', 'protocol'] },
-  lib: { mayImport: ['actors', 'lib/cli', 'lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
+  actors: { mayImport: ['lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/faults', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
+  lib: { mayImport: ['actors', 'lib/cli', 'lib/program', 'lib/recovery', 'lib/dstream', 'lib/rdd', 'lib/faults', 'lib/sources', 'lib/storage', 'lib/actor', 'lib/base', 'protocol'] },
 };
 
 /** Modules from outside, each with the files that are its door. What is in no row may be imported anywhere, and types of all. */
