@@ -11,7 +11,7 @@
  *   logCompleted --> steps of its states --> state/ --> log/ --> the same                                                 `--> old segments go
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import type { LogSettings, RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { LogSettings, LogStats, RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { BlockRef, FilePlace } from '../protocol/rdd.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
@@ -49,6 +49,7 @@ interface State {
   readonly checkpointAt: number;
   readonly checkpointed: number;
   readonly writing: boolean;
+  readonly written: LogStats['checkpoints'];
   /** Another one was due while it was written. */
   readonly owed: boolean;
   readonly closing: ReplyTo<null> | null;
@@ -110,14 +111,19 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     if (state.writing) return { ...state, owed: true };
     if (state.book.sequence === state.checkpointed || state.book.generated === null) return state;
     const { sequence, generated } = state.book;
+    // The only part of it that holds up the thread.
+    const heldFrom = services.clock.now();
     const parts = encodeCheckpoint(state.book);
     const needs = logNeedsOf(state.book);
+    const heldMs = services.clock.now() - heldFrom;
     turn.perform(
       'writeCheckpoint',
       () => state.files.writeCheckpoint(generated, parts, needs),
       (outcome) => ({ type: 'checkpointWritten', sequence, error: outcome.ok ? null : outcome.error }),
     );
-    return { ...state, writing: true, owed: false, checkpointAt: turn.now };
+    const { written, bytes, heldMs: heldBefore, heldMsMax } = state.written;
+    const all = { written: written + 1, bytes: parts.reduce((sum, part) => sum + part.length, bytes), heldMs: heldBefore + heldMs, heldMsMax: Math.max(heldMsMax, heldMs) };
+    return { ...state, writing: true, owed: false, checkpointAt: turn.now, written: all };
   };
 
   const closeWhenDone = (state: State, turn: Turning): State => {
@@ -136,7 +142,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       const book = recovered?.book ?? emptyBook();
       const files = new RecoveryFiles({ disk: services.disk, clock: services.clock, settings, next: { log: recovered?.nextSequence ?? 1, state: recovered?.nextStateSequence ?? 1 }, warn: (text) => services.log('warn', text) });
       turn.perform('openLog', () => files.open(), (outcome) => ({ type: 'logOpened', error: outcome.ok ? null : outcome.error }));
-      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, closing: null };
+      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, written: { written: 0, bytes: 0, heldMs: 0, heldMsMax: 0 }, closing: null };
       return append(state, { type: 'programStarted', identity }, null, turn);
     },
     receive(state, message, turn) {
@@ -148,6 +154,15 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
         case 'syncNow':
           turn.perform('syncNow', () => state.files.hurry(), () => null);
           return state;
+        case 'logStats':
+          turn.perform('countLog', () => state.files.statistics(), (outcome) => ({ type: 'logCounted', counted: outcome.ok ? outcome.value : outcome.error, replyTo: message.replyTo }));
+          return state;
+        case 'logCounted': {
+          const { counted, replyTo } = message;
+          if ('code' in counted) turn.replyError(replyTo as ReplyTo<never>, counted);
+          else turn.reply(replyTo, { program: state.args.program, directory: state.args.settings.directory, ...counted, checkpoints: state.written });
+          return state;
+        }
         case 'logCompleted':
           return writeStates(state, message, turn);
         case 'statesWritten': {
