@@ -87,6 +87,8 @@ export interface LogEvent {
 export interface WrittenCounts {
   readonly syncs: number;
   readonly directorySyncs: number;
+  /** Each is one write and one sync. There are more syncs than groups, since a new segment has one of its own. */
+  readonly groups: number;
   readonly bytes: number;
 }
 
