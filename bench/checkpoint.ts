@@ -85,7 +85,7 @@ async function measure(request: BenchRequest, keys: number, updates: number, che
   try {
     await measured.until('the first batch, which loads the state', () => measured.logs.length > 0, firstBatchLimitMs);
     await waitUntil(() => measured.failure !== null || (measured.batches.at(-1)?.schedulingDelayMs ?? Infinity) < batchMs, settleLimitMs);
-    await sleep(warmSeconds * 1_000);
+    await sleep(Math.min(warmSeconds, request.seconds) * 1_000);
     const fromMs = epochMs();
     await sleep(request.seconds * 1_000);
     if (measured.failure !== null) throw measured.failure;

@@ -15,7 +15,7 @@ import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { startLoadSource } from './load/source.ts';
 import { textSums } from './load/text-sums.ts';
 import type { TextSums } from './load/text-sums.ts';
-import { wordsPerLine } from './load/zipf-lines.ts';
+import { vocabularyWords, wordsPerLine } from './load/zipf-lines.ts';
 import type { MeasuredProcess } from './measured-process.ts';
 import type { Measured } from './result.ts';
 import type { StateEvent } from './subject-events.ts';
@@ -53,7 +53,8 @@ interface Run {
 }
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const keys = request.options.keys ?? defaultKeys;
+  // The words are some of them, and they lie in two partitions.
+  const keys = 2 * Math.ceil(Math.max(vocabularyWords, request.options.keys ?? defaultKeys) / 2);
   const linesPerSecond = request.options.rate ?? defaultLinesPerSecond;
   const sums = textSums();
   const large = await repeat(request.runs, () => measure(millrace, keys, linesPerSecond, request, sums));

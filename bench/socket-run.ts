@@ -99,6 +99,8 @@ async function observe(options: SocketRunOptions, measured: MeasuredProcess, sou
   // A batch that is late, but by less than the bound on its delay, still counts as completed.
   const graceMs = behind() ? 0 : Math.max(1_000, 4 * batchMs);
   await until(() => (measured.batches.at(-1)?.batchTime ?? 0) >= toMs - batchMs, graceMs);
+  // What its log has written by then is told a little later.
+  if (measured.logs.length > 0) await until(() => (measured.logs.at(-1)?.batchTime ?? 0) >= (measured.batches.at(-1)?.batchTime ?? 0), graceMs);
   const judgement = judge({ openedMs, phases, batchIntervalMs: batchMs, batches: measured.batches, ticks: source.ticks });
   const exact = options.exact === true ? await countAll(measured, source, until) : null;
 

@@ -24,6 +24,7 @@ const syncsPerBatchMax = 2;
 const load = { storesPerSecond: 100, recordsPerStore: 100 } as const;
 const latencyBatchMs = 1_000;
 const startLimitMs = 60_000;
+/** At most: of a short window no longer than that. */
 const latencyWarmSeconds = 3;
 
 export const wal: Bench = {
@@ -106,7 +107,7 @@ async function measureLatency(request: BenchRequest, walSyncIntervalMs: number |
   });
   try {
     await measured.until('the first acknowledgements', () => measured.latencies.some(({ ms }) => ms.length > 0), startLimitMs);
-    await sleep(latencyWarmSeconds * 1_000);
+    await sleep(Math.min(latencyWarmSeconds, request.seconds) * 1_000);
     const fromMs = epochMs();
     await sleep(request.seconds * 1_000);
     if (measured.failure !== null) throw measured.failure;
