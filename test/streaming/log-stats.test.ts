@@ -37,3 +37,19 @@ t.test('a context that writes nothing down has none', async (t) => {
   t.same(await ssc.sparkContext.logStats(), []);
   await ssc.stop();
 });
+
+t.test('a batch\'s end rides along with the next one\'s beginning: one sync a batch, and a stop waits for none', async (t) => {
+  const directory = temporaryDirectory();
+  const batches = 10;
+  // Nothing is synced for its own sake within the test.
+  const options = { walSyncIntervalMs: 3_600_000 };
+  const run = await Run.begin(t, directory, counts, new Map(), options);
+  await run.advance(batches);
+  const [stats] = await run.ssc.sparkContext.logStats();
+  // The first is the program's start.
+  t.ok((stats?.log.groups ?? Infinity) <= batches + 1, `${stats?.log.groups} groups`);
+  await run.stop();
+  const next = await Run.begin(t, directory, counts, new Map(), options);
+  t.equal(next.ssc.recoveredFrom?.completed, batches * 1_000, 'its end is in the log');
+  await next.stop();
+});
