@@ -90,6 +90,7 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
       stepTimeoutMs,
       (outcome) => ({ type: 'completionLogged', error: outcome.ok ? null : outcome.error }),
     );
+    if (state.awaiting.length > 0) turn.tell(programPlaces(program).writeAheadLog, { type: 'syncNow' });
     return state;
   };
 
@@ -121,6 +122,8 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
           return next({ ...state, current: null, due: [] }, turn);
         }
         case 'awaitCommits':
+          // A batch's end does not wait for the next sync then.
+          if (state.current !== null) turn.tell(programPlaces(state.program).writeAheadLog, { type: 'syncNow' });
           return next({ ...state, awaiting: [...state.awaiting, message.replyTo] }, turn);
         default:
           return unreachable(message);

@@ -11,7 +11,7 @@
  *   logCompleted --> steps of its states --> state/ --> log/ --> the same                                                 `--> old segments go
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
-import type { LogSettings, RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { LogSettings, LogStats, RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { BlockRef, FilePlace } from '../protocol/rdd.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
@@ -45,10 +45,13 @@ interface State {
   readonly early: Map<number, { readonly event: RecoveryEvent; readonly place: FilePlace | null }>;
   /** Appends that have no outcome yet. */
   readonly underWay: number;
+  /** Somebody waits for what is under way: none of it is to wait for the next sync. */
+  readonly hurried: boolean;
   /** Of the last checkpoint: when, and the number of its last event. */
   readonly checkpointAt: number;
   readonly checkpointed: number;
   readonly writing: boolean;
+  readonly written: LogStats['checkpoints'];
   /** Another one was due while it was written. */
   readonly owed: boolean;
   readonly closing: ReplyTo<null> | null;
@@ -60,7 +63,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   const append = (state: State, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, replyTo: ReplyTo<null> | null, turn: Turning): State => {
     turn.perform(
       'appendLog',
-      () => appendEvent(state.files, event),
+      () => appendEvent(state.files, event, isUrgent(event) || state.hurried),
       (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
     return { ...state, underWay: state.underWay + 1 };
@@ -92,7 +95,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   };
 
   const onLogged = (state: State, { event, outcome, replyTo }: Extract<ToWriteAheadLog, { type: 'logged' }>, turn: Turning): State => {
-    const next = { ...state, underWay: state.underWay - 1 };
+    const next = { ...state, underWay: state.underWay - 1, hurried: state.hurried && state.underWay > 1 };
     if (!('sequence' in outcome)) return failed(next, outcome, replyTo, turn);
     if (replyTo !== null) turn.reply(replyTo, null);
     next.early.set(outcome.sequence, { event, place: outcome.place });
@@ -110,14 +113,19 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     if (state.writing) return { ...state, owed: true };
     if (state.book.sequence === state.checkpointed || state.book.generated === null) return state;
     const { sequence, generated } = state.book;
+    // The only part of it that holds up the thread.
+    const heldFrom = services.clock.now();
     const parts = encodeCheckpoint(state.book);
     const needs = logNeedsOf(state.book);
+    const heldMs = services.clock.now() - heldFrom;
     turn.perform(
       'writeCheckpoint',
       () => state.files.writeCheckpoint(generated, parts, needs),
       (outcome) => ({ type: 'checkpointWritten', sequence, error: outcome.ok ? null : outcome.error }),
     );
-    return { ...state, writing: true, owed: false, checkpointAt: turn.now };
+    const { written, bytes, heldMs: heldBefore, heldMsMax } = state.written;
+    const all = { written: written + 1, bytes: parts.reduce((sum, part) => sum + part.length, bytes), heldMs: heldBefore + heldMs, heldMsMax: Math.max(heldMsMax, heldMs) };
+    return { ...state, writing: true, owed: false, checkpointAt: turn.now, written: all };
   };
 
   const closeWhenDone = (state: State, turn: Turning): State => {
@@ -136,7 +144,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       const book = recovered?.book ?? emptyBook();
       const files = new RecoveryFiles({ disk: services.disk, clock: services.clock, settings, next: { log: recovered?.nextSequence ?? 1, state: recovered?.nextStateSequence ?? 1 }, warn: (text) => services.log('warn', text) });
       turn.perform('openLog', () => files.open(), (outcome) => ({ type: 'logOpened', error: outcome.ok ? null : outcome.error }));
-      const state: State = { args, files, book, early: new Map(), underWay: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, closing: null };
+      const state: State = { args, files, book, early: new Map(), underWay: 0, hurried: false, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, written: { written: 0, bytes: 0, heldMs: 0, heldMsMax: 0 }, closing: null };
       return append(state, { type: 'programStarted', identity }, null, turn);
     },
     receive(state, message, turn) {
@@ -146,8 +154,16 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
         case 'logBlock':
           return addBlock(state, message, turn);
         case 'syncNow':
-          turn.perform('syncNow', () => state.files.hurry(), () => null);
+          return hurry(state, turn);
+        case 'logStats':
+          turn.perform('countLog', () => state.files.statistics(), (outcome) => ({ type: 'logCounted', counted: outcome.ok ? outcome.value : outcome.error, replyTo: message.replyTo }));
           return state;
+        case 'logCounted': {
+          const { counted, replyTo } = message;
+          if ('code' in counted) turn.replyError(replyTo as ReplyTo<never>, counted);
+          else turn.reply(replyTo, { program: state.args.program, directory: state.args.settings.directory, ...counted, checkpoints: state.written });
+          return state;
+        }
         case 'logCompleted':
           return writeStates(state, message, turn);
         case 'statesWritten': {
@@ -165,7 +181,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
           return closeWhenDone(state.owed ? writeCheckpoint(next, turn) : next, turn);
         }
         case 'closeLog':
-          return closeWhenDone({ ...state, closing: message.replyTo }, turn);
+          return closeWhenDone({ ...hurry(state, turn), closing: message.replyTo }, turn);
         case 'logOpened':
           if (message.error !== null) turn.stop({ type: 'error', error: message.error });
           return state;
@@ -180,6 +196,19 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       turn.perform('closeLog', () => state.files.close(), () => null);
     },
   };
+}
+
+function hurry(state: State, turn: Turning): State {
+  turn.perform('syncNow', () => state.files.hurry(), () => null);
+  return { ...state, hurried: state.underWay > 0 };
+}
+
+/**
+ * A batch's end rides along with the next sync, as what is forgotten does: nothing of the stream waits for it. Lost with a crash, it
+ * would have the batch run again, which it might have had to anyway.
+ */
+function isUrgent({ type }: RecoveryEvent): boolean {
+  return type !== 'batchCompleted' && type !== 'batchesForgotten';
 }
 
 /** Nobody was told that it is durable, and without it nothing could be recovered: the program ends. */

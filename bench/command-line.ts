@@ -24,14 +24,15 @@ npm run --silent bench -- list
 
   --master local[n]        where Millrace runs                            (default local[2])
   --peer-master local[n]   where Spark runs                               (default as bench/README.md says)
-  --rate R                 word-count-socket: measure this rate, do not search; soak: lines per second
-  --start-rate R           word-count-socket: where the search starts
-  --rate-max R             word-count-socket: where the search ends
+  --rate R                 word-count-socket, wal: measure this rate, do not search; soak, recovery: lines per second
+  --start-rate R           word-count-socket, wal: where the search starts
+  --rate-max R             word-count-socket, wal: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
   --lines N                word-count-engine: lines a batch
   --batches N              word-count-engine, soak: how many batches
-  --keys N --updates N     state-update: keys there are, and keys that a batch brings
-  --interval MS            state-update: Millrace's batch interval; Spark's stays at 2,000
+  --keys N                 state-update, recovery, checkpoint: keys there are
+  --updates N              state-update, checkpoint: keys that a batch brings
+  --interval MS            state-update, checkpoint: Millrace's batch interval; Spark's stays at 2,000
   --window S               window: length of the window that slides`;
 
 export function parseCommand(args: readonly string[], benches: readonly Bench[]): Command {

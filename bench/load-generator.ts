@@ -2,9 +2,9 @@
  * The load generator: a process of its own that serves lines of text over TCP on 127.0.0.1 to whoever connects.
  *
  * Invariant: the lines, their pace and their number depend on the options alone; every connection gets the same ones, from
- * the first line on. It ends on SIGTERM or SIGINT, when its stdin ends (its parent is gone), or after --connections.
+ * the first line on, or with --resumable from that line on whose number the reader has sent as its first line. It ends on SIGTERM or SIGINT, when its stdin ends (its parent is gone), or after --connections.
  *
- *   node load-generator.js [--port 0] [--rate LINES_PER_SECOND | --steps r:s,r:s,...] [--lines N [--hold]] [--stamped]
+ *   node load-generator.js [--port 0] [--rate LINES_PER_SECOND | --steps r:s,r:s,...] [--lines N [--hold]] [--stamped] [--resumable]
  *                          [--connections N] [--tick-ms 2] [--seed 42] [--dump N]
  *
  * Without a rate it sends as fast as it is read. --hold keeps the connection open after the last line. --dump writes N lines to
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     lines: { type: 'string' },
     hold: { type: 'boolean', default: false },
     stamped: { type: 'boolean', default: false },
+    resumable: { type: 'boolean', default: false },
     connections: { type: 'string', default: '0' },
     'tick-ms': { type: 'string', default: '2' },
     seed: { type: 'string', default: String(defaultSeed) },
@@ -46,7 +47,9 @@ function serve(): void {
   const server = createServer((socket) => {
     connections += 1;
     if (connections === connectionsMax) server.close();
-    feed(socket, connections, pool, pace);
+    const connection = connections;
+    if (options.resumable) whenAsked(socket, (firstLine) => feed(socket, connection, pool, pace, firstLine));
+    else feed(socket, connection, pool, pace, 0);
   });
   server.listen(number('port'), '127.0.0.1', () => {
     const address = server.address();
@@ -59,11 +62,24 @@ function serve(): void {
   server.once('close', end);
 }
 
-function feed(socket: Socket, connection: number, pool: Uint8Array, pace: readonly PaceStep[]): void {
+/** Lines are numbered from 0. */
+function whenAsked(socket: Socket, ask: (firstLine: number) => void): void {
+  let text = '';
+  const take = (chunk: Buffer): void => {
+    text += chunk.toString('latin1');
+    if (!text.includes('\n')) return;
+    socket.off('data', take);
+    ask(Number.parseInt(text, 10) || 0);
+  };
+  socket.on('data', take).on('error', () => socket.destroy());
+}
+
+function feed(socket: Socket, connection: number, pool: Uint8Array, pace: readonly PaceStep[], firstLine: number): void {
   socket.setNoDelay(true);
   const feeder = new Feeder({
     pool,
     pace,
+    firstLine,
     linesMax: options.lines === undefined ? Infinity : number('lines'),
     stamped: options.stamped,
     monotonicMs,

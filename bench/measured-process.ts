@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { usageOf } from './machine.ts';
 import type { ProcessUsage } from './machine.ts';
 import { parseEvent } from './subject-events.ts';
-import type { BatchEvent, EndEvent, MainEvent, MemoryEvent, OutputEvent, StartedEvent, SubjectEvent } from './subject-events.ts';
+import type { BatchEvent, EndEvent, LatencyEvent, LogEvent, MainEvent, MemoryEvent, OutputEvent, StartedEvent, StateEvent, SubjectEvent } from './subject-events.ts';
 import { epochMs, waitUntil } from './wall-clock.ts';
 
 export interface ProcessCommand {
@@ -27,6 +27,9 @@ export interface MeasuredProcess {
   readonly batches: readonly BatchEvent[];
   readonly outputs: readonly OutputEvent[];
   readonly memory: readonly MemoryEvent[];
+  readonly states: readonly StateEvent[];
+  readonly logs: readonly LogEvent[];
+  readonly latencies: readonly LatencyEvent[];
   readonly main: MainEvent | null;
   readonly started: StartedEvent | null;
   /** Why it ended by itself; null while it runs or where it ended well. */
@@ -39,6 +42,8 @@ export interface MeasuredProcess {
   reached(holds: () => boolean, limitMs: number): Promise<boolean>;
   /** Ends it in an orderly way, or kills it after `limitMs`. */
   end(limitMs?: number): Promise<void>;
+  /** SIGKILL: it gets no chance to do anything. Resolves when it is gone, with the time of the signal. */
+  kill(): Promise<number>;
 }
 
 const stderrLinesKept = 20;
@@ -50,6 +55,9 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
   const batches: BatchEvent[] = [];
   const outputs: OutputEvent[] = [];
   const memory: MemoryEvent[] = [];
+  const states: StateEvent[] = [];
+  const logs: LogEvent[] = [];
+  const latencies: LatencyEvent[] = [];
   const lastErrors: string[] = [];
   let main: MainEvent | null = null;
   let started: StartedEvent | null = null;
@@ -67,6 +75,15 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
         break;
       case 'memory':
         memory.push(event);
+        break;
+      case 'state':
+        states.push(event);
+        break;
+      case 'log':
+        logs.push(event);
+        break;
+      case 'latency':
+        latencies.push(event);
         break;
       case 'main':
         main = event;
@@ -110,6 +127,9 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
     batches,
     outputs,
     memory,
+    states,
+    logs,
+    latencies,
     get main() {
       return main;
     },
@@ -133,6 +153,13 @@ export function startMeasuredProcess(name: string, command: ProcessCommand): Mea
       const gone = await waitUntil(() => child.exitCode !== null || child.signalCode !== null || child.pid === undefined, limitMs);
       if (!gone) child.kill('SIGKILL');
       await exited;
+    },
+    async kill() {
+      ending = true;
+      const killedMs = epochMs();
+      child.kill('SIGKILL');
+      await exited;
+      return killedMs;
     },
   };
 }

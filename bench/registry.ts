@@ -3,12 +3,15 @@
  */
 import { batchOverhead } from './batch-overhead.ts';
 import type { Bench } from './bench.ts';
+import { checkpoint } from './checkpoint.ts';
 import { messages } from './messages.ts';
+import { recovery } from './recovery.ts';
 import { soak } from './soak.ts';
 import { startup } from './startup.ts';
 import { stateUpdate } from './state-update.ts';
+import { wal } from './wal.ts';
 import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, batchOverhead, messages, startup, soak];
+export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];

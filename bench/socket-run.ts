@@ -12,7 +12,8 @@ import type { LoadSource } from './load/source.ts';
 import { wordsPerLine } from './load/zipf-lines.ts';
 import type { MeasuredProcess } from './measured-process.ts';
 import type { Subject } from './subjects.ts';
-import type { BatchEvent, OutputEvent } from './subject-events.ts';
+import type { SubjectSettings } from './subject-settings.ts';
+import type { BatchEvent, LogEvent, OutputEvent } from './subject-events.ts';
 import { judge } from './stability.ts';
 import type { Judgement, Phases } from './stability.ts';
 import { epochMs, waitUntil } from './wall-clock.ts';
@@ -23,6 +24,8 @@ export interface SocketRunOptions {
   readonly program?: 'windowInverse' | 'windowPlain';
   /** The length of their windows. */
   readonly windowMs?: number;
+  /** What else the subject is told. */
+  readonly settings?: Partial<SubjectSettings>;
   readonly master: string;
   readonly batchMs: number;
   readonly linesPerSecond: number;
@@ -41,6 +44,8 @@ export interface SocketRun {
   /** Of the window. */
   readonly batches: readonly BatchEvent[];
   readonly outputs: readonly OutputEvent[];
+  /** After each of these batches; where it has a log. */
+  readonly logs: readonly LogEvent[];
   readonly coresUsed: number | null;
   readonly generatorCoresUsed: number | null;
   readonly rssPeakMib: number | null;
@@ -61,7 +66,7 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
     ...(options.exact === true ? { lines: Math.floor(linesDue(pace, phases.warmSeconds + phases.windowSeconds)), hold: true } : {}),
   });
   const windowed = options.windowMs === undefined ? {} : { windowMs: options.windowMs };
-  const measured = await subject.start({ program: options.program ?? 'socket', ...windowed, master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
+  const measured = await subject.start({ program: options.program ?? 'socket', ...windowed, ...options.settings, master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
     await source.stop();
     throw error;
   });
@@ -94,6 +99,8 @@ async function observe(options: SocketRunOptions, measured: MeasuredProcess, sou
   // A batch that is late, but by less than the bound on its delay, still counts as completed.
   const graceMs = behind() ? 0 : Math.max(1_000, 4 * batchMs);
   await until(() => (measured.batches.at(-1)?.batchTime ?? 0) >= toMs - batchMs, graceMs);
+  // What its log has written by then is told a little later.
+  if (measured.logs.length > 0) await until(() => (measured.logs.at(-1)?.batchTime ?? 0) >= (measured.batches.at(-1)?.batchTime ?? 0), graceMs);
   const judgement = judge({ openedMs, phases, batchIntervalMs: batchMs, batches: measured.batches, ticks: source.ticks });
   const exact = options.exact === true ? await countAll(measured, source, until) : null;
 
@@ -103,6 +110,7 @@ async function observe(options: SocketRunOptions, measured: MeasuredProcess, sou
     judgement: measured.failure === null ? judgement : { ...judgement, stable: false, reasons: [measured.failure.message, ...judgement.reasons] },
     batches: measured.batches.filter(inWindow),
     outputs: measured.outputs.filter(inWindow),
+    logs: measured.logs.filter(inWindow),
     coresUsed: coresBetween(before.subject, after.subject, after.atMs - before.atMs),
     generatorCoresUsed: coresBetween(before.source, after.source, after.atMs - before.atMs),
     rssPeakMib: rssPeakMib === null ? null : Math.round(rssPeakMib),

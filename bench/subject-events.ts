@@ -4,7 +4,7 @@
  *
  * The process ends in an orderly way when its stdin ends.
  */
-export type SubjectEvent = MainEvent | StartedEvent | BatchEvent | OutputEvent | MemoryEvent | FailedEvent | EndEvent;
+export type SubjectEvent = MainEvent | StartedEvent | BatchEvent | OutputEvent | MemoryEvent | StateEvent | LogEvent | LatencyEvent | FailedEvent | EndEvent;
 
 /** The first thing a subject says. */
 export interface MainEvent {
@@ -63,6 +63,41 @@ export interface MemoryEvent {
   readonly mapKeys: number;
   readonly windowKeys: number;
   readonly timedOut: number;
+}
+
+/** A running count after a batch: its keys, the sum of their counts, and the sum of counts times the words' numbers (0: not told). */
+export interface StateEvent {
+  readonly event: 'state';
+  readonly batchTime: number;
+  readonly keys: number;
+  readonly words: number;
+  readonly weighted: number;
+}
+
+/** What was written down since the start, by the time that a batch was complete. */
+export interface LogEvent {
+  readonly event: 'log';
+  readonly batchTime: number;
+  readonly epochMs: number;
+  readonly log: WrittenCounts;
+  readonly state: WrittenCounts;
+  readonly checkpoints: { readonly written: number; readonly bytes: number; readonly heldMs: number; readonly heldMsMax: number };
+}
+
+export interface WrittenCounts {
+  readonly syncs: number;
+  readonly directorySyncs: number;
+  /** Each is one write and one sync. There are more syncs than groups, since a new segment has one of its own. */
+  readonly groups: number;
+  readonly bytes: number;
+}
+
+/** Times that something took, in ms: a source's wait for acknowledgements, or the driver's answers. */
+export interface LatencyEvent {
+  readonly event: 'latency';
+  readonly of: 'acknowledgement' | 'answer';
+  readonly epochMs: number;
+  readonly ms: readonly number[];
 }
 
 /** The stream has failed; the process ends. */

@@ -7,8 +7,10 @@ export interface SubjectSettings {
   /**
    * `socket`: lines from 127.0.0.1:port, words counted in each batch; `windowInverse` and `windowPlain`: the same in windows that slide
    * by a batch. `memory`: a cached RDD of lines, one batch of all of them after another. The names of the state's methods: keyed state.
+   * `runningCount`: words counted from the beginning on, which goes on from `checkpointDirectory` where something is there. `acknowledged`: a
+   * reliable receiver that measures how long its source waits for each acknowledgement; Millrace's alone.
    */
-  readonly program: 'socket' | 'memory' | 'windowInverse' | 'windowPlain' | 'updateStateByKey' | 'mapWithState';
+  readonly program: 'socket' | 'memory' | 'windowInverse' | 'windowPlain' | 'updateStateByKey' | 'mapWithState' | 'runningCount' | 'acknowledged';
   readonly master: string;
   readonly batchMs: number;
   readonly port?: number;
@@ -20,8 +22,20 @@ export interface SubjectSettings {
   readonly updates?: number;
   /** Windows: their length. */
   readonly windowMs?: number;
-  /** Where the programs that need one checkpoint to; made and removed with the process. */
+  /** Where the programs that need one checkpoint to. Default: a directory that is made and removed with the process. */
   readonly checkpointDirectory?: string;
+  /** socket: received data are logged before they are acknowledged (Spark writes, and never syncs). Others that checkpoint do so anyway. */
+  readonly writeAheadLog?: boolean;
+  /** Default: `blockIntervalFor`. */
+  readonly blockMs?: number;
+  /** Millrace's option of that name. */
+  readonly walSyncIntervalMs?: number;
+  readonly checkpointIntervalMs?: number;
+  /** acknowledged: calls of storeBatch a second, and records in each. */
+  readonly storesPerSecond?: number;
+  readonly recordsPerStore?: number;
+  /** The driver's thread is asked something every so many ms, and how long the answers took is told. */
+  readonly askEveryMs?: number;
   /** It ends by itself after so many batches. */
   readonly stopAfterBatches?: number;
   /** On the end of stdin: process what has been received, then end. */

@@ -25,7 +25,7 @@ export const millrace: Subject = {
     // No flags for Node: the process runs as a user's would.
     return startMeasuredProcess('Millrace', {
       file: process.execPath,
-      args: [script, JSON.stringify({ ...settings, checkpointDirectory: join(work, 'checkpoint') })],
+      args: [script, JSON.stringify({ checkpointDirectory: join(work, 'checkpoint'), ...settings })],
       cleanUp: () => rmSync(work, { recursive: true, force: true }),
     });
   },

@@ -15,7 +15,7 @@ import { appLog } from '../actors/app-log.ts';
 import { inlineLauncher } from '../actors/inline-launcher.ts';
 import { isInsideHost } from '../actors/inside-host.ts';
 import type { HostLauncher, LaunchedHost } from '../actors/launcher.ts';
-import { places } from '../actors/places.ts';
+import { places, programPlaces } from '../actors/places.ts';
 import { loadFromTable } from '../actors/program-loader.ts';
 import { threadLauncher } from '../actors/thread-launcher.ts';
 import type { ThreadLauncher } from '../actors/thread-launcher.ts';
@@ -24,6 +24,7 @@ import type { BlockStats } from '../protocol/block.ts';
 import type { ToBlockManagerMaster } from '../protocol/block.ts';
 import type { StorageStats, ToTaskScheduler } from '../protocol/job.ts';
 import type { ClusterOptions, HostInfo, HostInit, ToHostManager } from '../protocol/host.ts';
+import type { LogStats, ToWriteAheadLog } from '../protocol/recovery.ts';
 import { appHost, driverHost } from '../protocol/ref.ts';
 import { asHostId, asProgramId } from '../protocol/ids.ts';
 import type { ProgramId } from '../protocol/ids.ts';
@@ -119,6 +120,21 @@ export class SparkContext {
     return this.internals.host.system.ask<ToTaskScheduler, StorageStats>(places.taskScheduler, (replyTo) => ({ type: 'storageStats', replyTo }), askTimeoutMs);
   }
 
+  /** What each context on it that has a checkpoint directory has written there: syncs, bytes, checkpoints. */
+  async logStats(): Promise<readonly LogStats[]> {
+    await this.internals.ready;
+    const { host, programs } = this.internals;
+    const ask = (program: ProgramId): Promise<LogStats | null> =>
+      host.system
+        .ask<ToWriteAheadLog, LogStats>(programPlaces(program).writeAheadLog, (replyTo) => ({ type: 'logStats', replyTo }), askTimeoutMs)
+        .catch((thrown: unknown) => {
+          // It writes nothing down, or has not started, or has ended.
+          if (thrown instanceof MillraceError && thrown.code === 'ActorGone') return null;
+          throw thrown;
+        });
+    return (await Promise.all(programs.map(ask))).filter((stats) => stats !== null);
+  }
+
   /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. */
   async killHost(host: number, how: ThreadDeath = 'terminate'): Promise<void> {
     await this.internals.ready;
@@ -206,6 +222,10 @@ export class ClusterInternals {
 
   get inline(): boolean {
     return this.options.inline;
+  }
+
+  get programs(): readonly ProgramId[] {
+    return [...this.#members.keys()];
   }
 
   /** A number for a new program, and the ear for its events. */

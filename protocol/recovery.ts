@@ -12,7 +12,7 @@ import type { BlockCodec, BlockRef, FilePlace } from './rdd.ts';
 import type { StateVersion, StateVersionLinks } from './state.ts';
 import type { AccumulatorUpdate } from './task.ts';
 import type { DueState, EncodedPartition } from './batch.ts';
-import type { BlockId, StreamId } from './ids.ts';
+import type { BlockId, ProgramId, StreamId } from './ids.ts';
 import type { ReplyTo } from './ref.ts';
 import type { BatchTime } from './time.ts';
 import type { WireError } from './errors.ts';
@@ -67,6 +67,37 @@ export type RecoveryEvent =
   /** Nobody reads these batches' inputs any more. */
   | { readonly type: 'batchesForgotten'; readonly upTo: BatchTime };
 
+/** What was written to one of a program's two logs since it was started. */
+export interface WrittenLog {
+  /** Of segments, and of their directory: that of a new segment. */
+  readonly syncs: number;
+  readonly directorySyncs: number;
+  /** Groups that were written: each is one write and, where the log syncs, one sync. */
+  readonly groups: number;
+  readonly appended: number;
+  /** With headers. */
+  readonly bytes: number;
+  readonly segments: number;
+  /** Segments that failed. */
+  readonly suspects: number;
+  /** Appends that have no outcome yet. */
+  readonly waiting: number;
+  /** Segments that are there. */
+  readonly segmentsKept: number;
+}
+
+/** What one program has written to its checkpoint directory since it was started. */
+export interface LogStats {
+  readonly program: ProgramId;
+  readonly directory: string;
+  /** Events and received data. */
+  readonly log: WrittenLog;
+  /** Steps and snapshots of keyed state. */
+  readonly state: WrittenLog;
+  /** `heldMs`: for how long the driver's thread did nothing else, in all and for the longest of them. */
+  readonly checkpoints: { readonly written: number; readonly bytes: number; readonly heldMs: number; readonly heldMsMax: number };
+}
+
 /** To the program's write-ahead log, on the driver. Each is answered when it is durable. Lost with the driver: then nobody acts on it either. */
 export type ToWriteAheadLog =
   | { readonly type: 'logEvent'; readonly event: Exclude<RecoveryEvent, { type: 'blockAdded' | 'batchCompleted' }>; readonly replyTo: ReplyTo<null> | null }
@@ -76,6 +107,10 @@ export type ToWriteAheadLog =
   | { readonly type: 'syncNow' }
   /** The links' bytes lie in memory (or in scratch files), and stay there until this is answered. */
   | { readonly type: 'logCompleted'; readonly time: BatchTime; readonly states: readonly StateCommit[]; readonly accumulators: readonly Uint8Array[] | null; readonly replyTo: ReplyTo<null> }
+  /** From the app. */
+  | { readonly type: 'logStats'; readonly replyTo: ReplyTo<LogStats> }
+  /** Own: the counts are there, or the files could not be opened. */
+  | { readonly type: 'logCounted'; readonly counted: { readonly log: WrittenLog; readonly state: WrittenLog } | WireError; readonly replyTo: ReplyTo<LogStats> }
   /** The last checkpoint is written, the files are closed. */
   | { readonly type: 'closeLog'; readonly replyTo: ReplyTo<null> }
   /** Own: the files are open, or can't be. */

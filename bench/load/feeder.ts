@@ -7,7 +7,7 @@
  *   pool   ┌────────────┬───────────────────────────┐
  *          │ sent again │ next lines                │   one chunk never runs over the pool's end
  *          └────────────┴───────────────────────────┘
- *                       ▲ position = linesHanded % pool lines
+ *                       ▲ position = (firstLine + linesHanded) % pool lines
  */
 import { lineBytes } from './zipf-lines.ts';
 
@@ -20,6 +20,8 @@ export interface PaceStep {
 export interface FeederOptions {
   readonly pool: Uint8Array;
   readonly pace: readonly PaceStep[];
+  /** Where in the endless text it begins. Default: 0. */
+  readonly firstLine?: number;
   /** Infinity: no end. */
   readonly linesMax: number;
   /** Puts `t<16 digits of epoch microseconds> ` before each line, stamped just before its chunk is handed over. */
@@ -74,7 +76,7 @@ export class Feeder {
 
   #hand(lines: number): void {
     const { pool, stamped } = this.#options;
-    const position = this.#linesHanded % (pool.length / lineBytes);
+    const position = this.#position();
     const plain = pool.subarray(position * lineBytes, (position + lines) * lineBytes);
     const chunk = stamped ? stamp(plain, this.#options.epochUs()) : plain;
     this.#linesHanded += lines;
@@ -90,8 +92,13 @@ export class Feeder {
 
   #linesNow(): number {
     const { pool } = this.#options;
-    const poolLinesLeft = pool.length / lineBytes - (this.#linesHanded % (pool.length / lineBytes));
+    const poolLinesLeft = pool.length / lineBytes - this.#position();
     return Math.max(0, Math.min(Math.floor(this.#due()) - this.#linesHanded, chunkLinesMax, poolLinesLeft));
+  }
+
+  #position(): number {
+    const { pool, firstLine = 0 } = this.#options;
+    return (firstLine + this.#linesHanded) % (pool.length / lineBytes);
   }
 
   #due(): number {

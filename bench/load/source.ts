@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly lines?: number;
   readonly hold?: boolean;
   readonly stamped?: boolean;
+  /** The reader says first at which line it begins. */
+  readonly resumable?: boolean;
 }
 
 export interface LoadSource {
@@ -66,5 +68,6 @@ function argumentsOf(options: LoadOptions): string[] {
   if (options.lines !== undefined) list.push('--lines', String(options.lines));
   if (options.hold === true) list.push('--hold');
   if (options.stamped === true) list.push('--stamped');
+  if (options.resumable === true) list.push('--resumable');
   return list;
 }

@@ -17,8 +17,8 @@ export interface Appended {
   readonly place: FilePlace | null;
 }
 
-export async function appendEvent(files: RecoveryFiles, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>): Promise<Appended> {
-  const { sequence } = await files.append(frameTypes.event, encodeEvent(event), { urgent: true });
+export async function appendEvent(files: RecoveryFiles, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, urgent: boolean): Promise<Appended> {
+  const { sequence } = await files.append(frameTypes.event, encodeEvent(event), { urgent });
   return { sequence, place: null };
 }
 

@@ -11,7 +11,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import type { LogSettings } from '../../protocol/recovery.ts';
+import type { LogSettings, WrittenLog } from '../../protocol/recovery.ts';
 import type { Disk } from '../storage/disk.ts';
 import { LogWriter } from '../storage/log/log-writer.ts';
 import { writeCheckpoint } from './checkpoint-file.ts';
@@ -107,7 +107,7 @@ export class RecoveryFiles {
   }
 
   /** Of both logs, for whoever measures. */
-  async statistics(): Promise<{ readonly log: LogWriter['statistics']; readonly state: LogWriter['statistics'] }> {
+  async statistics(): Promise<{ readonly log: WrittenLog; readonly state: WrittenLog }> {
     const { log, state } = await this.#writers();
     return { log: log.statistics, state: state.statistics };
   }

@@ -52,7 +52,7 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     program: settings.program,
     master: settings.master,
     batchMs: settings.batchMs,
-    blockMs: blockIntervalFor(settings.batchMs),
+    blockMs: settings.blockMs ?? blockIntervalFor(settings.batchMs),
     port: settings.port,
     partitions: 2,
     batches: settings.batches,
@@ -62,12 +62,14 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     stopAfterBatches: settings.stopAfterBatches,
     graceful: settings.graceful,
     'spark.local.dir': join(work, 'local'),
+    ...(settings.writeAheadLog === true ? { 'spark.streaming.receiver.writeAheadLog.enable': true } : {}),
   };
   if (settings.program === 'memory') {
     given['file'] = join(work, 'lines.txt');
     writeFileSync(given['file'], makeLines(settings.lines ?? 0));
   }
-  if (settings.program !== 'memory' && settings.program !== 'socket') given['checkpoint'] = join(work, 'checkpoint');
+  const checkpoints = settings.writeAheadLog === true || (settings.program !== 'memory' && settings.program !== 'socket');
+  if (checkpoints) given['checkpoint'] = settings.checkpointDirectory ?? join(work, 'checkpoint');
   return Object.entries(given).filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${value}`);
 }
 

@@ -11,6 +11,7 @@
  * written or synced again.
  */
 import { MillraceError } from '../../../protocol/errors.ts';
+import type { WrittenLog } from '../../../protocol/recovery.ts';
 import { assert } from '../../base/assert.ts';
 import type { Clock, TimerHandle } from '../../base/clock.ts';
 import type { Disk } from '../disk.ts';
@@ -50,18 +51,6 @@ export interface LogTrouble {
   readonly error: unknown;
   /** From 1; of a write the last is `attemptsMax`. */
   readonly attempt: number;
-}
-
-export interface LogStatistics extends Readonly<LogCounts> {
-  /** Groups that were written: each is one write and, where the log syncs, one sync. */
-  readonly groups: number;
-  readonly appended: number;
-  /** Segments that failed. */
-  readonly suspects: number;
-  /** Appends that have not settled. */
-  readonly waiting: number;
-  /** Segments that are there. */
-  readonly segmentsKept: number;
 }
 
 interface Waiting extends LogEntry {
@@ -122,7 +111,7 @@ export class LogWriter {
     return this.#nextSequence;
   }
 
-  get statistics(): LogStatistics {
+  get statistics(): WrittenLog {
     return { ...this.#counts, ...this.#counted, waiting: this.#waiting.length + this.#inHand, segmentsKept: this.#segments.length };
   }
 

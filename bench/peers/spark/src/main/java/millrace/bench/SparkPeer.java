@@ -53,17 +53,9 @@ public final class SparkPeer {
     emit("{\"event\":\"main\",\"epochMs\":%d,\"version\":\"Spark %s, Java %s\"}",
         System.currentTimeMillis(), org.apache.spark.package$.MODULE$.SPARK_VERSION(), System.getProperty("java.version"));
 
-    JavaStreamingContext context = new JavaStreamingContext(conf(), Durations.milliseconds(number("batchMs", 1000)));
-    if (settings.containsKey("checkpoint")) context.checkpoint(setting("checkpoint", ""));
-    StatePrograms state = new StatePrograms(number("keys", 1_000_000), number("updates", 10_000), number("partitions", 2));
-    switch (setting("program", "socket")) {
-      case "socket" -> wordCountOverSocket(context);
-      case "memory" -> wordCountInMemory(context);
-      case "updateStateByKey" -> state.updateStateByKey(context);
-      case "mapWithState" -> state.mapWithState(context);
-      case "windowInverse", "windowPlain" -> windowedWordCount(context);
-      default -> throw new IllegalArgumentException("there is no program named " + setting("program", ""));
-    }
+    // A running count goes on from where the process before it was killed.
+    JavaStreamingContext context = setting("program", "").equals("runningCount")
+        ? JavaStreamingContext.getOrCreate(setting("checkpoint", ""), SparkPeer::build) : build();
     context.addStreamingListener(new BatchLines());
     context.start();
     emit("{\"event\":\"started\",\"epochMs\":%d}", System.currentTimeMillis());
@@ -79,6 +71,22 @@ public final class SparkPeer {
     end();
     // No orderly shutdown of Spark: it takes seconds and nothing of it is measured.
     Runtime.getRuntime().halt(0);
+  }
+
+  private static JavaStreamingContext build() throws IOException {
+    JavaStreamingContext context = new JavaStreamingContext(conf(), Durations.milliseconds(number("batchMs", 1000)));
+    if (settings.containsKey("checkpoint")) context.checkpoint(setting("checkpoint", ""));
+    StatePrograms state = new StatePrograms(number("keys", 1_000_000), number("updates", 10_000), number("partitions", 2));
+    switch (setting("program", "socket")) {
+      case "socket" -> wordCountOverSocket(context);
+      case "memory" -> wordCountInMemory(context);
+      case "updateStateByKey" -> state.updateStateByKey(context);
+      case "mapWithState" -> state.mapWithState(context);
+      case "windowInverse", "windowPlain" -> windowedWordCount(context);
+      case "runningCount" -> StatePrograms.runningCount(pairsOf(linesOfSocket(context)), number("partitions", 2));
+      default -> throw new IllegalArgumentException("there is no program named " + setting("program", ""));
+    }
+    return context;
   }
 
   private static void wordCountOverSocket(JavaStreamingContext context) {
@@ -132,6 +140,11 @@ public final class SparkPeer {
         .map(pair -> "[" + Long.parseLong(pair._1.substring(1)) + "," + pair._2 + "]").collect(Collectors.joining(","));
     emit("{\"event\":\"output\",\"batchTime\":%d,\"doneUs\":%d,\"words\":%d,\"keys\":%d,\"top\":%d,\"stamps\":[%s]}",
         time.milliseconds(), doneUs, words, all.size(), top.size(), stamps);
+  }
+
+  /** A running count: how many keys there are, and what their counts come to. */
+  static void emitState(Time time, long keys, long words) {
+    emit("{\"event\":\"state\",\"batchTime\":%d,\"keys\":%d,\"words\":%d,\"weighted\":0}", time.milliseconds(), keys, words);
   }
 
   /** A batch of keyed state: how many records were counted. */

@@ -57,6 +57,21 @@ final class StatePrograms {
         .foreachRDD((mapped, time) -> SparkPeer.emitOutput(time, mapped.count()));
   }
 
+  /** Words counted from the beginning on; each batch's whole state comes to the driver. It must not hold on to this class's objects: it is written into checkpoints. */
+  static void runningCount(JavaPairDStream<String, Long> words, int partitions) {
+    Function2<List<Long>, Optional<Long>, Optional<Long>> add = (values, state) -> {
+      long sum = state.orElse(0L);
+      for (long value : values) sum += value;
+      return Optional.of(sum);
+    };
+    words.updateStateByKey(add, partitions).foreachRDD((states, time) -> {
+      List<Tuple2<String, Long>> all = states.collect();
+      long sum = 0;
+      for (Tuple2<String, Long> pair : all) sum += pair._2;
+      SparkPeer.emitState(time, all.size(), sum);
+    });
+  }
+
   private JavaPairDStream<String, Long> updatesOf(JavaStreamingContext context) {
     final int keys = this.keys, updates = this.updates, partitions = this.partitions;
     JavaRDD<Integer> seeds = partitionNumbers(context.sparkContext());
