@@ -89,8 +89,8 @@ function makeHost(
   { clock, logger, launcher, die, createSystem = (options) => new ActorSystem(options), disk: { disk, files } = { disk: nodeDisk, files: nodeFiles } }: Omit<HostPorts, 'load' | 'onEnded'>,
   registry: (services: HostServices) => BehaviorRegistry,
 ): Host {
-  let rdds = 0;
   const { host, role, index, options, control } = init;
+  let rdds = init.firstRdd ?? 0;
   const services: HostServices = {
     host,
     role,

@@ -42,7 +42,9 @@ import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
 import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
-import type { ClusterMember } from './spark-context.ts';
+import type { ClusterMember, DriverRestarted } from './cluster-internals.ts';
+import { driverPorts } from './driver-ports.ts';
+import { DriverQuestions } from './driver-questions.ts';
 import { streamingSpec } from './streaming-spec.ts';
 import { advanceFailure } from './under-way.ts';
 
@@ -73,8 +75,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   readonly #options: CheckedStreamingOptions;
   readonly #ownsCluster: boolean;
   readonly #listeners: Listeners;
-  readonly #contributions = new ContributionLedger();
-  readonly #runtime: RuntimeRdds | null;
+  #contributions = new ContributionLedger();
+  #runtime: RuntimeRdds | null = null;
+  readonly #questions: DriverQuestions;
   #url: string | null = null;
   #checkpoints: CheckpointDirectory | null = null;
   #exports: Exports | null = null;
@@ -86,7 +89,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #stopping: Promise<void> | null = null;
   #released: Promise<void> = Promise.resolve();
   #starting: Promise<void> | null = null;
-  readonly #sliced = new GivenSlices();
+  /** The last time that the program was brought onto a driver. */
+  #launching: Promise<void> | null = null;
+  #wasStarted = false;
+  /** The driver that wrote to the directory is gone: what was read of it before is old. */
+  #isOutdated = false;
+  #sliced = new GivenSlices();
   readonly #bodies: OutputBodies;
 
   /**
@@ -97,7 +105,14 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   constructor(options: StreamingOptions) {
     const checked = streamingOptions(options);
     const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
-    const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterStopped: () => this.#end(), onClusterFailed: (error) => this.#onClusterFailed(error) };
+    const member: ClusterMember = {
+      onEvent: (event) => this.#onEvent(event),
+      onClusterStopped: () => this.#end(),
+      onClusterFailed: (error) => this.#onClusterFailed(error),
+      standing: () => ({ checkpointDirectory: this.graph.checkpointDirectory, isModule: this.#url !== null, hasFailed: this.#failure !== null }),
+      onDriverLost: () => this.#onDriverLost(),
+      onDriverBack: (restarted) => this.#onDriverBack(restarted),
+    };
     const { internals } = sparkContext;
     if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
     const program = internals.join(member);
@@ -108,10 +123,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#listeners = new Listeners(internals.logger);
     this.#bodies = new OutputBodies({ clock: internals.host.services.clock, timeoutMs: checked.outputTimeoutMs, logger: internals.logger });
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
+    this.#questions = new DriverQuestions(driverPorts(internals, program, { batchIntervalMs: checked.batchIntervalMs, advanceTimeoutMs: checked.advanceTimeoutMs }));
     // Inline, the driver's context serves the app too: it is attached when the program starts there.
-    this.#runtime = internals.inline ? null : new RuntimeRdds(internals.host.services, program, (request) => this.#runAppJob(request));
-    if (this.#runtime !== null) this.rdds.attach(this.#runtime, { stores: false });
-    else internals.built.set(program, this);
+    if (internals.inline) internals.built.set(program, this);
+    else this.#attachRuntime();
   }
 
   /**
@@ -142,12 +157,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     program: URL | string | P | null,
     options: Partial<OptionsFor<P>> & RecoveryOptions = {},
   ): Promise<StreamingContext<ExportsOf<P>>> {
-    const { checkpoints, found, kept, recovery } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
+    const { checkpoints, found, kept } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
     try {
       const ssc = await StreamingContext.create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>);
       ssc.#checkpoints = checkpoints;
       try {
-        checkpoints.check(ssc, recovery);
+        checkpoints.check(ssc);
         checkpoints.restoreAccumulators(ssc, ssc.#contributions);
       } catch (thrown) {
         await ssc.#abandon();
@@ -214,7 +229,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     } catch (thrown) {
       await this.#abandon();
       // A driver that dies meanwhile is what ended it, whatever was asked of it at that moment.
-      throw this.sparkContext.internals.failure ?? thrown;
+      throw this.#failure ?? this.sparkContext.internals.failure ?? thrown;
     }
   }
 
@@ -286,16 +301,40 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#state = 'ACTIVE';
     active.add(this);
     internals.activate(this.program);
+    this.#launching = this.#launch(null);
+    try {
+      await this.#launching;
+    } catch (thrown) {
+      if (!(thrown instanceof MillraceError) || thrown.code !== 'DriverRestarted') throw thrown;
+      // It is started on the next driver: see `#onDriverBack`.
+      await internals.settled;
+      if (this.#failure !== null) throw this.#failure;
+      this.#checkNotStopping();
+    }
+  }
+
+  /** Brings the program onto the driver: the first one, or the one that follows a driver that has died. */
+  async #launch(restarted: DriverRestarted | null): Promise<void> {
+    const { internals } = this.sparkContext;
     await internals.ready;
-    this.#checkNotStopping();
+    if (!this.#wasStarted) this.#checkNotStopping();
+    const { life } = internals;
+    const durability = await this.#openCheckpoints();
+    internals.checkLife(life);
     const { system } = internals.host;
     system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
-    const spec = streamingSpec(this, this.#url, this.#options, await this.#openCheckpoints());
-    const { zeroTime } = await system.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
-    if (!internals.inline) this.graph.start(asBatchTime(zeroTime));
+    if (restarted !== null) this.#listeners.emit('driverRestarted', { ...restarted, recoveredFrom: this.recoveredFrom });
+    const spec = streamingSpec(this, this.#url, this.#options, durability);
+    const { zeroTime } = await internals.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
+    if (!internals.inline && this.graph.phase === 'sealed') this.graph.start(asBatchTime(zeroTime));
+    const given = this.#checkpoints?.given;
+    const { completed = null, generated = null } = this.recoveredFrom ?? {};
+    this.#questions.open({ pushes: (queue) => given?.pushes(queue) ?? 0, sets: (broadcast) => given?.sets(broadcast) ?? 0, completed, announced: generated ?? asBatchTime(zeroTime) });
+    if (this.#wasStarted) return;
+    this.#wasStarted = true;
     wire(this, {
-      pushQueue: (queue, partitions) => this.#ask({ kind: 'queue', queue, partitions }),
-      setBroadcast: (broadcast, value) => this.#ask({ kind: 'broadcast', broadcast, value }),
+      pushQueue: (queue, partitions) => this.#questions.push(queue, partitions, internals.options.actionTimeoutMs),
+      setBroadcast: (broadcast, value) => this.#questions.set(broadcast, value),
       slice: (operator, from, to) => this.#slice(operator, from, to),
     });
     this.#listeners.emit('streamingStarted', { time: internals.host.services.clock.wall() });
@@ -305,7 +344,14 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #openCheckpoints(): Promise<Durability | null> {
     const { checkpointDirectory } = this.graph;
     if (checkpointDirectory === null) return null;
-    this.#checkpoints ??= await CheckpointDirectory.openNew(this.sparkContext.internals.host.services, checkpointDirectory);
+    const { services } = this.sparkContext.internals.host;
+    if (this.#checkpoints === null) this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
+    else if (this.#isOutdated) {
+      this.#checkpoints = await this.#checkpoints.readAgain(services);
+      this.#checkpoints.check(this);
+      this.#contributions = this.#checkpoints.startAccumulatorsOver(this);
+    }
+    this.#isOutdated = false;
     return this.#checkpoints.durability(this.#options);
   }
 
@@ -326,6 +372,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       this.#cutStartShort();
       await this.#starting.catch(() => {});
     }
+    // A program that is being brought onto another driver is stopped there, in good order.
+    await this.sparkContext.internals.settled;
     if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
       const { system } = this.sparkContext.internals.host;
       await system
@@ -367,8 +415,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }
     for (const stream of this.deadLetterStreams) stream.close(this.#failure);
-    this.#released = this.#checkpoints?.release() ?? Promise.resolve();
     const { internals } = this.sparkContext;
+    // Not while it is still read here, nor while a thread of a driver that died may still write.
+    this.#released = (this.#launching ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => internals.quiet)
+      .then(() => this.#checkpoints?.release());
+    this.#questions.close(this.#failure ?? new MillraceError('ContextStopped', 'The context has been stopped.'));
     internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
     internals.leave(this.program);
     this.#terminate();
@@ -400,6 +453,39 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#fail(error);
     this.#listeners.emit('failed', { error, time: null });
     this.#end();
+  }
+
+  /** What of the old driver is on this thread goes with it; what the app holds stays. */
+  #onDriverLost(): void {
+    this.#isOutdated = true;
+    this.#questions.lost();
+    this.sparkContext.internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
+    this.#bodies.dropWaiting();
+    this.rdds.release(this.rdds.made);
+    this.#sliced = new GivenSlices();
+  }
+
+  async #onDriverBack(restarted: DriverRestarted): Promise<void> {
+    if (this.#state === 'STOPPED') return;
+    this.#attachRuntime();
+    if (this.#launching === null) return;
+    // Of the driver before: it has noticed, or will.
+    await this.#launching.catch(() => {});
+    if (this.getState() === 'STOPPED') return;
+    this.#launching = this.#launch(restarted);
+    try {
+      await this.#launching;
+    } catch (thrown) {
+      const isLostAgain = thrown instanceof MillraceError && thrown.code === 'DriverRestarted';
+      if (isLostAgain || this.getState() === 'STOPPED') return;
+      const said = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#onClusterFailed(new MillraceError('ContextFailed', `The driver's thread is gone (${restarted.error.message}), and the program could not go on from ${String(this.graph.checkpointDirectory)}: ${said}`, { cause: thrown }));
+    }
+  }
+
+  #attachRuntime(): void {
+    this.#runtime = new RuntimeRdds(this.sparkContext.internals.host.services, this.program, (request) => this.#runAppJob(request));
+    this.rdds.attach(this.#runtime, { stores: false });
   }
 
   #announceFailure: () => void = () => {};
@@ -465,21 +551,11 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   #runAppJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
     const nodes = this.rdds.lineage([request.target], { madeHere: true });
-    return this.#driver<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
-  }
-
-  async #ask(what: { kind: 'queue'; queue: number; partitions: readonly (readonly unknown[])[] } | { kind: 'broadcast'; broadcast: number; value: unknown }): Promise<void> {
-    if (what.kind === 'broadcast') {
-      const value = encodeRecord(what.value);
-      await this.#driver<null>((replyTo) => ({ type: 'broadcastSet', broadcast: what.broadcast, value, replyTo }), askTimeoutMs);
-      return;
-    }
-    const partitions = what.partitions.map((records) => ({ bytes: encodeRecords(records), records: records.length }));
-    await this.#driver<null>((replyTo) => ({ type: 'queuePushed', queue: what.queue, partitions, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
+    return this.#questions.job<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
   }
 
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
-    const sliced = await this.#driver<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
+    const sliced = await this.#questions.read<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
     const nodes = new Map(sliced.nodes.map((node) => [node.id, node]));
     this.#sliced.take(sliced.rdds, (this.graph.operators[operator]?.rememberMs ?? 0) / this.graph.batchIntervalMs);
     return sliced.rdds.map((id) => {
@@ -489,22 +565,16 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     });
   }
 
-  #driver<R>(make: (replyTo: ReplyTo<R>) => ToJobGenerator, timeoutMs: number): Promise<R> {
-    return this.sparkContext.internals.host.system.ask<ToJobGenerator, R>(programPlaces(this.program).jobGenerator, make, timeoutMs);
-  }
-
   async #advance(batches: number): Promise<BatchTime> {
     if (this.#state !== 'ACTIVE') throw new MillraceError(this.#state === 'STOPPED' ? 'ContextStopped' : 'NotInitialized', `Expected an active context for advance; it is ${this.#state}. Call it between start() and stop().`);
     if (this.#options.clock !== 'manual') throw new MillraceError('InvalidOption', 'Expected clock to be manual for advance; it is system. Create the context with clock: \'manual\'.');
     if (!Number.isSafeInteger(batches) || batches < 1) throw new MillraceError('InvalidArgument', `advance expects a whole number of batches, 1 or more; got ${previewOf(batches)}.`);
     const { advanceTimeoutMs } = this.#options;
-    const { system } = this.sparkContext.internals.host;
-    const time = await system
-      .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
-      .catch(async (thrown: unknown) => {
-        throw await advanceFailure({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
-      });
-    await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
+    const { internals } = this.sparkContext;
+    const time = await this.#questions.advance(batches).catch(async (thrown: unknown) => {
+      throw await advanceFailure({ system: internals.host.system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
+    });
+    await Promise.all([this.#flush(), internals.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;
   }
 }
