@@ -43,7 +43,7 @@ export interface ClusterMember {
 
 export interface DriverRestarted {
   /** What ended the driver's thread. */
-  readonly error: MillraceError;
+  readonly error: Error;
   /** How often the driver has been started again, in all. */
   readonly restarts: number;
 }
@@ -70,6 +70,7 @@ export class ClusterInternals {
   #life: ClusterLife;
   #ready = deferred();
   #isReady = false;
+  #isLost = false;
   #restarting: Promise<void> | null = null;
   #ended: Promise<void> | null = null;
   #restarts = 0;
@@ -113,9 +114,9 @@ export class ClusterInternals {
     return this.#life;
   }
 
-  /** Resolves when the driver's death is over, one way or the other; at once where there is none. */
-  get settled(): Promise<void> {
-    return this.#restarting ?? Promise.resolve();
+  /** Resolves when the driver's death is over, one way or the other. Null: it lives. */
+  get restarting(): Promise<void> | null {
+    return this.#restarting;
   }
 
   /** As the system's, but for a driver that dies before it answers, and that another follows: rejects with DriverRestarted then. */
@@ -128,9 +129,9 @@ export class ClusterInternals {
     }
   }
 
-  /** Throws DriverRestarted where `life` is over. */
+  /** Throws DriverRestarted where `life` is over, or its driver is gone. */
   checkLife(life: object): void {
-    if (life !== this.#life) throw driverRestarted();
+    if (life !== this.#life || this.#isLost) throw driverRestarted();
   }
 
   /** A number for a new program, and the ear for its events. */
@@ -220,7 +221,8 @@ export class ClusterInternals {
       if (this.#closing) return;
       this.#restarts += 1;
       const life = (this.#life = this.#begin());
-      const restarted = { error: contextFailed(error, 'It is started again.'), restarts: this.#restarts };
+      this.#isLost = false;
+      const restarted = { error: error === null ? treeEnded() : fromWireError(error), restarts: this.#restarts };
       coming = Promise.all([...this.#members.values()].map((member) => member.onDriverBack(restarted)));
       const death = await Promise.race([life.exited.then((next) => ({ next })), coming.then(() => null)]);
       if (this.#closing || death === null) return;
@@ -248,6 +250,7 @@ export class ClusterInternals {
   #loseDriver(error: WireError): void {
     if (this.#isReady) this.#ready = deferred();
     this.#isReady = false;
+    this.#isLost = true;
     for (const member of [...this.#members.values()]) {
       member.onEvent({ type: 'threadLost', info: { host: driverHost, role: 'driver', error } });
       member.onDriverLost();

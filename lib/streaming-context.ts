@@ -7,22 +7,17 @@
  */
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
-import { RuntimeRdds } from '../actors/runtime-rdds.ts';
-import type { SlicedRdds, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
-import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
+import type { JobRunner } from '../actors/runtime-rdds.ts';
+import type { SlicedRdds } from '../protocol/batch.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
 import type { Durability } from '../protocol/host.ts';
-import type { RddNode } from '../protocol/rdd.ts';
-import type { RddId } from '../protocol/ids.ts';
-import type { ReplyTo } from '../protocol/ref.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { fromWireError, MillraceError, previewOf } from '../protocol/errors.ts';
 import type { TimerHandle } from './base/clock.ts';
-import { RDD } from './rdd/rdd.ts';
-import { printedBatch } from './dstream/print-text.ts';
+import type { RDD } from './rdd/rdd.ts';
 import { buildProgram } from './program/build-program.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ExportsOf } from './program/exports.ts';
@@ -30,15 +25,13 @@ import { loadProgram } from './program/load-program.ts';
 import { ProgramBuilder } from './program/program-builder.ts';
 import { wire } from './program/wiring.ts';
 import { fileSizes } from './storage/node-files.ts';
-import { GivenSlices } from './given-slices.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
-import type { OutputContext } from './dstream/output.ts';
-import { outputId } from './rdd/output-id.ts';
-import { OutputBodies, outputFailure } from './output-bodies.ts';
+import { OutputBodies } from './output-bodies.ts';
+import { outputPorts } from './output-ports.ts';
+import { AppRdds } from './app-rdds.ts';
 import { checkArgs, sparkOptionsOf, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, OptionsFor, RecoveryOptions, StopOptions, StreamingOptions } from './options.ts';
-import { printTo } from './print-sink.ts';
 import { programUrl } from './program-url.ts';
 import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
@@ -76,7 +69,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   readonly #ownsCluster: boolean;
   readonly #listeners: Listeners;
   #contributions = new ContributionLedger();
-  #runtime: RuntimeRdds | null = null;
+  readonly #appRdds: AppRdds;
   readonly #questions: DriverQuestions;
   #url: string | null = null;
   #checkpoints: CheckpointDirectory | null = null;
@@ -92,9 +85,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   /** The last time that the program was brought onto a driver. */
   #launching: Promise<void> | null = null;
   #wasStarted = false;
-  /** The driver that wrote to the directory is gone: what was read of it before is old. */
-  #isOutdated = false;
-  #sliced = new GivenSlices();
+  /** A driver was given the directory: what was read of it before is old. */
+  #wasWritten = false;
   readonly #bodies: OutputBodies;
 
   /**
@@ -124,9 +116,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#bodies = new OutputBodies({ clock: internals.host.services.clock, timeoutMs: checked.outputTimeoutMs, logger: internals.logger });
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
     this.#questions = new DriverQuestions(driverPorts(internals, program, { batchIntervalMs: checked.batchIntervalMs, advanceTimeoutMs: checked.advanceTimeoutMs }));
-    // Inline, the driver's context serves the app too: it is attached when the program starts there.
+    this.#appRdds = new AppRdds(this, (request) => this.#runAppJob(request));
     if (internals.inline) internals.built.set(program, this);
-    else this.#attachRuntime();
+    else this.#appRdds.attach(internals.host.services);
   }
 
   /**
@@ -307,7 +299,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     } catch (thrown) {
       if (!(thrown instanceof MillraceError) || thrown.code !== 'DriverRestarted') throw thrown;
       // It is started on the next driver: see `#onDriverBack`.
-      await internals.settled;
+      await internals.restarting;
       if (this.#failure !== null) throw this.#failure;
       this.#checkNotStopping();
     }
@@ -321,10 +313,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { life } = internals;
     const durability = await this.#openCheckpoints();
     internals.checkLife(life);
-    const { system } = internals.host;
-    system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
+    const { system, services } = internals.host;
+    const { path, cell } = programPlaces(this.program).outputs;
+    const ports = outputPorts({ builder: this, options: this.#options, services, logger: internals.logger, bodies: this.#bodies, rdds: this.#appRdds, contributions: this.#contributions });
+    system.spawn(path, appOutputs(ports), { program: this.program }, { cell });
     if (restarted !== null) this.#listeners.emit('driverRestarted', { ...restarted, recoveredFrom: this.recoveredFrom });
     const spec = streamingSpec(this, this.#url, this.#options, durability);
+    this.#wasWritten = true;
     const { zeroTime } = await internals.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
     if (!internals.inline && this.graph.phase === 'sealed') this.graph.start(asBatchTime(zeroTime));
     const given = this.#checkpoints?.given;
@@ -346,12 +341,11 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (checkpointDirectory === null) return null;
     const { services } = this.sparkContext.internals.host;
     if (this.#checkpoints === null) this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
-    else if (this.#isOutdated) {
+    else if (this.#wasWritten) {
       this.#checkpoints = await this.#checkpoints.readAgain(services);
       this.#checkpoints.check(this);
       this.#contributions = this.#checkpoints.startAccumulatorsOver(this);
     }
-    this.#isOutdated = false;
     return this.#checkpoints.durability(this.#options);
   }
 
@@ -373,7 +367,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       await this.#starting.catch(() => {});
     }
     // A program that is being brought onto another driver is stopped there, in good order.
-    await this.sparkContext.internals.settled;
+    if (this.sparkContext.internals.restarting !== null) await this.sparkContext.internals.restarting;
     if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
       const { system } = this.sparkContext.internals.host;
       await system
@@ -444,7 +438,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     }
     if (event.type === 'batchCompleted') {
       this.#contributions.forgetOldest();
-      for (const id of this.#sliced.batchCompleted()) this.#forgetGiven(id, this.rdds.descendantsOf(id));
+      this.#appRdds.batchCompleted();
     }
     this.#listeners.emitWire(event);
   }
@@ -457,17 +451,15 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /** What of the old driver is on this thread goes with it; what the app holds stays. */
   #onDriverLost(): void {
-    this.#isOutdated = true;
     this.#questions.lost();
     this.sparkContext.internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
     this.#bodies.dropWaiting();
-    this.rdds.release(this.rdds.made);
-    this.#sliced = new GivenSlices();
+    this.#appRdds.lost();
   }
 
   async #onDriverBack(restarted: DriverRestarted): Promise<void> {
     if (this.#state === 'STOPPED') return;
-    this.#attachRuntime();
+    this.#appRdds.attach(this.sparkContext.internals.host.services);
     if (this.#launching === null) return;
     // Of the driver before: it has noticed, or will.
     await this.#launching.catch(() => {});
@@ -483,11 +475,6 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     }
   }
 
-  #attachRuntime(): void {
-    this.#runtime = new RuntimeRdds(this.sparkContext.internals.host.services, this.program, (request) => this.#runAppJob(request));
-    this.rdds.attach(this.#runtime, { stores: false });
-  }
-
   #announceFailure: () => void = () => {};
   readonly #failed = new Promise<void>((resolve) => (this.#announceFailure = resolve));
 
@@ -498,71 +485,16 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (first && !this.#failureSeen) this.sparkContext.internals.logger.log('error', `${this.appName} has failed: ${error.message}`);
   }
 
-  #outputsBehavior() {
-    const { services } = this.sparkContext.internals.host;
-    return appOutputs({
-      runBody: (output, time, node) => this.#runBody(output, time, node),
-      print: (output, time, limit, records) => {
-        const text = printedBatch(time, records, limit);
-        if (this.#options.print !== null) this.#options.print(text);
-        else printTo(process.stdout, text, this.sparkContext.internals.logger);
-      },
-      publish: (output, time, records) => {
-        const operation = this.graph.outputs[output]?.operation;
-        if (operation?.kind !== 'publish') return;
-        const taken = (): void => services.tell(programPlaces(this.program).jobScheduler, { type: 'publishedTaken', output });
-        void operation.published.deliver({ time, records }, taken);
-      },
-      accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
-      deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
-      outputSkipped: (output, time, error) => this.deadLetterStreams.forEach((stream) => stream.postBatch(output === null ? null : (this.graph.outputs[output]?.operator ?? null), time, error)),
-      read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
-    });
-  }
-
-  async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
-    const operation = this.graph.outputs[output]?.operation;
-    if (operation?.kind !== 'foreachRDD') return;
-    const { uid, place } = this.graph.outputs[output]!.operator;
-    const context: OutputContext<unknown> = { app: this.#options.app, time, batchTime: time, outputUid: uid, id: outputId(this.appName, uid, time) };
-    const body = () => this.rdds.body.run(time, uid, () => operation.body(new RDD<unknown>(this.rdds, node.id), time, context));
-    await this.#bodies.run(body, async (bounded) => {
-      this.#runtime?.define(node);
-      // Inline, the driver's sweep after another batch must leave alone what this body makes.
-      const letGo = this.rdds.holdWhatIsMade();
-      try {
-        await bounded();
-      } catch (thrown) {
-        throw outputFailure(thrown, output, time, place);
-      } finally {
-        letGo();
-        this.#forgetGiven(node.id, this.rdds.made);
-      }
-    });
-  }
-
-  /** An RDD that the driver has told of, and what was made of it here: its time is over. */
-  #forgetGiven(given: RddId, made: readonly RddId[]): void {
-    // Inline the driver owns all RDDs, and sweeps them with the batch.
-    if (this.#runtime !== null) this.#runtime.forget(given, this.rdds.release(made));
-  }
-
   // Questions to the driver.
 
-  #runAppJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
+  #runAppJob(request: Parameters<JobRunner>[0]): Promise<JobResult> {
     const nodes = this.rdds.lineage([request.target], { madeHere: true });
     return this.#questions.job<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
   }
 
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
     const sliced = await this.#questions.read<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
-    const nodes = new Map(sliced.nodes.map((node) => [node.id, node]));
-    this.#sliced.take(sliced.rdds, (this.graph.operators[operator]?.rememberMs ?? 0) / this.graph.batchIntervalMs);
-    return sliced.rdds.map((id) => {
-      const node = nodes.get(id);
-      if (node !== undefined) this.#runtime?.define(node);
-      return new RDD<unknown>(this.rdds, id);
-    });
+    return this.#appRdds.takeSlice(sliced, this.graph.operators[operator]?.rememberMs ?? 0);
   }
 
   async #advance(batches: number): Promise<BatchTime> {
