@@ -14,7 +14,7 @@ import { driverHost } from '../protocol/ref.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import { asProgramId } from '../protocol/ids.ts';
 import type { ProgramId } from '../protocol/ids.ts';
-import { fromWireError, MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
+import { clauseOf, fromWireError, MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
 import { SystemClock } from './base/clock.ts';
@@ -195,7 +195,9 @@ export class ClusterInternals {
       // A restart under way looks by itself whether its driver dies.
       await this.#restarting;
       if (this.#closing || this.failure !== null || life !== this.#life) return;
-      this.#restarting = this.#onDriverDied(error).finally(() => (this.#restarting = null));
+      this.#restarting = this.#onDriverDied(error)
+        .catch((thrown: unknown) => this.#giveUp(contextFailed(toWireError(thrown), 'Make a new context.'), error, []))
+        .finally(() => (this.#restarting = null));
     });
   }
 
@@ -237,20 +239,27 @@ export class ClusterInternals {
     const { goOn, end, deaths } = decideRestart({ members, deaths: [...this.#deaths, nowMs], nowMs, limits: this.#limits, inline: this.inline });
     this.#deaths = deaths;
     const failures = [...end].map(([program, why]) => [program, contextFailed(error, why)] as const);
-    if (goOn.length === 0) {
-      this.failure = failures[0]?.[1] ?? contextFailed(error, 'Make a new context.');
-      this.#ready.reject(this.failure);
-      this.#life.driverDown(error ?? toWireError(this.failure));
-    }
-    for (const [program, failure] of failures) this.#members.get(program)?.onClusterFailed(failure);
-    if (goOn.length === 0) this.#ended = this.close();
+    if (goOn.length === 0) this.#giveUp(failures[0]?.[1] ?? contextFailed(error, 'Make a new context.'), error, failures);
+    else for (const [program, failure] of failures) this.#members.get(program)?.onClusterFailed(failure);
     return goOn.length > 0;
+  }
+
+  /** `failures`: of contexts that are told more than the others. */
+  #giveUp(failure: MillraceError, error: WireError | null, failures: readonly (readonly [ProgramId, MillraceError])[]): void {
+    if (this.failure !== null) return;
+    this.failure = failure;
+    this.#ready.reject(failure);
+    this.#life.driverDown(error ?? toWireError(failure));
+    const own = new Map(failures);
+    for (const [program, member] of [...this.#members]) member.onClusterFailed(own.get(program) ?? failure);
+    this.#ended = this.close();
   }
 
   #loseDriver(error: WireError): void {
     if (this.#isReady) this.#ready = deferred();
     this.#isReady = false;
     this.#isLost = true;
+    this.logger.log('warn', `The driver's thread has died: ${clauseOf(error.message)}. Contexts with a checkpoint directory go on from it, on a new cluster.`);
     for (const member of [...this.#members.values()]) {
       member.onEvent({ type: 'threadLost', info: { host: driverHost, role: 'driver', error } });
       member.onDriverLost();

@@ -1,8 +1,11 @@
 /** The driver's thread dies, in each way: a context with a checkpoint directory goes on by itself, and its app goes on with what it holds. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type countedBatches from '../fixtures/counted-batches.ts';
 import type goingOn from '../fixtures/going-on.ts';
 import type slicedNumbers from '../fixtures/sliced-numbers.ts';
+import { places } from '../../actors/places.ts';
 import { faults } from '../../lib/testing.ts';
 import { SparkContext } from '../../lib/spark-context.ts';
 import type { ThreadDeath } from '../../lib/spark-context.ts';
@@ -35,14 +38,22 @@ async function undisturbed(t: { after(fn: () => unknown): void }): Promise<{ rea
   return { outputs: plain(outputs), count };
 }
 
-for (const how of ['terminate', 'exit', 'throw', 'rejection', 'outOfMemory'] satisfies ThreadDeath[]) {
+/** An actor of the cluster on the driver ends, and the driver's supervisor with it. */
+type Death = ThreadDeath | 'actor';
+
+async function end(ssc: Run['ssc'], how: Death): Promise<void> {
+  if (how === 'actor') ssc.sparkContext.internals.host.system.kill(places.listenerBus as never);
+  else await faults(ssc as never).killThread('driver', 0, how);
+}
+
+for (const how of ['terminate', 'exit', 'throw', 'rejection', 'outOfMemory', 'actor'] satisfies Death[]) {
   t.test(`a driver that dies (${how}) within a batch: the same context goes on, with the same results, and all that the app holds works on`, async (t) => {
     const expected = await undisturbed(t);
     const outputs: Outputs = new Map();
     const bodies: number[] = [];
     const middle = async (time: number): Promise<void> => {
       bodies.push(time);
-      if (time === 3 * batchMs && bodies.filter((one) => one === time).length === 1) await faults(run.ssc as never).killThread('driver', 0, how);
+      if (time === 3 * batchMs && bodies.filter((one) => one === time).length === 1) await end(run.ssc as never, how);
     };
     const run: Run<Program> = await begin(t, outputs, { app: { middle }, driverHeapMbMax: how === 'outOfMemory' ? 48 : 0 });
     const { ssc } = run;
@@ -239,4 +250,44 @@ t.test('of contexts that share a cluster, each with a directory goes on, and one
     await ssc.clock.advance();
     t.equal(Number(ssc.exports.count.value), 3);
   }
+});
+
+t.test('a body that the death finds running ends first, and only then runs the one that takes its place', async (t) => {
+  let running = 0;
+  let atOnce = 0;
+  const bodies: number[] = [];
+  const middle = async (time: number): Promise<void> => {
+    atOnce = Math.max(atOnce, (running += 1));
+    if (bodies.push(time) === 1) {
+      const back = nextEvent(run.ssc, 'driverRestarted');
+      await run.ssc.sparkContext.killHost(1);
+      await back;
+      // Whatever the new driver asks for comes in meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    running -= 1;
+  };
+  const run: Run<Program> = await begin(t, new Map(), { app: { middle } });
+  await run.exports.queue.push(pushed(1), 2);
+  await run.advance();
+  t.same(bodies, [batchMs, batchMs]);
+  t.equal(atOnce, 1);
+});
+
+t.test('a context whose log can not be read any more fails, with what is wrong with it', async (t) => {
+  const directory = temporaryDirectory();
+  const run = (await Run.begin<Program>(t, directory, fixture('going-on') as never, new Map(), { master: 'local[2]' })) as unknown as Run<Program>;
+  await run.exports.queue.push(pushed(1), 2);
+  await run.advance();
+  const pushing = nextEvent(run.ssc, 'threadLost').then(() => {
+    rmSync(join(directory, 'log'), { recursive: true });
+    return run.exports.queue.push(pushed(2), 2);
+  });
+  const ending = run.ssc.awaitTermination();
+  await Promise.all([
+    t.rejects(ending, { code: 'ContextFailed', message: /driver's thread is gone .* could not go on/, cause: { code: 'WalCorrupted' } }),
+    t.rejects(pushing, { code: 'ContextFailed' }, 'what waited for the next driver is told'),
+    run.ssc.sparkContext.killHost(1),
+  ]);
+  t.equal(run.ssc.getState(), 'STOPPED');
 });
