@@ -9,7 +9,7 @@ import { places } from '../actors/places.ts';
 import { loadFromTable } from '../actors/program-loader.ts';
 import type { Host } from '../actors/host.ts';
 import type { ListenerEvent } from '../protocol/listener.ts';
-import type { ClusterOptions } from '../protocol/host.ts';
+import type { ClusterOptions, ToHostManager } from '../protocol/host.ts';
 import { driverHost } from '../protocol/ref.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import { asProgramId } from '../protocol/ids.ts';
@@ -47,6 +47,8 @@ export interface DriverRestarted {
   /** How often the driver has been started again, in all. */
   readonly restarts: number;
 }
+
+const treeTimeoutMs = 5_000;
 
 interface Deferred {
   readonly promise: Promise<void>;
@@ -121,12 +123,21 @@ export class ClusterInternals {
 
   /** As the system's, but for a driver that dies before it answers, and that another follows: rejects with DriverRestarted then. */
   async ask<Message, R>(to: ActorRef<Message>, make: (replyTo: ReplyTo<R>) => Message, timeoutMs: number): Promise<R> {
+    const life = this.#life;
     try {
-      return await this.#life.host.system.ask<Message, R>(to, make, timeoutMs);
+      return await life.host.system.ask<Message, R>(to, make, timeoutMs);
     } catch (thrown) {
-      if (this.failure !== null || this.#restarting === null || !(thrown instanceof MillraceError) || thrown.code !== 'HostGone') throw thrown;
+      if (thrown instanceof MillraceError && thrown.code === 'ActorGone' && !this.inline) await this.#whileTreeEnds(life);
+      else if (!(thrown instanceof MillraceError) || thrown.code !== 'HostGone') throw thrown;
+      if (this.failure !== null || (this.#restarting === null && life === this.#life)) throw thrown;
       throw driverRestarted(thrown);
     }
+  }
+
+  /** An actor that has ended may be the first of all of them: then the thread ends soon. The host manager ends before all others, and answers where it lives. */
+  async #whileTreeEnds({ host: { system }, exited }: ClusterLife): Promise<void> {
+    const ends = await system.ask<ToHostManager, unknown>(places.hostManager, (replyTo) => ({ type: 'whichHosts', replyTo }), treeTimeoutMs).then(() => false, () => true);
+    if (ends) await exited;
   }
 
   /** Throws DriverRestarted where `life` is over, or its driver is gone. */

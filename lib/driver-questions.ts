@@ -13,7 +13,7 @@ import type { ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import type { GivenInputs } from './checkpoint-directory.ts';
-import { loggedOfThoseUnderWay, restOfAdvance, targetOf } from './driver-restart.ts';
+import { isDriverRestarted, loggedOfThoseUnderWay, restOfAdvance, targetOf } from './driver-restart.ts';
 import type { StandsAt } from './driver-restart.ts';
 
 /** How the driver's actors are asked: each rejects with DriverRestarted where the driver dies and another follows. */
@@ -98,7 +98,7 @@ export class DriverQuestions {
         return await this.#ports.generator(make, timeoutMs);
       } catch (thrown) {
         // Its death was told here in the same instant, so that the next one is waited for.
-        if (!isLost(thrown)) throw thrown;
+        if (!isDriverRestarted(thrown)) throw thrown;
       }
     }
   }
@@ -175,11 +175,11 @@ export class DriverQuestions {
         given.resolve();
       },
       (thrown: unknown) => {
-        if (isLost(thrown) && this.#closed === null) return;
+        if (isDriverRestarted(thrown) && this.#closed === null) return;
         end();
         // It may come into the log yet: then it is no answer for another one.
         if (thrown instanceof MillraceError && thrown.code === 'AskTimeout') line.answered += 1;
-        given.reject(this.#closed !== null && isLost(thrown) ? this.#closed : thrown);
+        given.reject(this.#closed !== null && isDriverRestarted(thrown) ? this.#closed : thrown);
       },
     );
   }
@@ -197,9 +197,9 @@ export class DriverQuestions {
         advance.resolve(time);
       },
       (thrown: unknown) => {
-        if (isLost(thrown) && this.#closed === null) return;
+        if (isDriverRestarted(thrown) && this.#closed === null) return;
         end();
-        advance.reject(this.#closed !== null && isLost(thrown) ? this.#closed : thrown);
+        advance.reject(this.#closed !== null && isDriverRestarted(thrown) ? this.#closed : thrown);
       },
     );
   }
@@ -209,8 +209,4 @@ export class DriverQuestions {
     if (this.#isOpen) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
-}
-
-function isLost(thrown: unknown): boolean {
-  return thrown instanceof MillraceError && thrown.code === 'DriverRestarted';
 }

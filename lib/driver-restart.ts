@@ -10,6 +10,7 @@
 import type { ProgramId } from '../protocol/ids.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
+import { MillraceError } from '../protocol/errors.ts';
 
 /** What a context has to go on with. */
 export interface Standing {
@@ -73,6 +74,11 @@ function byHand({ checkpointDirectory }: Standing): string {
  */
 export function loggedOfThoseUnderWay({ before, now, answered, underWay }: { readonly before: number; readonly now: number; readonly answered: number; readonly underWay: number }): number {
   return Math.min(underWay, Math.max(0, now - before - answered));
+}
+
+/** The driver died before it had answered, and another follows. */
+export function isDriverRestarted(thrown: unknown): boolean {
+  return thrown instanceof MillraceError && thrown.code === 'DriverRestarted';
 }
 
 /** Where a program stands after a restart. */

@@ -37,6 +37,7 @@ import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
 import type { ClusterMember, DriverRestarted } from './cluster-internals.ts';
 import { driverPorts } from './driver-ports.ts';
+import { isDriverRestarted } from './driver-restart.ts';
 import { DriverQuestions } from './driver-questions.ts';
 import { streamingSpec } from './streaming-spec.ts';
 import { advanceFailure } from './under-way.ts';
@@ -297,7 +298,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     try {
       await this.#launching;
     } catch (thrown) {
-      if (!(thrown instanceof MillraceError) || thrown.code !== 'DriverRestarted') throw thrown;
+      if (!isDriverRestarted(thrown)) throw thrown;
       // It is started on the next driver: see `#onDriverBack`.
       await internals.restarting;
       if (this.#failure !== null) throw this.#failure;
@@ -366,21 +367,19 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       this.#cutStartShort();
       await this.#starting.catch(() => {});
     }
+    const { internals } = this.sparkContext;
     // A program that is being brought onto another driver is stopped there, in good order.
-    if (this.sparkContext.internals.restarting !== null) await this.sparkContext.internals.restarting;
-    if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
-      const { system } = this.sparkContext.internals.host;
-      await system
-        .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
-        .catch((thrown: unknown) => {
-          if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
-          throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
-        })
-        .finally(() => this.#flush())
-        .finally(() => this.#end());
-      return;
-    }
+    if (internals.restarting !== null) await internals.restarting;
+    if (this.#state !== 'ACTIVE' || internals.failure !== null) return this.#end();
+    const thrown = await internals
+      .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
+      .catch((reason: unknown) => reason);
+    if (isDriverRestarted(thrown)) return this.#stop({ graceful, timeoutMs });
+    await this.#flush();
     this.#end();
+    if (thrown === null) return;
+    if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
+    throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
   }
 
   /** A program that is being built on the threads is given up; one that runs already is stopped in good order, later. */
@@ -468,8 +467,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     try {
       await this.#launching;
     } catch (thrown) {
-      const isLostAgain = thrown instanceof MillraceError && thrown.code === 'DriverRestarted';
-      if (isLostAgain || this.getState() === 'STOPPED') return;
+      if (isDriverRestarted(thrown) || this.getState() === 'STOPPED') return;
       const said = thrown instanceof Error ? thrown.message : String(thrown);
       this.#onClusterFailed(new MillraceError('ContextFailed', `The driver's thread is gone (${restarted.error.message}), and the program could not go on from ${String(this.graph.checkpointDirectory)}: ${said}`, { cause: thrown }));
     }
