@@ -95,10 +95,10 @@ function makeHost(
   given: Omit<HostPorts, 'load' | 'onEnded'>,
   registry: (services: HostServices) => BehaviorRegistry,
 ): Host {
-  let rdds = 0;
   const { clock, logger, launcher, die } = given;
   const { net, createSystem, disk: { disk, files } } = worldOf(init, given);
   const { host, role, index, options, control } = init;
+  let rdds = init.firstRdd ?? 0;
   const services: HostServices = {
     host,
     role,

@@ -24,7 +24,7 @@ export function threadLauncher(): ThreadLauncher {
     let pool = pools.get(role);
     if (pool === undefined) {
       const threads = { driver: 1, io: options.ioThreads, worker: options.workers }[role];
-      const heapMbMax = { driver: 0, io: options.ioHeapMbMax, worker: options.workerHeapMbMax }[role];
+      const heapMbMax = { driver: options.driverHeapMbMax, io: options.ioHeapMbMax, worker: options.workerHeapMbMax }[role];
       pools.set(role, (pool = new ThreadPool({ filename, threads, heapMbMax })));
     }
     return pool;

@@ -23,7 +23,8 @@
  *   `- host-manager         permanent                               the app's thread: /app/listeners, /app/outputs-P
  *
  * Why 0 restarts on the driver: its actors keep what can't be made again without a log (received blocks, which batch is
- * next). A failure there ends the program (streaming-P) or the cluster (/driver) with its cause, at once and loudly. What
+ * next). A failure there ends the program (streaming-P) or the cluster (/driver) with its cause, at once and loudly
+ * (contexts with a checkpoint directory go on from it, in a new cluster: lib/driver-restart.ts). What
  * runs on other threads holds nothing that can't be had again, and is restarted.
  */
 import type { ChildSpec, SupervisorSpec } from '../lib/actor/child-spec.ts';

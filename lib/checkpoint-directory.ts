@@ -9,7 +9,7 @@ import { decodeRecord } from '../protocol/codec.ts';
 import type { Durability } from '../protocol/host.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { MillraceError, previewOf } from '../protocol/errors.ts';
-import type { ContributionLedger } from './program/contribution-ledger.ts';
+import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
 import { changeProgram } from './recovery/book.ts';
 import { lockFile, recover } from './recovery/recover.ts';
@@ -21,9 +21,14 @@ import type { ProgramIdentity } from '../protocol/recovery.ts';
 import { nodeDisk } from './storage/node-disk.ts';
 import type { CheckedStreamingOptions, RecoveryOptions, StreamingOptions } from './options.ts';
 
+/** What the app has given, as far as the log has it. */
+export interface GivenInputs {
+  pushes(queue: number): number;
+  sets(broadcast: number): number;
+}
+
 interface GoingOn<Program> {
   readonly checkpoints: CheckpointDirectory;
-  readonly recovery: RecoveryOptions;
   readonly found: Program | string;
   readonly kept: Partial<StreamingOptions>;
 }
@@ -41,8 +46,10 @@ export class CheckpointDirectory {
   /** As it was found: inline, the log goes on with the same book. */
   readonly from: { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null;
   readonly #lock: Lock;
+  readonly #options: RecoveryOptions;
 
-  private constructor(path: string, recovered: Recovered | null, lock: Lock) {
+  private constructor(path: string, recovered: Recovered | null, lock: Lock, options: RecoveryOptions) {
+    this.#options = options;
     this.path = path;
     this.recovered = recovered;
     this.from = recovered === null ? null : { completed: recovered.book.completed, generated: recovered.book.generated };
@@ -50,16 +57,17 @@ export class CheckpointDirectory {
   }
 
   /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown. */
-  static async open({ disk, clock }: Machine, directory: string, { quarantine = false, createOnError = false }: RecoveryOptions = {}): Promise<CheckpointDirectory> {
+  static async open({ disk, clock }: Machine, directory: string, options: RecoveryOptions = {}): Promise<CheckpointDirectory> {
+    const { quarantine = false, createOnError = false } = options;
     const path = isAbsolute(directory) ? directory : resolve(directory);
     await disk.makeDirectory(path);
     const lock = await disk.lock(lockFile(path));
     try {
-      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) }), lock);
+      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) }), lock, options);
     } catch (thrown) {
       if (createOnError && thrown instanceof MillraceError) {
         await setAside(disk, path);
-        return new CheckpointDirectory(path, null, lock);
+        return new CheckpointDirectory(path, null, lock, options);
       }
       await lock.release();
       throw thrown;
@@ -87,7 +95,7 @@ export class CheckpointDirectory {
         throw new MillraceError('CheckpointMissing', `Expected ${directory} to hold the checkpoint of a program that is a module; ${what}. Give the program to begin with.`, { details: { directory } });
       }
       const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
-      return { checkpoints, recovery, found, kept: { ...rest, ...earlier, checkpointDirectory: directory } };
+      return { checkpoints, found, kept: { ...rest, ...earlier, checkpointDirectory: directory } };
     } catch (thrown) {
       await checkpoints.release();
       throw thrown;
@@ -98,8 +106,18 @@ export class CheckpointDirectory {
     return this.#lock.release();
   }
 
+  /**
+   * The same directory, read again, under the same lock: nobody else can have come between. Only when nothing that wrote to it runs any more. Rejects as `open`,
+   * but sets nothing aside where a checkpoint can't be read.
+   */
+  async readAgain({ disk, clock }: Machine): Promise<CheckpointDirectory> {
+    const { quarantine = false } = this.#options;
+    return new CheckpointDirectory(this.path, await recover({ disk, directory: this.path, quarantine, ...(clock === undefined ? {} : { clock }) }), this.#lock, this.#options);
+  }
+
   /** Throws CheckpointMismatch, QueueNotRecoverable where this program can't go on from what is there. */
-  check(builder: ProgramBuilder, { allowNonRestoredState = false }: RecoveryOptions): void {
+  check(builder: ProgramBuilder): void {
+    const { allowNonRestoredState = false } = this.#options;
     if (this.recovered === null) return;
     for (const input of builder.graph.inputs) {
       if (input.canBeRestored) continue;
@@ -114,6 +132,27 @@ export class CheckpointDirectory {
     const book = this.recovered?.book;
     for (const [index, total] of (book?.accumulators ?? []).entries()) sc.accumulators[index]?.restore(decodeRecord(total));
     if (book?.completed != null) contributions.passOver(book.completed);
+  }
+
+  /** For a context that was running here before. Returns who counts from now on. */
+  startAccumulatorsOver({ sc }: ProgramBuilder): ContributionLedger {
+    const book = this.recovered?.book;
+    const contributions = new ContributionLedger();
+    for (const [index, accumulator] of sc.accumulators.entries()) {
+      const total = book?.accumulators?.[index];
+      accumulator.startOver(total === undefined ? undefined : decodeRecord(total));
+    }
+    if (book?.completed != null) contributions.passOver(book.completed);
+    return contributions;
+  }
+
+  /** How many pushes into each queue, and sets of each variable, the log has, by the order in which the program makes these. */
+  get given(): GivenInputs {
+    const book = this.recovered?.book;
+    return {
+      pushes: (queue) => book?.queues.get(queue)?.next ?? 0,
+      sets: (broadcast) => Math.max(0, ...(book?.broadcasts.get(broadcast)?.keys() ?? [])),
+    };
   }
 
   durability(options: CheckedStreamingOptions): Durability {

@@ -40,6 +40,12 @@ export interface SparkContextOptions {
   readonly workerHeapMbMax?: number;
   /** The old-generation heap of each io thread, in MiB; 0: Node's own default. */
   readonly ioHeapMbMax?: number;
+  /** The old-generation heap of the driver's thread, in MiB; 0: Node's own default. */
+  readonly driverHeapMbMax?: number;
+  /** When the driver's thread dies, contexts with a checkpoint directory go on by themselves; if it dies more often than this within `driverRestartsMs`, they fail. 0: at once. Not inline. Default 3. */
+  readonly driverRestartsMax?: number;
+  /** The time within which `driverRestartsMax` counts, in ms. Default 60 s. */
+  readonly driverRestartsMs?: number;
   /** Records that one task may report as dead letters (`onError: 'deadLetter'`); more are left out and counted. Default 256. */
   readonly deadLettersPerTaskMax?: number;
   /** Partitions persisted at a serialized level (`…_SER`, `DISK_ONLY`, `OFF_HEAP`) are made smaller by `deflate`, at the cost of time. As Spark's `spark.rdd.compress`. Default `none`. */
@@ -177,6 +183,9 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   actionTimeoutMs: duration,
   workerHeapMbMax: whole(0, 1_048_576),
   ioHeapMbMax: whole(0, 1_048_576),
+  driverHeapMbMax: whole(0, 1_048_576),
+  driverRestartsMax: wholeOrInfinity,
+  driverRestartsMs: duration,
   deadLettersPerTaskMax: whole(0, 65_536),
   storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
@@ -250,6 +259,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     actionTimeoutMs: given.actionTimeoutMs ?? tenMinutesMs,
     workerHeapMbMax: given.workerHeapMbMax ?? 0,
     ioHeapMbMax: given.ioHeapMbMax ?? 0,
+    driverHeapMbMax: given.driverHeapMbMax ?? 0,
     deadLettersPerTaskMax: given.deadLettersPerTaskMax ?? deadLettersPerTaskMaxDefault,
     storageCompression: given.storageCompression ?? 'none',
     inline,
@@ -264,6 +274,11 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     refuse('blockMemoryBytesMax', expected, options.blockMemoryBytesMax);
   }
   return options;
+}
+
+/** How often the driver's thread may die. Of checked options. */
+export function restartLimits(given: SparkContextOptions) {
+  return { restartsMax: given.driverRestartsMax ?? 3, restartsMs: given.driverRestartsMs ?? 60_000 } as const;
 }
 
 /** The checked options of a context, defaults filled in. Throws InvalidOption. */

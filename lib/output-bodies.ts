@@ -32,6 +32,11 @@ export class OutputBodies {
     return this.#queue.add(() => around(() => this.#bounded(body)));
   }
 
+  /** What has not begun will not begin: another driver asks for it again. The body under way still holds up the next one. */
+  dropWaiting(): void {
+    this.#queue.clear();
+  }
+
   /** Nobody waits for a body any more: no timer of one that hangs holds the process. */
   close(): void {
     this.#closed = true;

@@ -7,22 +7,17 @@
  */
 import { places, programPlaces } from '../actors/places.ts';
 import { appOutputs } from '../actors/app-outputs.ts';
-import { RuntimeRdds } from '../actors/runtime-rdds.ts';
-import type { SlicedRdds, ToBatchTimer, ToJobGenerator } from '../protocol/batch.ts';
-import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../protocol/codec.ts';
+import type { JobRunner } from '../actors/runtime-rdds.ts';
+import type { SlicedRdds } from '../protocol/batch.ts';
 import type { JobResult, ToAppOutputs } from '../protocol/job.ts';
 import type { ListenerEvent, ListenerEventName, ListenerEvents, ToListenerBus } from '../protocol/listener.ts';
 import type { ToProgramManager } from '../protocol/program.ts';
 import type { Durability } from '../protocol/host.ts';
-import type { RddNode } from '../protocol/rdd.ts';
-import type { RddId } from '../protocol/ids.ts';
-import type { ReplyTo } from '../protocol/ref.ts';
 import { asBatchTime } from '../protocol/time.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { fromWireError, MillraceError, previewOf } from '../protocol/errors.ts';
 import type { TimerHandle } from './base/clock.ts';
-import { RDD } from './rdd/rdd.ts';
-import { printedBatch } from './dstream/print-text.ts';
+import type { RDD } from './rdd/rdd.ts';
 import { buildProgram } from './program/build-program.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ExportsOf } from './program/exports.ts';
@@ -30,20 +25,21 @@ import { loadProgram } from './program/load-program.ts';
 import { ProgramBuilder } from './program/program-builder.ts';
 import { wire } from './program/wiring.ts';
 import { fileSizes } from './storage/node-files.ts';
-import { GivenSlices } from './given-slices.ts';
 import type { ListenerErrors } from './listeners.ts';
 import { Listeners } from './listeners.ts';
-import type { OutputContext } from './dstream/output.ts';
-import { outputId } from './rdd/output-id.ts';
-import { OutputBodies, outputFailure } from './output-bodies.ts';
+import { OutputBodies } from './output-bodies.ts';
+import { outputPorts } from './output-ports.ts';
+import { AppRdds } from './app-rdds.ts';
 import { checkArgs, sparkOptionsOf, stopOptions, streamingOptions } from './options.ts';
 import type { CheckedStreamingOptions, OptionsFor, RecoveryOptions, StopOptions, StreamingOptions } from './options.ts';
-import { printTo } from './print-sink.ts';
 import { checkSignalsCome, processShutdown } from './shutdown.ts';
 import { programUrl } from './program-url.ts';
 import { CheckpointDirectory } from './checkpoint-directory.ts';
 import { SparkContext } from './spark-context.ts';
-import type { ClusterMember } from './spark-context.ts';
+import type { ClusterMember, DriverRestarted } from './cluster-internals.ts';
+import { driverPorts } from './driver-ports.ts';
+import { isDriverRestarted } from './driver-restart.ts';
+import { DriverQuestions } from './driver-questions.ts';
 import { streamingSpec } from './streaming-spec.ts';
 import { advanceFailure } from './under-way.ts';
 
@@ -75,8 +71,9 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   readonly #options: CheckedStreamingOptions;
   readonly #ownsCluster: boolean;
   readonly #listeners: Listeners;
-  readonly #contributions = new ContributionLedger();
-  readonly #runtime: RuntimeRdds | null;
+  #contributions = new ContributionLedger();
+  readonly #appRdds: AppRdds;
+  readonly #questions: DriverQuestions;
   #url: string | null = null;
   #checkpoints: CheckpointDirectory | null = null;
   #exports: Exports | null = null;
@@ -88,7 +85,11 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #stopping: Promise<void> | null = null;
   #released: Promise<void> = Promise.resolve();
   #starting: Promise<void> | null = null;
-  readonly #sliced = new GivenSlices();
+  /** The last time that the program was brought onto a driver. */
+  #launching: Promise<void> | null = null;
+  #wasStarted = false;
+  /** A driver was given the directory: what was read of it before is old. */
+  #wasWritten = false;
   readonly #bodies: OutputBodies;
 
   /**
@@ -100,7 +101,14 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const checked = streamingOptions(options);
     if (checked.stopGracefullyOnShutdown) checkSignalsCome();
     const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
-    const member: ClusterMember = { onEvent: (event) => this.#onEvent(event), onClusterStopped: () => this.#end(), onClusterFailed: (error) => this.#onClusterFailed(error) };
+    const member: ClusterMember = {
+      onEvent: (event) => this.#onEvent(event),
+      onClusterStopped: () => this.#end(),
+      onClusterFailed: (error) => this.#onClusterFailed(error),
+      standing: () => ({ checkpointDirectory: this.graph.checkpointDirectory, isModule: this.#url !== null, hasFailed: this.#failure !== null }),
+      onDriverLost: () => this.#onDriverLost(),
+      onDriverBack: (restarted) => this.#onDriverBack(restarted),
+    };
     const { internals } = sparkContext;
     if (sparkContext.isStopped) throw new MillraceError('ContextStopped', 'The SparkContext has been stopped. Make a new one, or leave sparkContext out.');
     const program = internals.join(member);
@@ -111,10 +119,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#listeners = new Listeners(internals.logger);
     this.#bodies = new OutputBodies({ clock: internals.host.services.clock, timeoutMs: checked.outputTimeoutMs, logger: internals.logger });
     this.#terminated = new Promise((resolve) => (this.#terminate = resolve));
-    // Inline, the driver's context serves the app too: it is attached when the program starts there.
-    this.#runtime = internals.inline ? null : new RuntimeRdds(internals.host.services, program, (request) => this.#runAppJob(request));
-    if (this.#runtime !== null) this.rdds.attach(this.#runtime, { stores: false });
-    else internals.built.set(program, this);
+    this.#questions = new DriverQuestions(driverPorts(internals, program, { batchIntervalMs: checked.batchIntervalMs, advanceTimeoutMs: checked.advanceTimeoutMs }));
+    this.#appRdds = new AppRdds(this, (request) => this.#runAppJob(request));
+    if (internals.inline) internals.built.set(program, this);
+    else this.#appRdds.attach(internals.host.services);
   }
 
   /**
@@ -145,12 +153,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     program: URL | string | P | null,
     options: Partial<OptionsFor<P>> & RecoveryOptions = {},
   ): Promise<StreamingContext<ExportsOf<P>>> {
-    const { checkpoints, found, kept, recovery } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
+    const { checkpoints, found, kept } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
     try {
       const ssc = await StreamingContext.create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>);
       ssc.#checkpoints = checkpoints;
       try {
-        checkpoints.check(ssc, recovery);
+        checkpoints.check(ssc);
         checkpoints.restoreAccumulators(ssc, ssc.#contributions);
       } catch (thrown) {
         await ssc.#abandon();
@@ -218,7 +226,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     } catch (thrown) {
       await this.#abandon();
       // A driver that dies meanwhile is what ended it, whatever was asked of it at that moment.
-      throw this.sparkContext.internals.failure ?? thrown;
+      throw this.#failure ?? this.sparkContext.internals.failure ?? thrown;
     }
   }
 
@@ -292,16 +300,43 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#state = 'ACTIVE';
     active.add(this);
     internals.activate(this.program);
+    this.#launching = this.#launch(null);
+    try {
+      await this.#launching;
+    } catch (thrown) {
+      if (!isDriverRestarted(thrown)) throw thrown;
+      // It is started on the next driver: see `#onDriverBack`.
+      await internals.restarting;
+      if (this.#failure !== null) throw this.#failure;
+      this.#checkNotStopping();
+    }
+  }
+
+  /** Brings the program onto the driver: the first one, or the one that follows a driver that has died. */
+  async #launch(restarted: DriverRestarted | null): Promise<void> {
+    const { internals } = this.sparkContext;
     await internals.ready;
-    this.#checkNotStopping();
-    const { system } = internals.host;
-    system.spawn(programPlaces(this.program).outputs.path, this.#outputsBehavior(), { program: this.program }, { cell: programPlaces(this.program).outputs.cell });
-    const spec = streamingSpec(this, this.#url, this.#options, await this.#openCheckpoints());
-    const { zeroTime } = await system.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
-    if (!internals.inline) this.graph.start(asBatchTime(zeroTime));
+    if (!this.#wasStarted) this.#checkNotStopping();
+    const { life } = internals;
+    const durability = await this.#openCheckpoints();
+    internals.checkLife(life);
+    const { system, services } = internals.host;
+    const { path, cell } = programPlaces(this.program).outputs;
+    const ports = outputPorts({ builder: this, options: this.#options, services, logger: internals.logger, bodies: this.#bodies, rdds: this.#appRdds, contributions: this.#contributions });
+    system.spawn(path, appOutputs(ports), { program: this.program }, { cell });
+    if (restarted !== null) this.#listeners.emit('driverRestarted', { ...restarted, recoveredFrom: this.recoveredFrom });
+    const spec = streamingSpec(this, this.#url, this.#options, durability);
+    this.#wasWritten = true;
+    const { zeroTime } = await internals.ask<ToProgramManager, { readonly zeroTime: number }>(places.programManager, (replyTo) => ({ type: 'startProgram', spec, replyTo }), startTimeoutMs);
+    if (!internals.inline && this.graph.phase === 'sealed') this.graph.start(asBatchTime(zeroTime));
+    const given = this.#checkpoints?.given;
+    const { completed = null, generated = null } = this.recoveredFrom ?? {};
+    this.#questions.open({ pushes: (queue) => given?.pushes(queue) ?? 0, sets: (broadcast) => given?.sets(broadcast) ?? 0, completed, announced: generated ?? asBatchTime(zeroTime) });
+    if (this.#wasStarted) return;
+    this.#wasStarted = true;
     wire(this, {
-      pushQueue: (queue, partitions) => this.#ask({ kind: 'queue', queue, partitions }),
-      setBroadcast: (broadcast, value) => this.#ask({ kind: 'broadcast', broadcast, value }),
+      pushQueue: (queue, partitions) => this.#questions.push(queue, partitions, internals.options.actionTimeoutMs),
+      setBroadcast: (broadcast, value) => this.#questions.set(broadcast, value),
       slice: (operator, from, to) => this.#slice(operator, from, to),
     });
     this.#listeners.emit('streamingStarted', { time: internals.host.services.clock.wall() });
@@ -311,7 +346,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   async #openCheckpoints(): Promise<Durability | null> {
     const { checkpointDirectory } = this.graph;
     if (checkpointDirectory === null) return null;
-    this.#checkpoints ??= await CheckpointDirectory.openNew(this.sparkContext.internals.host.services, checkpointDirectory);
+    const { services } = this.sparkContext.internals.host;
+    if (this.#checkpoints === null) this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
+    else if (this.#wasWritten) {
+      this.#checkpoints = await this.#checkpoints.readAgain(services);
+      this.#checkpoints.check(this);
+      this.#contributions = this.#checkpoints.startAccumulatorsOver(this);
+    }
     return this.#checkpoints.durability(this.#options);
   }
 
@@ -326,27 +367,27 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   // Stopping.
 
-  async #stop({ graceful, timeoutMs }: Required<StopOptions>): Promise<void> {
+  async #stop({ graceful, timeoutMs }: Pick<Required<StopOptions>, 'graceful' | 'timeoutMs'>): Promise<void> {
     // A start under way ends first, one way or the other: what it says of a failure is its caller's.
     if (this.#starting !== null && this.#state === 'ACTIVE') {
       this.#cutStartShort();
       await this.#starting.catch(() => {});
     }
-    if (this.#state === 'ACTIVE' && this.sparkContext.internals.failure === null) {
-      const { system } = this.sparkContext.internals.host;
-      await system
-        .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
-        .catch((thrown: unknown) => {
-          if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
-          // The cluster has ended meanwhile, and the program with it: its failure is told by others.
-          if (thrown instanceof MillraceError && (thrown.code === 'ActorGone' || thrown.code === 'HostGone')) return;
-          throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
-        })
-        .finally(() => this.#flush())
-        .finally(() => this.#end());
-      return;
-    }
+    const { internals } = this.sparkContext;
+    // A program that is being brought onto another driver is stopped there, in good order.
+    if (internals.restarting !== null) await internals.restarting;
+    if (this.#state !== 'ACTIVE' || internals.failure !== null) return this.#end();
+    const thrown = await internals
+      .ask<ToProgramManager, null>(places.programManager, (replyTo) => ({ type: 'stopProgram', program: this.program, graceful, timeoutMs, replyTo }), timeoutMs + stopGraceMs)
+      .catch((reason: unknown) => reason);
+    if (isDriverRestarted(thrown)) return this.#stop({ graceful, timeoutMs });
+    await this.#flush();
     this.#end();
+    if (thrown === null) return;
+    if (thrown instanceof MillraceError && thrown.code === 'StopTimeout') throw thrown;
+    // The cluster has ended meanwhile, and the program with it: its failure is told by others.
+    if (thrown instanceof MillraceError && (thrown.code === 'ActorGone' || thrown.code === 'HostGone')) return;
+    throw new MillraceError('StopTimeout', `Expected the context to stop within ${timeoutMs + stopGraceMs} ms: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
   }
 
   /** A program that is being built on the threads is given up; one that runs already is stopped in good order, later. */
@@ -376,8 +417,13 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }
     for (const stream of this.deadLetterStreams) stream.close(this.#failure);
-    this.#released = this.#checkpoints?.release() ?? Promise.resolve();
     const { internals } = this.sparkContext;
+    // Not while it is still read here, nor while a thread of a driver that died may still write.
+    this.#released = (this.#launching ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => internals.quiet)
+      .then(() => this.#checkpoints?.release());
+    this.#questions.close(this.#failure ?? new MillraceError('ContextStopped', 'The context has been stopped.'));
     internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
     internals.leave(this.program);
     this.#terminate();
@@ -400,7 +446,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     }
     if (event.type === 'batchCompleted') {
       this.#contributions.forgetOldest();
-      for (const id of this.#sliced.batchCompleted()) this.#forgetGiven(id, this.rdds.descendantsOf(id));
+      this.#appRdds.batchCompleted();
     }
     this.#listeners.emitWire(event);
   }
@@ -409,6 +455,31 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.#fail(error);
     this.#listeners.emit('failed', { error, time: null });
     this.#end();
+  }
+
+  /** What of the old driver is on this thread goes with it; what the app holds stays. */
+  #onDriverLost(): void {
+    this.#questions.lost();
+    this.sparkContext.internals.host.system.kill(programPlaces(this.program).outputs, { type: 'shutdown' });
+    this.#bodies.dropWaiting();
+    this.#appRdds.lost();
+  }
+
+  async #onDriverBack(restarted: DriverRestarted): Promise<void> {
+    if (this.#state === 'STOPPED') return;
+    this.#appRdds.attach(this.sparkContext.internals.host.services);
+    if (this.#launching === null) return;
+    // Of the driver before: it has noticed, or will.
+    await this.#launching.catch(() => {});
+    if (this.getState() === 'STOPPED') return;
+    this.#launching = this.#launch(restarted);
+    try {
+      await this.#launching;
+    } catch (thrown) {
+      if (isDriverRestarted(thrown) || this.getState() === 'STOPPED') return;
+      const said = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#onClusterFailed(new MillraceError('ContextFailed', `The driver's thread is gone (${restarted.error.message}), and the program could not go on from ${String(this.graph.checkpointDirectory)}: ${said}`, { cause: thrown }));
+    }
   }
 
   #announceFailure: () => void = () => {};
@@ -421,85 +492,16 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (first && !this.#failureSeen) this.sparkContext.internals.logger.log('error', `${this.appName} has failed: ${error.message}`);
   }
 
-  #outputsBehavior() {
-    const { services } = this.sparkContext.internals.host;
-    return appOutputs({
-      runBody: (output, time, node) => this.#runBody(output, time, node),
-      print: (output, time, limit, records) => {
-        const text = printedBatch(time, records, limit);
-        if (this.#options.print !== null) this.#options.print(text);
-        else printTo(process.stdout, text, this.sparkContext.internals.logger);
-      },
-      publish: (output, time, records) => {
-        const operation = this.graph.outputs[output]?.operation;
-        if (operation?.kind !== 'publish') return;
-        const taken = (): void => services.tell(programPlaces(this.program).jobScheduler, { type: 'publishedTaken', output });
-        void operation.published.deliver({ time, records }, taken);
-      },
-      accumulated: (updates) => this.#contributions.take(this.sc.accumulators, updates),
-      deadLetters: (letters) => this.deadLetterStreams.forEach((stream) => stream.post(letters)),
-      outputSkipped: (output, time, error) => this.deadLetterStreams.forEach((stream) => stream.postBatch(output === null ? null : (this.graph.outputs[output]?.operator ?? null), time, error)),
-      read: (block) => (block.place !== null && 'slab' in block.place ? decodeRecords(services.pool.view(block.place)) : []),
-    });
-  }
-
-  async #runBody(output: number, time: BatchTime, node: RddNode): Promise<void> {
-    const operation = this.graph.outputs[output]?.operation;
-    if (operation?.kind !== 'foreachRDD') return;
-    const { uid, place } = this.graph.outputs[output]!.operator;
-    const context: OutputContext<unknown> = { app: this.#options.app, time, batchTime: time, outputUid: uid, id: outputId(this.appName, uid, time) };
-    const body = () => this.rdds.body.run(time, uid, () => operation.body(new RDD<unknown>(this.rdds, node.id), time, context));
-    await this.#bodies.run(body, async (bounded) => {
-      this.#runtime?.define(node);
-      // Inline, the driver's sweep after another batch must leave alone what this body makes.
-      const letGo = this.rdds.holdWhatIsMade();
-      try {
-        await bounded();
-      } catch (thrown) {
-        throw outputFailure(thrown, output, time, place);
-      } finally {
-        letGo();
-        this.#forgetGiven(node.id, this.rdds.made);
-      }
-    });
-  }
-
-  /** An RDD that the driver has told of, and what was made of it here: its time is over. */
-  #forgetGiven(given: RddId, made: readonly RddId[]): void {
-    // Inline the driver owns all RDDs, and sweeps them with the batch.
-    if (this.#runtime !== null) this.#runtime.forget(given, this.rdds.release(made));
-  }
-
   // Questions to the driver.
 
-  #runAppJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
+  #runAppJob(request: Parameters<JobRunner>[0]): Promise<JobResult> {
     const nodes = this.rdds.lineage([request.target], { madeHere: true });
-    return this.#driver<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
-  }
-
-  async #ask(what: { kind: 'queue'; queue: number; partitions: readonly (readonly unknown[])[] } | { kind: 'broadcast'; broadcast: number; value: unknown }): Promise<void> {
-    if (what.kind === 'broadcast') {
-      const value = encodeRecord(what.value);
-      await this.#driver<null>((replyTo) => ({ type: 'broadcastSet', broadcast: what.broadcast, value, replyTo }), askTimeoutMs);
-      return;
-    }
-    const partitions = what.partitions.map((records) => ({ bytes: encodeRecords(records), records: records.length }));
-    await this.#driver<null>((replyTo) => ({ type: 'queuePushed', queue: what.queue, partitions, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
+    return this.#questions.job<JobResult>((replyTo) => ({ type: 'appJob', request: { ...request, nodes, batchTime: this.rdds.body.time }, replyTo }), this.sparkContext.internals.options.actionTimeoutMs);
   }
 
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
-    const sliced = await this.#driver<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
-    const nodes = new Map(sliced.nodes.map((node) => [node.id, node]));
-    this.#sliced.take(sliced.rdds, (this.graph.operators[operator]?.rememberMs ?? 0) / this.graph.batchIntervalMs);
-    return sliced.rdds.map((id) => {
-      const node = nodes.get(id);
-      if (node !== undefined) this.#runtime?.define(node);
-      return new RDD<unknown>(this.rdds, id);
-    });
-  }
-
-  #driver<R>(make: (replyTo: ReplyTo<R>) => ToJobGenerator, timeoutMs: number): Promise<R> {
-    return this.sparkContext.internals.host.system.ask<ToJobGenerator, R>(programPlaces(this.program).jobGenerator, make, timeoutMs);
+    const sliced = await this.#questions.read<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
+    return this.#appRdds.takeSlice(sliced, this.graph.operators[operator]?.rememberMs ?? 0);
   }
 
   async #advance(batches: number): Promise<BatchTime> {
@@ -507,13 +509,11 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     if (this.#options.clock !== 'manual') throw new MillraceError('InvalidOption', 'Expected clock to be manual for advance; it is system. Create the context with clock: \'manual\'.');
     if (!Number.isSafeInteger(batches) || batches < 1) throw new MillraceError('InvalidArgument', `advance expects a whole number of batches, 1 or more; got ${previewOf(batches)}.`);
     const { advanceTimeoutMs } = this.#options;
-    const { system } = this.sparkContext.internals.host;
-    const time = await system
-      .ask<ToBatchTimer, BatchTime>(programPlaces(this.program).batchTimer, (replyTo) => ({ type: 'advance', batches, replyTo }), advanceTimeoutMs + askTimeoutMs)
-      .catch(async (thrown: unknown) => {
-        throw await advanceFailure({ system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
-      });
-    await Promise.all([this.#flush(), system.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
+    const { internals } = this.sparkContext;
+    const time = await this.#questions.advance(batches).catch(async (thrown: unknown) => {
+      throw await advanceFailure({ system: internals.host.system, program: this.program, graph: this.graph, batches, advanceTimeoutMs, thrown });
+    });
+    await Promise.all([this.#flush(), internals.ask<ToListenerBus, null>(places.listenerBus, (replyTo) => ({ type: 'flush', replyTo }), askTimeoutMs)]);
     return time;
   }
 }

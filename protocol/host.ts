@@ -27,6 +27,7 @@ export interface ClusterOptions {
   readonly actionTimeoutMs: number;
   readonly workerHeapMbMax: number;
   readonly ioHeapMbMax: number;
+  readonly driverHeapMbMax: number;
   readonly deadLettersPerTaskMax: number;
   /** Of partitions persisted at a serialized level. */
   readonly storageCompression: 'none' | 'deflate';
@@ -51,6 +52,8 @@ export interface HostInit {
   readonly pool: unknown;
   /** The words by which its tasks are reached while it is busy: see lib/base/task-control.ts. */
   readonly control: SharedArrayBuffer;
+  /** From where it numbers the RDDs that it makes. Default 0. */
+  readonly firstRdd?: number;
 }
 
 /** How a program is found: by module, or (inline only) as a function in the cluster's table. */

@@ -62,9 +62,14 @@ export interface ListenerEvents {
   readonly receiverError: ReceiverOf & { readonly message: string; readonly error: WireError | null; readonly willRestart: boolean };
   /** It is not started again: it has ended by itself (`error` as it said), or has failed more often than `receiverRestartsMax`. */
   readonly receiverStopped: ReceiverOf & { readonly message: string; readonly error: WireError | null };
-  /** A thread of the runtime has died and another is being started in its place. */
+  /** A thread of the runtime has died and another is being started in its place. With the driver's all others die, too. */
   readonly threadLost: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver'; readonly error: WireError };
   readonly threadStarted: { readonly host: HostId; readonly role: 'io' | 'worker' | 'driver' };
+  /**
+   * The driver's thread has died, and the program goes on from its checkpoint directory, on a new cluster. `error`: what ended it; `restarts`: how often that
+   * has happened, in all. Comes before anything that is put out again: batches behind `recoveredFrom.completed` run again.
+   */
+  readonly driverRestarted: { readonly error: WireError; readonly restarts: number; readonly recoveredFrom: { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null };
   /** Records that had been received but not stored: their thread died (-1: nobody knows how many), or they were refused. */
   readonly recordsLost: ReceiverOf & { readonly host: HostId; readonly records: number };
   /** Records went into the dead-letter stream: of one operator and partition. `error`: the first one's. */

@@ -23,6 +23,7 @@ export interface ThreadPoolOptions {
 interface PoolWorker {
   ref?(): unknown;
   unref?(): unknown;
+  readonly worker?: { once?(event: 'exit', listener: () => void): unknown };
 }
 
 export interface ThreadTask {
@@ -39,6 +40,8 @@ export class ThreadPool {
   readonly #piscina: Piscina;
   readonly #url: string;
   readonly #workers = new Set<PoolWorker>();
+  /** Of threads that were ready once. Piscina's own `destroy` does not wait for one that it had told to end before. */
+  readonly #exits = new Set<Promise<void>>();
   #referenced = true;
   #closed = false;
 
@@ -62,7 +65,7 @@ export class ThreadPool {
         void this.#piscina.destroy();
         return;
       }
-      for (const symbol of Object.getOwnPropertySymbols(worker)) this.#workers.add((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
+      for (const symbol of Object.getOwnPropertySymbols(worker)) this.#noteWorker((worker as Record<symbol, PoolWorker>)[symbol] as PoolWorker);
       // Piscina itself holds the process for a thread with a task, and must not for one without.
       if (!this.#referenced) this.#applyRef();
     });
@@ -101,10 +104,19 @@ export class ThreadPool {
     }
   }
 
-  /** Ends all threads; resolves when they are gone. */
+  /** Ends all threads; resolves when they are gone, with what they had under way at the system and with threads of their own. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#piscina.destroy();
+    await Promise.all(this.#exits);
+  }
+
+  #noteWorker(worker: PoolWorker): void {
+    this.#workers.add(worker);
+    if (typeof worker.worker?.once !== 'function') return;
+    const exit = new Promise<void>((resolve) => worker.worker?.once?.('exit', resolve));
+    this.#exits.add(exit);
+    void exit.then(() => this.#exits.delete(exit));
   }
 }
 

@@ -23,6 +23,8 @@ export class Accumulator<A> {
   readonly #sums: boolean;
   readonly #initial: A;
   #total: A;
+  /** What the app itself has added: no log has it. */
+  #own: A;
   /** Of work that was not done to its end, by the work's key: replaced when it has been. */
   readonly #aside = new Map<string, A>();
 
@@ -32,6 +34,7 @@ export class Accumulator<A> {
     this.name = name;
     this.#initial = initial;
     this.#total = initial;
+    this.#own = initial;
     this.#sums = merge === undefined;
     this.#merge = merge ?? (sum as unknown as (a: A, b: A) => A);
     this.#running = running;
@@ -45,6 +48,7 @@ export class Accumulator<A> {
     const { scope } = this.#running;
     if (scope === null) {
       this.#total = this.#merge(this.#total, value);
+      this.#own = this.#merge(this.#own, value);
       return;
     }
     const contribution = scope.sums[this.index];
@@ -67,6 +71,12 @@ export class Accumulator<A> {
   /** By the runtime, after a restart: what was counted before. @internal */
   restore(total: A): void {
     this.#total = total;
+  }
+
+  /** By the runtime, on the app, when another driver goes on: what tasks had counted by then (undefined: nothing), and what the app has added. @internal */
+  startOver(total: A | undefined): void {
+    this.#aside.clear();
+    this.#total = this.#merge(total === undefined ? this.#initial : total, this.#own);
   }
 
   /** By the runtime, on the app: the contribution of work done to its end, in place of what was set aside for it. */

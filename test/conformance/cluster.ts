@@ -125,7 +125,7 @@ class Threads implements Victims {
 
   #running(): SparkContext {
     if (this.#spark === null || this.#spark.isStopped) {
-      this.#spark = new SparkContext({ master: this.#master, appName: 'conformance', defaultParallelism, logger: silent });
+      this.#spark = new SparkContext({ master: this.#master, appName: 'conformance', defaultParallelism, driverRestartsMax: 0, logger: silent });
       this.#killed = 0;
     }
     return this.#spark;

@@ -121,7 +121,7 @@ const bans: readonly Ban[] = [
   { name: 'process.exit', instead: 'a library never ends its process: throw, or stop the context', allowed: { ...theCommand, 'actors/worker-entry.ts': 'fault injection, which ends its own thread' } },
   { name: 'process.on', instead: 'a library has no handlers on its process, unless the app asks for them: lib/shutdown.ts', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'process.once', instead: 'a library has no handlers on its process', allowed: {} },
-  { name: 'process.stdout', instead: 'only print writes there', allowed: { ...theCommand, 'lib/streaming-context.ts': 'where print goes by default' } },
+  { name: 'process.stdout', instead: 'only print writes there', allowed: { ...theCommand, 'lib/output-ports.ts': 'where print goes by default' } },
   { name: 'process.stderr', instead: 'use the logger', allowed: { ...theCommand, 'lib/spark-context.ts': 'the default logger' } },
   { name: 'process.env', instead: 'make it an option', allowed: { ...theCommand, ...itsKeyboard } },
   { name: 'console', instead: 'use the logger', allowed: {} },

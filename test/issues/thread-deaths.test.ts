@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 for (const master of ['inline', 'local[2]']) {
   t.test(`more deaths of threads than a cluster accepts end the context, and say so (${master})`, async (t) => {
     const program = master === 'inline' ? (ssc: StreamingContext) => void ssc.batchesStream([[1]]).print() : new URL('../fixtures/windowed-counts.js', import.meta.url);
-    const test = await startTest(program as URL, { master, logger: silent, checkpointDirectory: temporaryDirectory(), args: {} } as never);
+    const test = await startTest(program as URL, { master, logger: silent, checkpointDirectory: temporaryDirectory(), driverRestartsMax: 0, args: {} } as never);
     t.after(() => test.stop().catch(() => {}));
     let lost = 0;
     let ended = false;

@@ -1,4 +1,4 @@
-/** The driver's thread dies in the middle of a batch: the program goes on from its checkpoint directory, in the same process. */
+/** The driver's thread dies in the middle of a batch, and is not restarted: another context goes on from the checkpoint directory, in the same process. */
 import t from 'tap';
 import type { HostId } from '../../protocol/ids.ts';
 import type goingOn from '../fixtures/going-on.ts';
@@ -21,7 +21,7 @@ async function feed(run: Run<Program>, batch: number): Promise<void> {
 }
 
 async function begin(t: { after(fn: () => unknown): void }, directory: string, outputs: Outputs, options: RunOptions = {}, program: URL | null = fixture('going-on')): Promise<Run<Program>> {
-  return (await Run.begin<Program>(t, directory, program as URL, outputs, { master: 'local[2]', ...options })) as Run<Program>;
+  return (await Run.begin<Program>(t, directory, program as URL, outputs, { master: 'local[2]', driverRestartsMax: 0, ...options })) as Run<Program>;
 }
 
 /** Without a death; the app sets the variable anew within batch `setAt`, which does not see that yet. */

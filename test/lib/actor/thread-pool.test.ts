@@ -1,5 +1,6 @@
 /** Threads by piscina: how the pool's module gets there, and that its end may come at any time. */
 import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ThreadPool } from '../../../lib/actor/thread-pool.ts';
 
@@ -31,4 +32,23 @@ t.test('threads that are ended while they start end alone', async (t) => {
       port.close();
     }
   }
+});
+
+t.test('close resolves when every thread is gone, also one that was told to end before', async (t) => {
+  const gone: boolean[] = [];
+  const note = (worker: Worker): void => {
+    const index = gone.push(false) - 1;
+    worker.once('exit', () => (gone[index] = true));
+  };
+  process.on('worker', note);
+  t.teardown(() => process.off('worker', note));
+  const pool = new ThreadPool({ filename, threads: 1, heapMbMax: 0 });
+  const { port, exited, kill } = pool.run(1);
+  await once(port, 'message');
+  kill();
+  t.match(await exited, { code: 'HostGone' });
+  await pool.close();
+  t.ok(gone.length >= 1);
+  t.ok(gone.every((one) => one), `${gone}`);
+  port.close();
 });
