@@ -57,12 +57,12 @@ export async function throughFaults(t: Test, directory: string, faults: FaultPla
   throw new Error(`Expected the program to come through within ${livesMax} lives; they ended with ${deaths.join(', ')}.`);
 }
 
-/** Its code and those of its causes, without what stands between a supervisor's end and the reason. */
+/** Its code and those of its causes, also the system's. Supervisors that give up one above the other are told once. */
 export function codesOf(thrown: unknown): string[] {
   const codes: string[] = [];
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    const code = error instanceof MillraceError ? error.code : error.message;
-    if (codes.at(-1) !== code) codes.push(code);
+    const { code } = error as { readonly code?: unknown };
+    if (typeof code === 'string' && codes.at(-1) !== code) codes.push(code);
   }
   return codes;
 }
