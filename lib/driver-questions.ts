@@ -179,7 +179,7 @@ export class DriverQuestions {
         end();
         // It may come into the log yet: then it is no answer for another one.
         if (thrown instanceof MillraceError && thrown.code === 'AskTimeout') line.answered += 1;
-        given.reject(this.#closed !== null && isDriverRestarted(thrown) ? this.#closed : thrown);
+        given.reject(this.#whyNot(thrown));
       },
     );
   }
@@ -199,9 +199,15 @@ export class DriverQuestions {
       (thrown: unknown) => {
         if (isDriverRestarted(thrown) && this.#closed === null) return;
         end();
-        advance.reject(this.#closed !== null && isDriverRestarted(thrown) ? this.#closed : thrown);
+        advance.reject(this.#whyNot(thrown));
       },
     );
+  }
+
+  /** Where the context has ended, that is what the driver's silence means. */
+  #whyNot(thrown: unknown): unknown {
+    const isGone = isDriverRestarted(thrown) || (thrown instanceof MillraceError && thrown.code === 'HostGone');
+    return isGone ? (this.#closed ?? thrown) : thrown;
   }
 
   #whenOpen(): Promise<void> {
