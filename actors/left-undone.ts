@@ -25,7 +25,7 @@ export function stopTimeout(left: LeftUndone, timeoutMs: number, spec: Spec): Mi
     records,
     queued,
     receivers: receivers.map(({ stream, operator }) => ({ stream, uid: operator?.uid ?? null, name: operator?.name ?? '', place: operator?.place ?? '' })),
-    isLogged: spec.durability !== null,
+    isLogged: spec.durability?.settings.logsBlocks === true,
   };
   return new MillraceError('StopTimeout', `Expected everything received to be processed within timeoutMs (${timeoutMs} ms); ${whatWasLeft(left, spec)}. The context is stopped all the same. ${whereItIs(left, spec)}`, { details });
 }
