@@ -39,7 +39,7 @@ export async function throughFaults(t: Test, directory: string, faults: FaultPla
   const outputs: Outputs = new Map();
   const deaths: string[] = [];
   for (let life = 1; life <= livesMax; life += 1) {
-    const run = (await Run.begin<Program>(t, directory, fixture('going-on'), outputs, { master: 'local[2]', ...(faults === null ? {} : { faults }), ...options })) as Run<Program>;
+    const run = (await Run.begin<Program>(t, directory, fixture('going-on'), outputs, { master: 'local[2]', driverRestartsMax: 0, ...(faults === null ? {} : { faults }), ...options })) as Run<Program>;
     if (life === 1) await feed(run);
     try {
       // What was generated runs again by itself, before all else; the last batch has no records.

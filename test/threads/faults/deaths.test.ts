@@ -79,6 +79,18 @@ for (const [rule, death] of [
   });
 }
 
+for (const rule of [
+  { fault: 'kill', actor: 'block-manager-master', type: 'hold', nth: 12 },
+  { fault: 'kill', actor: 'job-scheduler', nth: 4, what: 'thread' },
+] satisfies KillRule[]) {
+  t.test(`killing ${rule.actor}${'what' in rule ? `'s ${rule.what}` : ''}: the same context goes on, with nothing lost and nothing twice`, async (t) => {
+    const expected = await throughFaults(t, temporaryDirectory(), null, { master: 'inline' });
+    const plan = faultPlan({ seed: 1, rules: [rule] });
+    t.same(await throughFaults(t, temporaryDirectory(), plan, { driverRestartsMax: 3 }), expected);
+    t.equal(plan.injected.length, 1);
+  });
+}
+
 t.test('killActor ends what has that name now, on whatever thread, and says who that was', async (t) => {
   const { ssc, totals } = await reading(t, []);
   await ssc.start();

@@ -52,6 +52,10 @@ for (const rule of [
     const went = await throughFaults(t, temporaryDirectory(), plan);
     t.match(plan.injected, [{ rule, nth: rule.nth, role: 'driver', index: 0 }]);
     t.same(went, { ...expected, deaths: ['ContextFailed < HostGone'] });
+    const again = faultPlan({ seed: 2, rules: [rule] });
+    const byItself = await throughFaults(t, temporaryDirectory(), again, { driverRestartsMax: 3 });
+    t.equal(again.injected.length, 1);
+    t.same(byItself, { ...expected, deaths: [] }, 'by itself, too');
   });
 }
 
