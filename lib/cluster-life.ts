@@ -59,12 +59,14 @@ export class ClusterLife {
   /** Of the driver's thread; null: its tree has ended. Other threads may still run then: see `end`. */
   readonly exited: Promise<WireError | null>;
   readonly #options: ClusterOptions;
+  readonly #isSimulated: boolean;
   readonly #launcher: HostLauncher;
   readonly #threads: ThreadLauncher | null;
   readonly #driver: LaunchedHost;
 
   constructor({ options, clock, logger, runtime, load, number, emit }: ClusterLifeOptions) {
     this.#options = options;
+    this.#isSimulated = runtime !== null;
     const pool = SlabPool.create({ slabBytes: options.slabBytes, poolBytes: options.blockMemoryBytesMax, host: appHost }).share;
     const firstRdd = (number % lifePlaces) * rddsPerLife;
     this.host = startAppHost({ host: appHost, index: 0, options, pool, control: new TaskControl().shared, firstRdd }, { clock, logger, ...(runtime === null ? {} : { createSystem: runtime.createSystem, disk: runtime.disk }) }, []);
@@ -100,7 +102,8 @@ export class ClusterLife {
   /** Ends all threads. `reason`: for whoever still waits for an answer of the driver. */
   async end(reason: MillraceError): Promise<void> {
     await this.#launcher.close();
-    await removeDirectory(this.#options.scratchDirectory);
+    // The simulator's files are on its own disk, which goes with it.
+    if (!this.#isSimulated) await removeDirectory(this.#options.scratchDirectory);
     this.driverDown(toWireError(reason));
     this.host.system.vanish();
   }
