@@ -245,17 +245,17 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   /**
    * Resolves when the context has stopped: with true; with false, where `timeoutMs` passes before. Rejects with the first
-   * failure of a batch or of the runtime, each time it is called.
+   * failure of a batch or of the runtime, each time it is called. Where the context has ended, its checkpoint directory is free then.
    */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
     this.#failureSeen = true;
-    if (this.#failure !== null) throw this.#failure;
     const { clock } = this.sparkContext.internals.host.services;
     const timers: TimerHandle[] = [];
     const timeout = timeoutMs === undefined ? [] : [new Promise<false>((resolve) => timers.push(clock.setTimer(timeoutMs, () => resolve(false))))];
     const ended = Promise.race([this.#terminated, this.#failed]).then(() => true);
-    const result = await Promise.race([ended, ...timeout]);
+    const result = this.#failure !== null || (await Promise.race([ended, ...timeout]));
     for (const timer of timers) clock.clear(timer);
+    if (result) await this.#released;
     if (this.#failure !== null) throw this.#failure;
     return result;
   }

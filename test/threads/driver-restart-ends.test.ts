@@ -54,14 +54,13 @@ t.test('more deaths than driverRestartsMax are ContextFailed with the last cause
   t.match((await failed).error, { code: 'ContextFailed' });
   t.equal(first.ssc.getState(), 'STOPPED');
   await t.rejects(first.exports.queue.push([1]), { code: 'NotInitialized' });
-  await first.ended();
   const second = (await Run.begin<Program>(t, directory, null, outputs, { master: 'local[2]' })) as unknown as Run<Program>;
   for (let batch = 4; batch <= batches; batch += 1) {
     await second.exports.queue.push(pushed(batch), 2);
     await second.advance();
   }
   t.equal(Number(second.exports.count.value), expected.count);
-  await second.stop();
+  await Promise.all([second.stop(), first.ended()]);
   t.same(plain(outputs), expected.outputs);
 });
 
