@@ -273,6 +273,7 @@ export class BuiltProgram implements HostProgram {
       const known = stored.get(`${broadcast}@${version}`);
       if (known !== undefined) return known;
       const value = book.broadcasts.get(broadcast)?.get(version) ?? null;
+      assert(value !== null || version === 0, 'the log has each version that a batch sees', `${broadcast}@${version}`);
       const made = [{ program: this.program, broadcast, version, block: value === null ? null : this.#runtime.storeEncoded(value, 1) }, value] as const;
       stored.set(`${broadcast}@${version}`, made);
       return made;

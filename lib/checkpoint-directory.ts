@@ -66,7 +66,10 @@ export class CheckpointDirectory {
       return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) }), lock, options);
     } catch (thrown) {
       if (createOnError && thrown instanceof MillraceError) {
-        await setAside(disk, path);
+        await setAside(disk, path).catch(async (failed: unknown) => {
+          await lock.release();
+          throw failed;
+        });
         return new CheckpointDirectory(path, null, lock, options);
       }
       await lock.release();

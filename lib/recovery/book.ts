@@ -51,7 +51,7 @@ export interface RecoveryBook {
   generated: BatchTime | null;
   completed: BatchTime | null;
   forgotten: BatchTime | null;
-  /** Values by variable, then by version: those that a remembered batch sees, and the newest. */
+  /** Values by variable, then by version: those that a remembered batch sees, or the next one may. */
   readonly broadcasts: Map<number, Map<number, Uint8Array>>;
   readonly queues: Map<number, { next: number; readonly items: Map<number, readonly EncodedPartition[]> }>;
   accumulators: readonly Uint8Array[] | null;
@@ -159,6 +159,7 @@ function remembered(versions: readonly StateVersion[], oldest: BatchTime): Batch
 
 function forget(book: RecoveryBook, upTo: BatchTime): void {
   book.forgotten = later(book.forgotten, upTo);
+  const last = book.batches.get(book.generated ?? upTo)?.broadcasts;
   for (const [time, { inputs }] of book.batches) {
     if (time > upTo) continue;
     for (const { taken } of inputs) {
@@ -170,7 +171,9 @@ function forget(book: RecoveryBook, upTo: BatchTime): void {
   const seen = [...book.batches.values()].map(({ broadcasts }) => broadcasts);
   for (const [broadcast, versions] of book.broadcasts) {
     const newest = Math.max(...versions.keys());
-    for (const version of versions.keys()) if (version !== newest && !seen.some((at) => at[broadcast] === version)) versions.delete(version);
+    // A batch that is being generated, and not in the log yet, sees one that was the newest when that began: the last batch's, or a later one.
+    const open = last?.[broadcast] ?? 0;
+    for (const version of versions.keys()) if (version < Math.min(open, newest) && !seen.some((at) => at[broadcast] === version)) versions.delete(version);
   }
 }
 

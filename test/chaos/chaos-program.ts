@@ -12,6 +12,7 @@ import type { Prng } from '../../lib/base/prng.ts';
 import type { DStream } from '../../lib/dstream/dstream.ts';
 import type { RddQueue } from '../../lib/dstream/rdd-queue.ts';
 import type { Receiver } from '../../lib/dstream/receiver.ts';
+import type { RDD } from '../../lib/rdd/rdd.ts';
 import type { Accumulator } from '../../lib/program/accumulator.ts';
 import type { Broadcast } from '../../lib/program/broadcast.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
@@ -41,6 +42,8 @@ export interface ChaosInput {
 export interface ChaosProgram {
   readonly program: RandomProgram;
   readonly inputs: readonly ChaosInput[];
+  /** Each batch's generation waits for a job, so that much else comes in between. */
+  readonly slowGeneration: boolean;
 }
 
 /** What the app has of it. */
@@ -64,7 +67,7 @@ export async function chaosProgram(prng: Prng, kinds: readonly InputKind[]): Pro
       if (thrown instanceof TooManyRecords) continue;
       throw thrown;
     }
-    return { program, inputs: program.inputs.map(({ id, batches }, index) => inputOf(id, batches, index === 0 ? kinds.filter((kind) => kind !== 'batches') : kinds, prng)) };
+    return { program, inputs: program.inputs.map(({ id, batches }, index) => inputOf(id, batches, index === 0 ? kinds.filter((kind) => kind !== 'batches') : kinds, prng)), slowGeneration: prng.fork('generation').int(3) === 0 };
   }
 }
 
@@ -78,8 +81,14 @@ function inputOf(id: string, batches: readonly (readonly Value[] | null)[], kind
   return { id, kind: prng.pick(kinds), oneAtATime: prng.int(2) === 0, positions: prng.int(2) === 0, sends };
 }
 
+/** The same records, when some jobs one after another have counted them. */
+async function countedSlowly(rdd: RDD<Envelope>): Promise<RDD<Envelope>> {
+  for (let job = 0; job < 4; job += 1) await rdd.count();
+  return rdd;
+}
+
 /** Builds the graph: on each start again. `receiver`: makes one that reads from the input's source. */
-export function buildChaosProgram(context: StreamingContext, { program, inputs }: ChaosProgram, history: History, receiver: (input: string) => Receiver<Envelope>): ChaosExports {
+export function buildChaosProgram(context: StreamingContext, { program, inputs, slowGeneration }: ChaosProgram, history: History, receiver: (input: string) => Receiver<Envelope>): ChaosExports {
   const queues = new Map<string, RddQueue<Envelope>>();
   const streams = new Map<string, StreamLike>();
   const setting = context.sc.broadcast(() => 0);
@@ -105,7 +114,8 @@ export function buildChaosProgram(context: StreamingContext, { program, inputs }
     });
     streams.set(id, (records as unknown as StreamLike).uid(id));
     if (index === 0) {
-      const seen = envelopes.map(() => setting.value);
+      const read = slowGeneration ? envelopes.transform(countedSlowly) : envelopes;
+      const seen = read.map(() => setting.value);
       seen.foreachRDD(async (rdd, time) => history.settingSeen(Number(time), await rdd.collect()));
     }
   }

@@ -8,6 +8,7 @@ const input: ChaosInput = { id: 'in1', kind: 'queue', oneAtATime: true, position
 const chaos: ChaosProgram = {
   program: { batchMs: 1_000, inputs: [{ id: 'in1', batches: [], numPartitions: 1 }], graph: [{ id: 's1', op: 'updateStateByKey', fn: 'stateSum', of: ['in1'] }], outputs: [{ id: 's1', order: 'bag' }], batchesToRun: 2 },
   inputs: [input],
+  slowGeneration: false,
 };
 const a: Envelope = ['in1/0/0', ['a', 1]];
 const b: Envelope = ['in1/1/0', ['a', 2]];

@@ -124,8 +124,9 @@ class Life {
     if (prng.int(3) === 0) await cluster.steps(prng.int(120));
     this.#fault();
     if (this.#world.sources.size > 0 && prng.int(2) === 0) await cluster.run(this.#wait(prng.int(600)));
-    const done = ssc.clock.advance(prng.int(5) === 0 ? 2 : 1);
+    const done = ssc.clock.advance(this.#world.chaos.slowGeneration ? 3 : prng.int(5) === 0 ? 2 : 1);
     done.catch(() => {});
+    if (this.#world.chaos.slowGeneration) await this.#setMeanwhile(ssc);
     if (prng.int(2) === 0) {
       await cluster.steps(prng.int(250));
       this.#send(ssc);
@@ -194,6 +195,14 @@ class Life {
       const times = prng.int(10) === 0 ? 6 : 1 + prng.int(2);
       this.#diskTrouble = true;
       machine.disk.fail({ call, code: prng.pick(['EIO', 'ENOSPC', 'EMFILE']), after: prng.int(4), times });
+    }
+  }
+
+  /** One batch ends while the next is generated, and the app sets the variable at any moment between. */
+  async #setMeanwhile(ssc: StreamingContext<ChaosExports>): Promise<void> {
+    for (let sets = 1 + this.#prng.int(16); sets > 0; sets -= 1) {
+      await this.#cluster.steps(this.#prng.int(40));
+      this.#set(ssc);
     }
   }
 

@@ -63,13 +63,17 @@ t.test('batches that were generated and are not complete run again, oldest first
   t.end();
 });
 
-t.test('of a broadcast variable the newest value stays, and those that remembered batches see', (t) => {
+t.test('of a broadcast variable the newest value stays, those that remembered batches see, and those that the next batch may', (t) => {
   const set = (version: number): PlacedEvent => only({ type: 'broadcastSet', broadcast: 0, version, value: Uint8Array.of(version) });
   const versionsOf = (...events: PlacedEvent[]): number[] => [...fold(events).broadcasts.get(0)!.keys()];
   const events = [set(1), generated(1_000, [], [1]), set(2), set(3), generated(2_000, [], [3]), set(4), completed(1_000), completed(2_000)];
   t.same(versionsOf(...events, forgotten(0)), [1, 3, 4]);
   t.same(versionsOf(...events, forgotten(1_000)), [3, 4]);
-  t.same(versionsOf(...events, forgotten(2_000)), [4]);
+  t.same(versionsOf(...events, forgotten(2_000)), [3, 4]);
+  // The batch at 3 s was begun when 4 was the newest, and is written down when 5 is.
+  const overtaken = [...events, set(5), forgotten(1_000)];
+  t.same(versionsOf(...overtaken), [3, 4, 5]);
+  t.same(versionsOf(...overtaken, generated(3_000, [], [4]), completed(3_000), forgotten(2_000)), [4, 5]);
   t.end();
 });
 
