@@ -97,7 +97,7 @@ export class CheckpointDirectory {
         const what = identity === null ? 'it holds none' : 'that program was a plain function';
         throw new MillraceError('CheckpointMissing', `Expected ${directory} to hold the checkpoint of a program that is a module; ${what}. Give the program to begin with.`, { details: { directory } });
       }
-      const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
+      const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), clock: clockOf(rest.clock, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
       return { checkpoints, found, kept: { ...rest, ...earlier, checkpointDirectory: directory } };
     } catch (thrown) {
       await checkpoints.release();
@@ -185,6 +185,13 @@ async function setAside(disk: Disk, path: string): Promise<void> {
   await disk.makeDirectory(`${path}/unreadable-${number}`);
   for (const name of names) await disk.rename(`${path}/${name}`, `${path}/unreadable-${number}/${name}`);
   await disk.syncDirectory(path);
+}
+
+/** Stream time is counted from 0 by a manual clock, from the epoch by the system's: neither can go on from the other's. */
+function clockOf(given: unknown, { zeroTime }: ProgramIdentity): 'manual' | 'system' {
+  const clock = zeroTime === 0 ? 'manual' : 'system';
+  if (given === undefined || given === clock) return clock;
+  throw new MillraceError('CheckpointMismatch', `Expected clock to be ${clock}, as in the checkpoint, whose batch times are of that clock; got ${previewOf(given)}. Leave it out, or begin with another directory.`, { details: { option: 'clock', checkpoint: clock } });
 }
 
 /** The checkpoint says what the option may not change. */

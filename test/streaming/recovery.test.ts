@@ -158,12 +158,13 @@ t.test('a second context can\'t have the directory while the first one runs', as
   t.equal(await codeOf(async () => (await Run.begin(t, directory, words, new Map())).stop()), 'none');
 });
 
-t.test('the batch interval can\'t change at a restart, and the directory is free after that', async (t) => {
+t.test('batch interval and clock can\'t change at a restart, and the directory is free after that', async (t) => {
   const directory = temporaryDirectory();
   const run = await Run.begin(t, directory, words, new Map());
   await run.advance(1);
   await run.stop();
   await t.rejects(Run.begin(t, directory, words, new Map(), { batchInterval: 500 }), { code: 'CheckpointMismatch', message: /batchInterval to be 1000 ms.*got 500/ });
+  await t.rejects(Run.begin(t, directory, words, new Map(), { clock: 'system' }), { code: 'CheckpointMismatch', message: /clock to be manual.*got "system"/ });
   const changed = await Run.begin(t, directory, words, new Map(), { defaultParallelism: 2, appName: 'another', blockIntervalMs: 50, walSegmentBytesMax: 4_096, checkpointIntervalMs: 500, missedBatches: 'latest', onBatchFailure: 'continue', writeAheadLog: false });
   await changed.advance(1);
   await changed.stop();
