@@ -31,7 +31,7 @@ interface Host {
   readonly index: number;
   readonly launched: LaunchedHost;
   /** The host whose place it takes. */
-  readonly replaces: HostId | null;
+  replaces: HostId | null;
   /** Programs still to be built there; null until the agent has answered. */
   loading: Set<ProgramId> | null;
   up: boolean;
@@ -97,6 +97,10 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
       turn.tell(places.root, { type: 'replaceHost', from: host.replaces, to: host.host });
       return;
     }
+    startResident(host, turn);
+  };
+
+  const startResident = (host: Host, turn: Turning): void => {
     turn.ask<ToSupervisor, ActorRef<never>>(places.hosts, (replyTo) => ({ type: 'startChild', spec: residentOf(host), replyTo }), startTimeoutMs, (outcome) => ({
       type: 'childStarted',
       host: host.host,
@@ -207,7 +211,14 @@ export function hostManager(services: HostServices): Behavior<State, ToHostManag
           return state;
         }
         case 'childStarted':
-          if (message.error !== null) turn.log('error', `What lives on thread ${message.host} could not be started: ${message.error.message}`);
+          if (message.error === null) return state;
+          turn.log('error', `What lives on thread ${message.host} could not be started: ${message.error.message}`);
+          // Its thread died first: the one in its place has nothing to take over, and begins with it.
+          for (const host of state.hosts.values()) {
+            if (host.replaces !== message.host) continue;
+            host.replaces = null;
+            if (host.up) startResident(host, turn);
+          }
           return state;
         default:
           return unreachable(message);

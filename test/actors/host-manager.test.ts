@@ -65,6 +65,23 @@ t.test('a thread that dies is told of, and gets a successor with a new number in
   t.end();
 });
 
+t.test('where a thread dies before what lives on it has started, its successor begins with that instead of taking it over', (t) => {
+  for (const when of ['before the successor is up', 'after'] as const) {
+    const { driven, answerAll, die } = manager();
+    answerAll();
+    const startsOf = (): unknown[] => driven.asked.filter(({ message }) => message.type === 'startChild').map(({ message }) => (message as unknown as { spec: { host: number } }).spec.host);
+    driven.take();
+    die(4);
+    const failed = { type: 'childStarted', host: asHostId(4), error: wireError('gone', 'HostGone') } as const;
+    if (when === 'after') answerAll();
+    driven.send(failed);
+    if (when !== 'after') driven.answer(null);
+    t.same(startsOf(), [5], when);
+    t.equal(driven.take('replaceHost').length, when === 'after' ? 1 : 0, when);
+  }
+  t.end();
+});
+
 t.test('a successor builds the active programs before it is announced; one that dies meanwhile has a successor, too', (t) => {
   const { driven, answerAll, load, die, hosts } = manager();
   answerAll();
