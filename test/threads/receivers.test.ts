@@ -1,24 +1,14 @@
 /** Receivers on real threads: a reliable one loses nothing with its thread; one that throws, rejects or hangs is started again. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import type numberedLines from '../fixtures/numbered-lines.ts';
+import { numberedLinesFile } from '../helpers/numbered-lines.ts';
 import { created, nextEvent, started, Totals } from '../helpers/running.ts';
 
 const lines = 4_000;
 
-function fileOf(t: { after(fn: () => unknown): void }, count: number): string {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-lines-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'lines');
-  writeFileSync(file, Array.from({ length: count }, (_, line) => `${String(line).padStart(7, '0')}\n`).join(''));
-  return file;
-}
-
 for (const ioThreads of [1, 2]) {
   t.test(`a receiver with positions whose thread dies again and again brings each record exactly once, with ${ioThreads} io threads and no log`, async (t) => {
-    const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOf(t, lines) }, ioThreads });
+    const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(lines) }, ioThreads });
     const totals = new Totals(ssc.exports.counts as never);
     const lives: number[] = [];
     ssc.on('receiverStarted', ({ host }) => void lives.push(host));
@@ -40,7 +30,7 @@ for (const ioThreads of [1, 2]) {
 }
 
 t.test('a receiver that never returns has its thread ended, is started on another one, and begins where it was', async (t) => {
-  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOf(t, 200), fault: 'loop' }, receiverTimeoutMs: 1_000 });
+  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(200), fault: 'loop' }, receiverTimeoutMs: 1_000 });
   const totals = new Totals(ssc.exports.counts as never);
   const told = nextEvent(ssc, 'receiverError');
   const lost = nextEvent(ssc, 'threadLost');
@@ -53,7 +43,7 @@ t.test('a receiver that never returns has its thread ended, is started on anothe
 
 for (const [fault, message] of [['throw', 'never starts'], ['reject', 'never runs']] as const) {
   t.test(`a receiver whose onStart does ${fault} fails more often than it may: the stream says so, and the context fails`, async (t) => {
-    const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOf(t, 1), fault }, receiverRestartsMax: 2, receiverRestartDelayMs: 10 });
+    const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(1), fault }, receiverRestartsMax: 2, receiverRestartDelayMs: 10 });
     const errors: string[] = [];
     ssc.on('receiverError', ({ message, willRestart }) => void (willRestart && errors.push(message)));
     const stopped = nextEvent(ssc, 'receiverStopped');

@@ -1,11 +1,9 @@
 /** Workers that die again and again, in every way, one or all at once, with a reliable receiver and no log: each record exactly once. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import type numberedLines from '../fixtures/numbered-lines.ts';
 import { faults } from '../../lib/testing.ts';
 import type { ThreadDeath } from '../../lib/spark-context.ts';
+import { numberedLinesFile } from '../helpers/numbered-lines.ts';
 import { created, nextEvent, Totals } from '../helpers/running.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
@@ -16,10 +14,7 @@ const ways: readonly ThreadDeath[] = ['terminate', 'throw', 'exit', 'rejection']
 
 for (const hasState of [false, true]) {
   t.test(`each record comes exactly once, whichever workers die meanwhile${hasState ? ', and counts once in the state' : ''}`, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'millrace-lines-'));
-    t.teardown(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, 'lines');
-    writeFileSync(file, Array.from({ length: lines }, (_, line) => `${String(line).padStart(7, '0')}\n`).join(''));
+    const file = numberedLinesFile(lines);
     let printed = '';
     const ssc = await created<typeof numberedLines>(t, 'numbered-lines', {
       args: { file, turns: 100_000, hasState },

@@ -1,11 +1,9 @@
 /** Actors and threads that a plan or a call kills, on real threads: what docs/FAULTS.md says of each. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import type numberedLines from '../../fixtures/numbered-lines.ts';
 import { faultPlan, faults } from '../../../lib/testing.ts';
 import type { FaultRule, KillRule } from '../../../lib/testing.ts';
+import { numberedLinesFile } from '../../helpers/numbered-lines.ts';
 import { codeOf, created, nextEvent, Totals } from '../../helpers/running.ts';
 import { codesOf, throughFaults } from '../../helpers/through-faults.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -14,18 +12,10 @@ t.setTimeout(120_000);
 
 const lines = 2_000;
 
-function fileOfLines(t: { after(fn: () => unknown): void }): string {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-lines-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'lines');
-  writeFileSync(file, Array.from({ length: lines }, (_, line) => `${String(line).padStart(7, '0')}\n`).join(''));
-  return file;
-}
-
 /** A receiver that gives positions, so that its source can be read again. */
 async function reading(t: { after(fn: () => unknown): void }, rules: readonly FaultRule[]) {
   const plan = faultPlan({ seed: 1, rules });
-  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOfLines(t) }, receiverRestartDelayMs: 50, faults: plan });
+  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(lines) }, receiverRestartDelayMs: 50, faults: plan });
   return { plan, ssc, totals: new Totals(ssc.exports.counts as never) };
 }
 

@@ -1,12 +1,10 @@
 /** Messages that are lost, late, doubled or overtaken, on real threads: what docs/FAULTS.md says of each. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import type numberedLines from '../../fixtures/numbered-lines.ts';
 import { faultPlan } from '../../../lib/testing.ts';
 import type { FaultPlan, MessageRule } from '../../../lib/testing.ts';
 import type { StreamingOptions } from '../../../lib/options.ts';
+import { numberedLinesFile } from '../../helpers/numbered-lines.ts';
 import { created, nextEvent, Totals } from '../../helpers/running.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { throughFaults } from '../../helpers/through-faults.ts';
@@ -15,17 +13,9 @@ t.setTimeout(120_000);
 
 const lines = 2_000;
 
-function fileOfLines(t: { after(fn: () => unknown): void }): string {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-lines-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'lines');
-  writeFileSync(file, Array.from({ length: lines }, (_, line) => `${String(line).padStart(7, '0')}\n`).join(''));
-  return file;
-}
-
 /** A receiver that gives positions; started, and read to the end. */
 async function readThrough(t: { after(fn: () => unknown): void }, plan: FaultPlan, options: Partial<StreamingOptions> = {}) {
-  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOfLines(t) }, receiverRestartDelayMs: 50, faults: plan, ...options } as never);
+  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(lines) }, receiverRestartDelayMs: 50, faults: plan, ...options } as never);
   const totals = new Totals(ssc.exports.counts as never);
   const lost = nextEvent(ssc, 'threadLost');
   await ssc.start();
@@ -79,7 +69,7 @@ t.test('a batch\'s jobs that are lost between two actors of the driver: it stand
 
 t.test('a rule that is added while the program runs counts from then on', async (t) => {
   const plan = faultPlan();
-  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: fileOfLines(t) }, faults: plan });
+  const ssc = await created<typeof numberedLines>(t, 'numbered-lines', { args: { file: numberedLinesFile(lines) }, faults: plan });
   await ssc.start();
   t.same(plan.injected, []);
   plan.inject({ fault: 'message', to: 'job-scheduler', type: 'submitJobSet', do: 'delay', byMs: 1, nth: 2 });
