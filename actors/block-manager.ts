@@ -22,11 +22,11 @@ import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { BlockReplicas } from './block-replicas.ts';
 import { blockSteps, forgetAt, nextReplica, replicationOf } from './block-steps.ts';
-import type { StoredPut } from './block-steps.ts';
+import type { Drain, StoredPut } from './block-steps.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
-type Item = StoredPut | { readonly kind: 'drain'; readonly replyTo: ReplyTo<null> };
+type Item = StoredPut | Drain;
 type Turning = Turn<ToBlockManager>;
 type Manager = ActorRef<ToBlockManager>;
 
@@ -56,7 +56,8 @@ export function blockManager(services: HostServices): Behavior<State, ToBlockMan
           return state;
         case 'drained': {
           const line = lineOf(message);
-          if (state.lines.has(line)) enter(state, line, [{ kind: 'drain', replyTo: message.replyTo }], turn);
+          const { program, stream } = message;
+          if (state.lines.has(line)) enter(state, line, [{ kind: 'drain', program, stream, replyTo: message.replyTo }], turn);
           else turn.reply(message.replyTo, null);
           return state;
         }
@@ -135,12 +136,12 @@ function onAdopted(state: State, origin: string, blocks: readonly PutBlock[], tu
 
 function enter(state: State, name: string, items: readonly Item[], turn: Turning): void {
   let line = state.lines.get(name);
-  if (line === undefined) state.lines.set(name, (line = new StepLine(blockSteps.length)));
+  if (line === undefined) state.lines.set(name, (line = new StepLine(blockSteps.map(({ groupsMax }) => groupsMax))));
   for (const item of items) line.enter(item);
   advance(state, name, line, turn);
 }
 
-/** Begins every step that has something to do and is not at work. */
+/** Begins every step that has something to do and can take it. */
 function advance(state: State, name: string, line: StepLine<Item>, turn: Turning): void {
   for (let step = 0; step < blockSteps.length; step += 1) {
     const group = line.begin(step);
@@ -150,9 +151,10 @@ function advance(state: State, name: string, line: StepLine<Item>, turn: Turning
 
 function run(state: State, line: string, step: number, group: number, items: readonly Item[], attempt: number, turn: Turning): void {
   const puts = items.filter((item): item is StoredPut => item.kind === 'put');
+  const drain = items.find((item): item is Drain => item.kind === 'drain') ?? null;
   const ended = (error: WireError | null): ToBlockManager => ({ type: 'stepEnded', line, step, group, error });
   const again = (): ToBlockManager => ({ type: 'stepAgain', line, step, group, attempt: attempt + 1 });
-  const waits = puts.length > 0 && blockSteps[step]?.({ puts, attempt, managers: state.managers, turn, ended, again }) === true;
+  const waits = blockSteps[step]?.run({ puts, drain, attempt, managers: state.managers, turn, ended, again }) === true;
   if (waits) for (const { asked } of puts) watch(state, asked, turn);
   else turn.tell(turn.self, ended(null));
 }

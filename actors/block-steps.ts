@@ -5,16 +5,18 @@
  *              (a `_2` level: another   (the receiver tracker has it, and the ledger holds
  *              block manager knows it)   its memory)
  *
- * Each step is one ask for a group of blocks of one receiver's life. The tracker has the log written, where there is one, before it answers.
+ * Each step is one ask for a group of blocks of one receiver's life. The tracker has the log synced, where there is one, before it answers: so
+ * reports follow one another without waiting, and one sync is for many of them.
  *
  * Invariant: a block is reported only when all steps before have ended well for it, and it is acknowledged only when it was
- * reported; of one life, blocks are reported in the order in which they were cut.
+ * reported; of one life, blocks are reported, and acknowledged, in the order in which they were cut.
  */
 import type { Outcome, Turn } from '../lib/actor/behavior.ts';
 import { refKey } from '../lib/actor/ref.ts';
 import type { PutBlock, ToBlockManager } from '../protocol/block.ts';
 import type { WireError } from '../protocol/errors.ts';
 import type { ToReceiverTracker } from '../protocol/receiver.ts';
+import type { ProgramId, StreamId } from '../protocol/ids.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
 import { driverHost } from '../protocol/ref.ts';
 import { programPlaces } from './places.ts';
@@ -34,8 +36,18 @@ export interface StoredPut {
   readonly tried: Set<string>;
 }
 
+/** Somebody waits for all that is before it. */
+export interface Drain {
+  readonly kind: 'drain';
+  readonly program: ProgramId;
+  readonly stream: StreamId;
+  readonly replyTo: ReplyTo<null>;
+}
+
 export interface StepRun {
   readonly puts: readonly StoredPut[];
+  /** One of those among them; null: there is none. */
+  readonly drain: Drain | null;
   /** 0 the first time. */
   readonly attempt: number;
   /** All block managers, this one too. */
@@ -46,17 +58,23 @@ export interface StepRun {
   readonly again: () => ToBlockManager;
 }
 
-/** False: there is nothing to wait for, the step has ended well. */
-type Step = (run: StepRun) => boolean;
+interface Step {
+  /** On how many groups of a life it works at a time. */
+  readonly groupsMax: number;
+  /** False: there is nothing to wait for, the step has ended well. */
+  readonly run: (run: StepRun) => boolean;
+}
 
 /** A block manager that takes longer to know a block is passed over: the next one is asked. */
 const replicateTimeoutMs = 5_000;
 /** The driver's thread may be busy with a user's transform. A report that comes twice counts once. */
 const reportTimeoutMs = 10_000;
 const reportAttemptsMax = 5;
+/** What a source that stores one block after another has under way, at most, until the next sync of the log. */
+const reportsMax = 64;
 
 /** Where no other block manager is to be had, a block goes on without its replica, and that is logged. */
-const replicate: Step = ({ puts, attempt, managers, turn, ended, again }) => {
+const replicate: Step['run'] = ({ puts, attempt, managers, turn, ended, again }) => {
   const wanted = puts.filter(({ put, replica }) => put.copies > 1 && replica === null);
   if (wanted.length === 0) return false;
   const before = wanted[0]?.asked ?? null;
@@ -68,19 +86,22 @@ const replicate: Step = ({ puts, attempt, managers, turn, ended, again }) => {
   return true;
 };
 
-const report: Step = ({ puts, attempt, turn, ended, again }) => {
-  const [first] = puts;
-  if (first === undefined) return false;
-  const tracker = programPlaces(first.put.program).receiverTracker;
+const report: Step['run'] = ({ puts, drain, attempt, turn, ended, again }) => {
+  const program = puts[0]?.put.program ?? drain?.program;
+  if (program === undefined) return false;
+  const tracker = programPlaces(program).receiverTracker;
   const blocks = puts.map(({ put: { copies: _copies, ...block } }) => block);
-  turn.ask<ToReceiverTracker, null>(tracker, (replyTo) => ({ type: 'addBlocks', blocks, replyTo }), reportTimeoutMs, (outcome: Outcome<null>) => {
+  turn.ask<ToReceiverTracker, null>(tracker, (replyTo) => ({ type: 'addBlocks', blocks, drained: drain?.stream ?? null, replyTo }), reportTimeoutMs, (outcome: Outcome<null>) => {
     if (outcome.ok) return ended(null);
     return outcome.error.code === 'AskTimeout' && attempt + 1 < reportAttemptsMax ? again() : ended(outcome.error);
   });
   return true;
 };
 
-export const blockSteps: readonly Step[] = [replicate, report];
+export const blockSteps: readonly Step[] = [
+  { groupsMax: 1, run: replicate },
+  { groupsMax: reportsMax, run: report },
+];
 
 export function replicationOf(puts: readonly StoredPut[], turn: Turn<ToBlockManager>, replyTo: ReplyTo<null>): ToBlockManager {
   return { type: 'replicateBlocks', from: turn.self, life: turn.incarnation, blocks: puts.map(({ put }) => put), replyTo };

@@ -19,14 +19,14 @@ import type { ReplyTo } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
-import type { ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { BlockId, HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
 import { MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
-import { places, programPlaces } from './places.ts';
+import { places } from './places.ts';
+import { BlockLogging } from './block-logging.ts';
 import { ReceiverLives } from './receiver-lives.ts';
 import { nameOf, withInput } from './receiver-of.ts';
 import type { RestartLimits } from './receiver-lives.ts';
@@ -61,11 +61,12 @@ interface State {
   readonly limits: RestartLimits;
   readonly receiverTimeoutMs: number;
   readonly flushTimeoutMs: number;
-  readonly logsBlocks: boolean;
+  /** Null: there is no log. */
+  readonly logging: BlockLogging | null;
   /** False while what was received before a restart is to come. */
   isReady: boolean;
-  /** Blocks on their way into the log, and who waits for them. */
-  readonly logging: Map<BlockId, Report[]>;
+  /** Questions to the ledger that are under way. */
+  holding: number;
   readonly streams: Map<StreamId, Stream>;
   readonly batches: Map<BatchTime, readonly StreamBlocks[]>;
   /** Batches that wait for their receivers' open blocks. */
@@ -78,19 +79,10 @@ interface State {
   readonly endTimeoutMs: number | null;
 }
 
-/** One `addBlocks` whose blocks are not all in the log. */
-interface Report {
-  left: number;
-  error: WireError | null;
-  readonly replyTo: ReplyTo<null>;
-}
-
 type Turning = Turn<ToReceiverTracker>;
 
 /** The ledger is on this thread, and answers as soon as its turn comes. */
 const holdTimeoutMs = 60_000;
-/** The log says itself what it can't do; this is for one that says nothing. */
-const logTimeoutMs = 120_000;
 /** In place of `receiverTimeoutMs`, where a graceful stop's time is over: one that stands still would hold up the end of the program, too. */
 const lateTimeoutMs = 2_000;
 /** Of that time: the pause between two looks at a thread, and how long each of the two questions waits. */
@@ -106,9 +98,9 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         limits,
         receiverTimeoutMs,
         flushTimeoutMs,
-        logsBlocks,
+        logging: logsBlocks ? new BlockLogging(program) : null,
         isReady: !isRestored,
-        logging: new Map(),
+        holding: 0,
         streams: new Map(inputs.map(({ stream, operator }) => [stream, { operator, waiting: [], lives: new ReceiverLives(), receiver: null, host: null, isGivenUp: false }])),
         batches: new Map(),
         flushing: new Map(),
@@ -128,6 +120,7 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'addBlocks':
           return onAddBlocks(state, message, turn);
         case 'blocksHeld':
+          state.holding -= 1;
           return onBlocksHeld(state, message, turn);
         case 'receiverStarted':
           return onReceiverStarted(state, message, turn);
@@ -156,7 +149,11 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
         case 'allocate':
           return onAllocate(state, message, turn);
         case 'flushed':
+          onHandedOver(state, message.stream, turn);
           return onFlushed(state, message.time, turn);
+        case 'hurryLog':
+          state.logging?.hurry(turn);
+          return state;
         case 'forgetBatches':
           return forget(state, message.upTo, turn);
         case 'ioHostDown':
@@ -202,15 +199,18 @@ export function receiverTracker(): Behavior<State, ToReceiverTracker, ReceiverTr
   };
 }
 
-function onAddBlocks(state: State, { blocks, replyTo }: Extract<ToReceiverTracker, { type: 'addBlocks' }>, turn: Turning): State {
+function onAddBlocks(state: State, { blocks, drained, replyTo }: Extract<ToReceiverTracker, { type: 'addBlocks' }>, turn: Turning): State {
   // What was received before is held, or was read and given back: its handle is not to be entered again.
   // One behind a gap may be received all the same: the block that is missing can be another one of these.
   const handles = blocks.flatMap((received) => (['received', 'gap'].includes(state.streams.get(received.stream)?.lives.admit(received) ?? 'over') ? handlesOf(received) : []));
-  if (handles.length === 0) return onBlocksHeld(state, { type: 'blocksHeld', blocks, held: [], replyTo }, turn);
+  // Those that ask nothing stay behind those that did.
+  if (handles.length === 0 && state.holding === 0) return onBlocksHeld(state, { type: 'blocksHeld', blocks, held: [], drained, replyTo }, turn);
+  state.holding += 1;
   turn.ask<ToBlockManagerMaster, readonly boolean[]>(places.blockManagerMaster, (answer) => ({ type: 'holdLive', scope: receivedScope(state.program), handles, replyTo: answer }), holdTimeoutMs, (outcome) => ({
     type: 'blocksHeld',
     blocks,
     held: outcome.ok ? heldOf(blocks, handles, outcome.value) : null,
+    drained,
     replyTo,
   }));
   return state;
@@ -221,7 +221,7 @@ function heldOf(blocks: readonly ReceivedBlock[], handles: readonly SharedHandle
   return blocks.map((received) => handlesOf(received).every((handle) => held[handles.indexOf(handle)] ?? true));
 }
 
-function onBlocksHeld(state: State, { blocks, held, replyTo }: Extract<ToReceiverTracker, { type: 'blocksHeld' }>, turn: Turning): State {
+function onBlocksHeld(state: State, { blocks, held, drained, replyTo }: Extract<ToReceiverTracker, { type: 'blocksHeld' }>, turn: Turning): State {
   let refused: string | null = null;
   const toLog: ReceivedBlock[] = [];
   const notReceived: SharedHandle[] = [];
@@ -230,7 +230,7 @@ function onBlocksHeld(state: State, { blocks, held, replyTo }: Extract<ToReceive
     // Once more: much may have come between the question to the ledger and its answer.
     const admission = stream?.lives.admit(received) ?? 'over';
     if (admission === 'again') {
-      if (state.logging.has(received.block.id)) toLog.push(received);
+      if (state.logging?.has(received.block.id) === true) toLog.push(received);
       continue;
     }
     const isHeld = held !== null && (held[index] ?? true);
@@ -241,42 +241,23 @@ function onBlocksHeld(state: State, { blocks, held, replyTo }: Extract<ToReceive
     }
     stream.lives.received(received);
     // An empty block says only how far the receiver has come.
-    if (received.block.place !== null) stream.waiting.push({ block: received.block, records: received.records, isLogged: !state.logsBlocks });
-    if (!state.logsBlocks) continue;
+    if (received.block.place !== null) stream.waiting.push({ block: received.block, records: received.records, isLogged: state.logging === null });
+    if (state.logging === null) continue;
     toLog.push(received);
-    logBlock(state, received, turn);
+    state.logging.log(received, state.ending !== null, turn);
   }
   if (notReceived.length > 0) turn.tell(places.blockManagerMaster, { type: 'release', scope: receivedScope(state.program), handles: notReceived });
-  if (refused === null && toLog.length > 0) awaitLog(state, toLog, replyTo);
+  if (drained !== null) onHandedOver(state, drained, turn);
+  if (refused === null && toLog.length > 0) state.logging?.await(toLog, replyTo);
   else if (refused === null) turn.reply(replyTo, null);
   else turn.replyError(replyTo as ReplyTo<never>, toWireError(new MillraceError('BlockNotStored', `Expected the block to be stored; it was not, since ${refused} Don't acknowledge its records: their source has to send them again.`)));
   return state;
 }
 
-/** A block that is not in the log is in no batch, and is not acknowledged. */
-function logBlock(state: State, { stream, block, epoch, position }: ReceivedBlock, turn: Turning): void {
-  state.logging.set(block.id, []);
-  const urgent = state.flushing.size > 0 || state.ending !== null;
-  turn.ask<ToWriteAheadLog, null>(programPlaces(state.program).writeAheadLog, (replyTo) => ({ type: 'logBlock', stream, block, epoch, position, urgent, replyTo }), logTimeoutMs, (outcome) => ({ type: 'blockLogged', stream, block: block.id, error: outcome.ok ? null : outcome.error }));
-}
-
-function awaitLog(state: State, blocks: readonly ReceivedBlock[], replyTo: ReplyTo<null>): void {
-  const report: Report = { left: blocks.length, error: null, replyTo };
-  for (const { block } of blocks) state.logging.get(block.id)?.push(report);
-}
-
-/** Where the log fails for good the program ends with that: nobody need take back what was counted here. */
 function onBlockLogged(state: State, { stream, block, error }: Extract<ToReceiverTracker, { type: 'blockLogged' }>, turn: Turning): State {
   const waiting = state.streams.get(stream)?.waiting.find((one) => one.block.id === block);
   if (waiting !== undefined && error === null) waiting.isLogged = true;
-  for (const report of state.logging.get(block) ?? []) {
-    report.left -= 1;
-    report.error ??= error;
-    if (report.left > 0) continue;
-    if (report.error === null) turn.reply(report.replyTo, null);
-    else turn.replyError(report.replyTo as ReplyTo<never>, report.error);
-  }
-  state.logging.delete(block);
+  state.logging?.logged(block, error, turn);
   return state;
 }
 
@@ -362,18 +343,24 @@ function onHealthChecked(state: State, { host, answered, missed, withinMs }: Ext
 
 /** A batch holds what had come when it was due: so every receiver hands over its open block first, or is not waited for. */
 function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, { type: 'allocate' }>, turn: Turning): State {
-  const live = [...state.streams.values()].flatMap(({ receiver }) => (receiver === null ? [] : [receiver]));
+  const live = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [{ stream, receiver }]));
   if (live.length === 0 || state.batches.has(time)) {
     turn.reply(replyTo, allocate(state, time, turn));
     return state;
   }
   state.flushing.set(time, { left: live.length, replyTo });
-  // What waits for the next sync of the log belongs to this batch.
-  if (state.logging.size > 0) turn.tell(programPlaces(state.program).writeAheadLog, { type: 'syncNow' });
-  for (const receiver of live) {
-    turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), state.flushTimeoutMs, () => ({ type: 'flushed', time }));
+  state.logging?.batchIsDue(turn);
+  for (const { stream, receiver } of live) {
+    turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), state.flushTimeoutMs, () => ({ type: 'flushed', time, stream }));
   }
   return state;
+}
+
+/** What waits for the next sync of the log belongs to the batch that is due, or nothing comes behind it any more. */
+function onHandedOver(state: State, id: StreamId, turn: Turning): void {
+  const waitedFor = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [stream]));
+  const isLast = state.logging?.handedOver(id, waitedFor) === true;
+  if (state.ending !== null || (state.flushing.size > 0 && isLast)) state.logging?.sync(turn);
 }
 
 function onFlushed(state: State, time: BatchTime, turn: Turning): State {
@@ -382,6 +369,7 @@ function onFlushed(state: State, time: BatchTime, turn: Turning): State {
   flushing.left -= 1;
   if (flushing.left > 0) return state;
   state.flushing.delete(time);
+  if (state.flushing.size === 0) state.logging?.batchHasAll(turn);
   turn.reply(flushing.replyTo, allocate(state, time, turn));
   return state;
 }

@@ -53,10 +53,11 @@ export type ToReceiverTracker =
   /**
    * From a block manager: blocks of one life, in order. Answered when they are received, for good, and their memory is held: now they can be
    * acknowledged; or by `BlockNotStored`. Comes twice (the answer was lost; another block manager serves): counted once, answered again.
+   * `drained`: of this stream they are the last that a batch which is due waits for; there may be none.
    */
-  | { readonly type: 'addBlocks'; readonly blocks: readonly ReceivedBlock[]; readonly replyTo: ReplyTo<null> }
+  | { readonly type: 'addBlocks'; readonly blocks: readonly ReceivedBlock[]; readonly drained: StreamId | null; readonly replyTo: ReplyTo<null> }
   /** Own: the ledger holds them, or (null) they are no more. */
-  | { readonly type: 'blocksHeld'; readonly blocks: readonly ReceivedBlock[]; readonly held: readonly boolean[] | null; readonly replyTo: ReplyTo<null> }
+  | { readonly type: 'blocksHeld'; readonly blocks: readonly ReceivedBlock[]; readonly held: readonly boolean[] | null; readonly drained: StreamId | null; readonly replyTo: ReplyTo<null> }
   /** From a receiver's actor, at each start: it begins when it is answered. */
   | { readonly type: 'receiverStarted'; readonly stream: StreamId; readonly host: HostId; readonly receiver: ActorRef<ToReceiver>; readonly replyTo: ReplyTo<Resume> }
   /** Something went wrong but the receiver goes on, or is about to be restarted. */
@@ -68,7 +69,9 @@ export type ToReceiverTracker =
   /** From the job generator: gives everything received so far to the batch. Answered with the batch's blocks, also when asked twice for one batch. */
   | { readonly type: 'allocate'; readonly time: BatchTime; readonly replyTo: ReplyTo<readonly StreamBlocks[]> }
   /** A receiver has handed over what it had for the batch, or could not in time. */
-  | { readonly type: 'flushed'; readonly time: BatchTime }
+  | { readonly type: 'flushed'; readonly time: BatchTime; readonly stream: StreamId }
+  /** Own timer: a batch has waited for its receivers; what they have handed over so far is synced. */
+  | { readonly type: 'hurryLog' }
   /** From the job generator, after a restart: blocks of the log that no batch has yet. They go into the next one. */
   | { readonly type: 'restoreBlocks'; readonly waiting: readonly StreamBlocks[]; readonly lives: readonly StreamLife[] }
   /** Own: a block is in the log, or can't be. */

@@ -1,11 +1,12 @@
 /**
  * Things that go through the same steps, one after another, in order: the blocks of one receiver on their way to the tracker.
  *
- * Invariant: the order of entering is kept in every step. A step works on one group at a time, and a group is all that the step
- * before has finished: so under load groups grow, as in a group commit, and there is never more than one question for each step.
+ * Invariant: the order of entering is kept in every step. A step works on as many groups at a time as it is wide, and a group is all
+ * that the step before has finished: so under load groups grow, as in a group commit, and the questions of a step are bounded. Groups
+ * leave a step in the order in which they began, whichever is done first.
  *
- *   enter -->  | ready | under way |  -->  | ready | under way |  --> finished
- *                   step 0                      step 1
+ *   enter -->  | ready | under way |  -->  | ready | under way, under way, done |  --> finished
+ *                   step 0                      step 1 (wide)
  */
 export interface Group<Item> {
   /** Never given twice by one line: an answer that comes after its group has failed is nobody's. */
@@ -13,56 +14,68 @@ export interface Group<Item> {
   readonly items: readonly Item[];
 }
 
+interface UnderWay<Item> extends Group<Item> {
+  /** And waits for those that began before it. */
+  isDone: boolean;
+}
+
 interface Step<Item> {
+  readonly width: number;
   ready: Item[];
-  underWay: Group<Item> | null;
+  /** The oldest first. */
+  underWay: UnderWay<Item>[];
 }
 
 export class StepLine<Item> {
   readonly #steps: Step<Item>[];
   #nextGroup = 0;
 
-  constructor(steps: number) {
-    this.#steps = Array.from({ length: steps }, () => ({ ready: [], underWay: null }));
+  /** `widths`: of each step, on how many groups it works at a time. */
+  constructor(widths: readonly number[]) {
+    this.#steps = widths.map((width) => ({ width, ready: [], underWay: [] }));
   }
 
   enter(item: Item): void {
     this.#at(0).ready.push(item);
   }
 
-  /** The next group of a step; null where it has nothing to do, or is at work. */
+  /** The next group of a step; null where it has nothing to do, or is at work on as many as it can. */
   begin(step: number): Group<Item> | null {
     const at = this.#at(step);
-    if (at.underWay !== null || at.ready.length === 0) return null;
-    at.underWay = { id: this.#nextGroup++, items: at.ready };
+    if (at.underWay.length >= at.width || at.ready.length === 0) return null;
+    const group: UnderWay<Item> = { id: this.#nextGroup++, items: at.ready, isDone: false };
+    at.underWay.push(group);
     at.ready = [];
-    return at.underWay;
+    return group;
   }
 
-  /** The group that a step works on; null where it is another one by now. */
+  /** A group that a step works on; null where it is one no longer. */
   groupAt(step: number, id: number): Group<Item> | null {
-    const { underWay } = this.#at(step);
-    return underWay?.id === id ? underWay : null;
+    return this.#at(step).underWay.find((group) => group.id === id && !group.isDone) ?? null;
   }
 
   /** The step is done with this group. Gives what has thereby finished the last step. */
   end(step: number, id: number): readonly Item[] {
-    const group = this.groupAt(step, id);
-    if (group === null) return [];
-    this.#at(step).underWay = null;
-    if (step + 1 === this.#steps.length) return group.items;
-    this.#at(step + 1).ready.push(...group.items);
+    const at = this.#at(step);
+    const ended = at.underWay.find((group) => group.id === id);
+    if (ended === undefined) return [];
+    ended.isDone = true;
+    const finished: Item[] = [];
+    while (at.underWay[0]?.isDone === true) finished.push(...(at.underWay.shift()?.items ?? []));
+    if (step + 1 === this.#steps.length) return finished;
+    this.#at(step + 1).ready.push(...finished);
     return [];
   }
 
   /** The step has failed for this group: takes it out, and all that is behind it, in order. What is ahead goes on. */
   fail(step: number, id: number): readonly Item[] {
-    if (this.groupAt(step, id) === null) return [];
+    const index = this.#at(step).underWay.findIndex((group) => group.id === id);
+    if (index === -1) return [];
     const taken: Item[] = [];
     for (let behind = step; behind >= 0; behind -= 1) {
       const at = this.#at(behind);
-      taken.push(...(at.underWay?.items ?? []), ...at.ready);
-      at.underWay = null;
+      for (const { items } of at.underWay.splice(behind === step ? index : 0)) taken.push(...items);
+      taken.push(...at.ready);
       at.ready = [];
     }
     return taken;
@@ -71,13 +84,13 @@ export class StepLine<Item> {
   /** All that has not finished, the oldest first. */
   *items(): Generator<Item> {
     for (const { ready, underWay } of [...this.#steps].reverse()) {
-      yield* underWay?.items ?? [];
+      for (const { items } of underWay) yield* items;
       yield* ready;
     }
   }
 
   get isEmpty(): boolean {
-    return this.#steps.every(({ ready, underWay }) => ready.length === 0 && underWay === null);
+    return this.#steps.every(({ ready, underWay }) => ready.length === 0 && underWay.length === 0);
   }
 
   #at(step: number): Step<Item> {

@@ -65,33 +65,72 @@ t.test('a block is answered when the tracker has it; of a `_2` level another blo
 });
 
 t.test('what comes while a step is at work goes together, in order; a drain is answered behind it', (t) => {
-  const { actor, put, answer, asked, send } = manager();
-  put(0);
-  put(1);
-  put(2);
-  send({ type: 'drained', program: asProgramId(0), stream: asStreamId(0), epoch: 1, replyTo: actor.replyTo(9) });
-  t.same(asked(), [['addBlocks', 1, [0]]]);
+  const { actor, put, answer, asked, send } = manager(3);
+  const drain = (ask: number): void => send({ type: 'drained', program: asProgramId(0), stream: asStreamId(0), epoch: 1, replyTo: actor.replyTo(ask) });
+  put(0, { copies: 2 });
+  put(1, { copies: 2 });
+  put(2, { copies: 2 });
+  drain(9);
+  t.same(asked(), [['replicateBlocks', 3, [0]]]);
+  answer('replicateBlocks');
+  t.same(asked(), [['replicateBlocks', 3, [1, 2]], ['addBlocks', 1, [0]]]);
   answer('addBlocks');
+  t.equal(actor.replies.get(0), null);
+  answer('replicateBlocks');
   t.same(asked(), [['addBlocks', 1, [1, 2]]]);
+  t.match(actor.asked[0]?.message, { drained: 0 }, 'nothing comes behind them');
   t.notOk(actor.replies.has(9));
   answer('addBlocks');
-  t.same([0, 1, 2, 9].map((ask) => actor.replies.get(ask)), [null, null, null, null]);
-  send({ type: 'drained', program: asProgramId(0), stream: asStreamId(0), epoch: 1, replyTo: actor.replyTo(10) });
+  t.same([1, 2, 9].map((ask) => actor.replies.get(ask)), [null, null, null]);
+  drain(10);
   t.ok(actor.replies.has(10), 'at once where there is nothing');
+  t.end();
+});
+
+t.test('reports wait for none before them, are answered in order, and 64 are under way at most', (t) => {
+  const { actor, put, asked, send } = manager();
+  for (let sequence = 0; sequence < 70; sequence += 1) put(sequence);
+  send({ type: 'drained', program: asProgramId(0), stream: asStreamId(0), epoch: 1, replyTo: actor.replyTo(99) });
+  t.same(asked(), Array.from({ length: 64 }, (_, sequence) => ['addBlocks', 1, [sequence]]));
+  actor.answer(null, ({ message }) => (message['blocks'] as ReceivedBlock[])[0]?.sequence === 1);
+  send();
+  t.same([actor.replies.has(0), actor.replies.has(1)], [false, false], 'the one before it is not known to be received');
+  t.equal(asked().length, 63, 'and it keeps its place');
+  actor.answer(null);
+  send();
+  t.same([actor.replies.get(0), actor.replies.get(1)], [null, null]);
+  t.same(asked().at(-1), ['addBlocks', 1, [64, 65, 66, 67, 68, 69]]);
+  t.end();
+});
+
+t.test('a drain behind a report that is under way is told: what waits for the log need wait no longer', (t) => {
+  const { actor, put, asked, send } = manager();
+  put(0);
+  send({ type: 'drained', program: asProgramId(0), stream: asStreamId(0), epoch: 1, replyTo: actor.replyTo(9) });
+  t.same(asked(), [['addBlocks', 1, [0]], ['addBlocks', 1, []]]);
+  t.match(actor.asked.map(({ message }) => message['drained']), [null, 0]);
+  actor.answer(null, ({ message }) => message['drained'] === 0);
+  send();
+  t.notOk(actor.replies.has(9), 'all before it first');
+  actor.answer(null);
+  send();
+  t.same([actor.replies.get(0), actor.replies.get(9)], [null, null]);
   t.end();
 });
 
 t.test('a report without an answer is made again, and refused where nobody answers; then all behind it are, and their memory goes', (t) => {
   const { actor, put, fail, asked } = manager();
   put(0);
-  put(1);
   for (let attempt = 0; attempt < 4; attempt += 1) {
     fail('addBlocks', 'AskTimeout');
     t.same(asked(), [['addBlocks', 1, [0]]], 'the same again');
   }
+  put(1);
   fail('addBlocks', 'AskTimeout');
   t.match([actor.replies.get(0), actor.replies.get(1)], [{ code: 'BlockNotStored' }, { code: 'BlockNotStored' }]);
   t.match(actor.take('releaseUnheld'), [{ handles: [handle(0), handle(1)] }]);
+  actor.answer(null);
+  t.same(asked(), [], 'the answer for the other comes too late');
   put(2);
   t.match([actor.replies.get(2), asked()], [{ code: 'BlockNotStored' }, []], 'of this life nothing counts any more');
   put(3, { epoch: 2 });

@@ -86,7 +86,7 @@ t.test('blocks that a dead io thread had reported are kept, also where the track
     const sequence = sequences.get(`${program}/${stream}`) ?? 0;
     sequences.set(`${program}/${stream}`, sequence + 1);
     const received = { program, stream, epoch: 1, sequence, block: { id: asBlockId(`b${index}`), codec: 'text', place: handle, records: 1 }, records: 1, position: null, resumes: false } as const;
-    system.tell(programPlaces(program).receiverTracker, { type: 'addBlocks', blocks: [received], replyTo: { host: asHostId(driverHost), cell: 0, ask: 997 } });
+    system.tell(programPlaces(program).receiverTracker, { type: 'addBlocks', blocks: [received], drained: null, replyTo: { host: asHostId(driverHost), cell: 0, ask: 997 } });
     return handle;
   });
   // It had this one open, and nobody has heard of it.

@@ -1,64 +1,12 @@
 /** Which blocks go to which batch, and that none goes to two or to none. */
 import t from 'tap';
-import { receiverTracker } from '../../actors/receiver-tracker.ts';
-import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../../protocol/receiver.ts';
-import type { ActorRef } from '../../protocol/ref.ts';
-import { asActorPath, asBlockId, asHostId, asProgramId, asStreamId } from '../../protocol/ids.ts';
+import type { ReceivedBlock, StreamBlocks } from '../../protocol/receiver.ts';
+import { asBlockId, asHostId } from '../../protocol/ids.ts';
 import { asBatchTime } from '../../protocol/time.ts';
 import { MillraceError, toWireError } from '../../protocol/errors.ts';
 import { handle } from '../helpers/stub-services.ts';
-import { Driven, wireError } from '../helpers/stub-turn.ts';
-
-const [first, second] = [asStreamId(0), asStreamId(1)];
-
-const limits = { restartsMax: Infinity, restartsMs: 60_000, backoff: { minMs: 100, maxMs: 2_000, jitter: 0, resetAfterMs: 10_000 } };
-
-function tracker(given: Partial<typeof limits> = {}) {
-  return new Driven(receiverTracker(), { limits: { ...limits, ...given }, flushTimeoutMs: 25, logsBlocks: false, isRestored: false, receiverTimeoutMs: 1_000, program: asProgramId(0), inputs: [first, second].map((stream) => ({ stream, operator: { uid: `socket-${stream}`, name: 'socketTextStream', place: `two.js:${stream}:1` } })) });
-}
-
-type Tracker = ReturnType<typeof tracker>;
-
-let asks = 1_000;
-
-function block(number: number, stream = first, more: Partial<ReceivedBlock> = {}): ReceivedBlock {
-  const place = { id: asBlockId(`b${number}`), codec: 'text', place: handle(number), records: 10 } as const;
-  return { program: asProgramId(0), stream, epoch: 1, sequence: number, records: 10, position: null, block: place, resumes: false, ...more };
-}
-
-/** Reported by a block manager, and held by the ledger. Gives the number of its ask. */
-function add(tracker: Tracker, number: number, stream = first, more: Partial<ReceivedBlock> = {}, held = true): number {
-  return report(tracker, [block(number, stream, more)], held);
-}
-
-function report(tracker: Tracker, blocks: readonly ReceivedBlock[], held = true): number {
-  asks += 1;
-  const before = tracker.asked.length;
-  tracker.send({ type: 'addBlocks', blocks, replyTo: tracker.replyTo(asks) });
-  if (tracker.asked.length > before) tracker.answer(blocks.map(() => held), ({ message }) => message.type === 'holdLive');
-  return asks;
-}
-
-/** Its first life has begun: blocks of it can come. */
-function begun(given: Partial<typeof limits> = {}): Tracker {
-  const s = tracker(given);
-  for (const stream of [first, second]) s.send({ ...receiverOn(2, stream) }, { type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
-  s.take();
-  return s;
-}
-
-function receiverOn(host: number, stream = first): ToReceiverTracker {
-  const receiver = { host: asHostId(host), cell: 1, path: asActorPath('/receiver') } as ActorRef<ToReceiver>;
-  return { type: 'receiverStarted', stream, host: asHostId(host), receiver, replyTo: { host: asHostId(9), cell: 9, ask: (asks += 1) } };
-}
-
-function allocate(tracker: Tracker, time: number, ask: number): void {
-  tracker.send({ type: 'allocate', time: asBatchTime(time), replyTo: tracker.replyTo(ask) });
-}
-
-function blocksOf(tracker: Tracker, ask: number): string[] {
-  return ((tracker.replies.get(ask) as readonly StreamBlocks[] | undefined) ?? []).flatMap(({ stream, blocks }) => blocks.map(({ id }) => `${stream}:${id}`));
-}
+import { wireError } from '../helpers/stub-turn.ts';
+import { add, allocate, asks, begun, block, blocksOf, first, nextAsk, receiverOn, report, second, tracker } from '../helpers/driven-tracker.ts';
 
 t.test('a block goes to the first batch after it, in the order of its coming, and to that one alone', (t) => {
   const s = begun();
@@ -104,7 +52,7 @@ t.test('a batch waits for the open blocks of all its receivers, and for none tha
 
 t.test('memory: held before it is answered for, moved when it is allocated, given back when the batch is forgotten, each once', (t) => {
   const s = begun();
-  s.send({ type: 'addBlocks', blocks: [block(1), block(2)], replyTo: s.replyTo(7) });
+  s.send({ type: 'addBlocks', blocks: [block(1), block(2)], drained: null, replyTo: s.replyTo(7) });
   t.match(s.asked.map(({ message }) => message), [{ type: 'holdLive', scope: 'received/0', handles: [handle(1), handle(2)] }]);
   t.notOk(s.replies.has(7), 'not yet');
   allocate(s, 500, 8);
@@ -130,7 +78,7 @@ t.test('a block that is reported again counts once, is answered again, and its m
   t.same([s.replies.get(one), s.replies.get(again)], [null, null]);
   allocate(s, 1_000, 1);
   t.same(blocksOf(s, 1), ['0:b0', '0:b1']);
-  s.send({ type: 'addBlocks', blocks: [block(0)], replyTo: s.replyTo(7) });
+  s.send({ type: 'addBlocks', blocks: [block(0)], drained: null, replyTo: s.replyTo(7) });
   t.equal(s.replies.get(7), null);
   t.same(s.asked, [], 'its handle may be another block\'s by now');
   allocate(s, 2_000, 2);
@@ -177,7 +125,7 @@ t.test('of a receiver without positions late blocks count, also those that other
   add(s, 2);
   const again = add(s, 2);
   t.equal(s.replies.get(again), null);
-  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo(nextAsk()) });
   allocate(s, 1_000, 1);
   t.same(blocksOf(s, 1), ['0:b0', '0:new', '0:b3', '0:b2']);
   t.end();
@@ -188,7 +136,7 @@ t.test('an empty block moves the position on, and is in no batch', (t) => {
   add(s, 0, first, { block: { ...block(0).block, place: null }, position: Uint8Array.of(7) });
   s.send(receiverOn(3));
   t.match(s.replies.get(asks), { lastAcknowledged: Uint8Array.of(7) });
-  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
+  s.send({ type: 'ioHostDown', host: asHostId(3), error: wireError('gone'), replyTo: s.replyTo(nextAsk()) });
   allocate(s, 1_000, 1);
   t.same(blocksOf(s, 1), []);
   t.end();
@@ -200,7 +148,7 @@ t.test('a receiver whose thread dies again and again waits longer each time', (t
   for (let life = 0; life < 5; life += 1) {
     s.send(receiverOn(2 + life));
     delays.push((s.replies.get(asks) as { delayMs: number }).delayMs);
-    s.send({ type: 'ioHostDown', host: asHostId(2 + life), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) });
+    s.send({ type: 'ioHostDown', host: asHostId(2 + life), error: wireError('gone'), replyTo: s.replyTo(nextAsk()) });
   }
   t.same(delays, [0, 0, 100, 200, 400]);
   t.end();
@@ -235,7 +183,7 @@ t.test('a thread that answers neither of two questions is ended; one that answer
   s.fail(wireError('late', 'AskTimeout'));
   t.match(s.take('emit').map(({ event }) => event), [{ type: 'receiverError', info: { stream: first, willRestart: true, error: { code: 'ReceiverFailed' } } }, { info: { stream: second } }]);
   t.match(s.take('killHost'), [{ host: 2, how: 'terminate' }]);
-  s.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo((asks += 1)) }, { type: 'checkHealth' });
+  s.send({ type: 'ioHostDown', host: asHostId(2), error: wireError('gone'), replyTo: s.replyTo(nextAsk()) }, { type: 'checkHealth' });
   t.same(s.asked, [], 'nobody is there to be asked');
   t.end();
 });
@@ -335,7 +283,7 @@ t.test('a receiver that comes back while intake ends is ended, too, and waited f
 t.test('blocks that come together are all held, each behind the one before', (t) => {
   const s = begun();
   const behind = { position: Uint8Array.of(1), resumes: true };
-  s.send({ type: 'addBlocks', blocks: [block(0, first, behind), block(1, first, behind)], replyTo: s.replyTo(7) });
+  s.send({ type: 'addBlocks', blocks: [block(0, first, behind), block(1, first, behind)], drained: null, replyTo: s.replyTo(7) });
   t.match(s.asked.map(({ message }) => message), [{ type: 'holdLive', handles: [handle(0), handle(1)] }], 'the second has no gap before it once the first is received');
   s.answer([true, false]);
   t.match(s.replies.get(7), { code: 'BlockNotStored' }, 'and where its memory is gone it does not count');
