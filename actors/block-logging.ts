@@ -3,7 +3,7 @@
  * sync need wait no longer.
  *
  * Invariant: whoever reported a block is answered when all blocks of that report are in the log, or one of them can't be. A batch that is
- * due costs one sync for all its receivers: it is ordered when the last of them has handed over, or after `hurryMs` for those that have.
+ * due costs one sync for all its receivers: it is ordered when the last of them has handed over, or after a while for those that have.
  *
  *   batch is due:  receiver 1  block, block, drained
  *                  receiver 2  block,                drained --> sync --> all answered --> allocated
@@ -16,8 +16,8 @@ import type { ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
 import { programPlaces } from './places.ts';
 
-/** A batch that is due waits no longer for one receiver's blocks before it has those of the others synced. */
-const hurryMs = 5;
+/** Of the time that a batch waits for its receivers: then those that have handed over wait for the others no longer. What is left is for the sync. */
+const hurryAfter = 0.5;
 /** The log says itself what it can't do; this is for one that says nothing. */
 const logTimeoutMs = 120_000;
 
@@ -70,9 +70,9 @@ export class BlockLogging {
     this.#waiting.delete(block);
   }
 
-  batchIsDue(turn: Turning): void {
+  batchIsDue(waitsMs: number, turn: Turning): void {
     this.#handedOver.clear();
-    turn.startTimer('hurry', hurryMs, { type: 'hurryLog' });
+    turn.startTimer('hurry', waitsMs * hurryAfter, { type: 'hurryLog' });
   }
 
   /** Whether it is the last of those that are waited for. */

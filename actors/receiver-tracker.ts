@@ -349,7 +349,7 @@ function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, 
     return state;
   }
   state.flushing.set(time, { left: live.length, replyTo });
-  state.logging?.batchIsDue(turn);
+  state.logging?.batchIsDue(state.flushTimeoutMs, turn);
   for (const { stream, receiver } of live) {
     turn.ask<ToReceiver, null>(receiver, (flushed) => ({ type: 'flushBlock', replyTo: flushed }), state.flushTimeoutMs, () => ({ type: 'flushed', time, stream }));
   }

@@ -45,8 +45,9 @@ interface State {
   readonly early: Map<number, { readonly event: RecoveryEvent; readonly place: FilePlace | null }>;
   /** Appends that have no outcome yet. */
   readonly underWay: number;
-  /** Somebody waits for what is under way: none of it is to wait for the next sync. */
-  readonly hurried: boolean;
+  /** Ends of batches whose states are being written, and how many of them are not to wait for the next sync: somebody waits for what was under way. */
+  readonly writingStates: number;
+  readonly hurried: number;
   /** Of the last checkpoint: when, and the number of its last event. */
   readonly checkpointAt: number;
   readonly checkpointed: number;
@@ -60,10 +61,14 @@ interface State {
 type Turning = Turn<ToWriteAheadLog>;
 
 export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAheadLog, WriteAheadLogArgs> {
-  const append = (state: State, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, replyTo: ReplyTo<null> | null, turn: Turning): State => {
+  /**
+   * A batch's end is lazy, as what is forgotten is: nothing of the stream waits for it. Lost with a crash, it would have the batch run again, which
+   * it might have had to anyway.
+   */
+  const append = (state: State, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, when: 'urgent' | 'lazy', replyTo: ReplyTo<null> | null, turn: Turning): State => {
     turn.perform(
       'appendLog',
-      () => appendEvent(state.files, event, isUrgent(event) || state.hurried),
+      () => appendEvent(state.files, event, state.closing === null ? when : 'urgent'),
       (outcome) => ({ type: 'logged', event, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
     return { ...state, underWay: state.underWay + 1 };
@@ -80,13 +85,13 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   };
 
   const writeStates = (state: State, { time, states, accumulators, replyTo }: Extract<ToWriteAheadLog, { type: 'logCompleted' }>, turn: Turning): State => {
-    if (states.length === 0) return append(state, { type: 'batchCompleted', time, states, accumulators }, replyTo, turn);
+    if (states.length === 0) return append(state, { type: 'batchCompleted', time, states, accumulators }, 'lazy', replyTo, turn);
     turn.perform(
       'appendState',
       () => appendStates(state.files, states, bytesOf),
       (outcome) => ({ type: 'statesWritten', time, accumulators, replyTo, outcome: outcome.ok ? outcome.value : outcome.error }),
     );
-    return { ...state, underWay: state.underWay + 1 };
+    return { ...state, underWay: state.underWay + 1, writingStates: state.writingStates + 1 };
   };
 
   const bytesOf = ({ place }: BlockRef): Uint8Array => {
@@ -95,7 +100,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
   };
 
   const onLogged = (state: State, { event, outcome, replyTo }: Extract<ToWriteAheadLog, { type: 'logged' }>, turn: Turning): State => {
-    const next = { ...state, underWay: state.underWay - 1, hurried: state.hurried && state.underWay > 1 };
+    const next = { ...state, underWay: state.underWay - 1 };
     if (!('sequence' in outcome)) return failed(next, outcome, replyTo, turn);
     if (replyTo !== null) turn.reply(replyTo, null);
     next.early.set(outcome.sequence, { event, place: outcome.place });
@@ -144,13 +149,13 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
       const book = recovered?.book ?? emptyBook();
       const files = new RecoveryFiles({ disk: services.disk, clock: services.clock, settings, next: { log: recovered?.nextSequence ?? 1, state: recovered?.nextStateSequence ?? 1 }, warn: (text) => services.log('warn', text) });
       turn.perform('openLog', () => files.open(), (outcome) => ({ type: 'logOpened', error: outcome.ok ? null : outcome.error }));
-      const state: State = { args, files, book, early: new Map(), underWay: 0, hurried: false, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, written: { written: 0, bytes: 0, heldMs: 0, heldMsMax: 0 }, closing: null };
-      return append(state, { type: 'programStarted', identity }, null, turn);
+      const state: State = { args, files, book, early: new Map(), underWay: 0, writingStates: 0, hurried: 0, checkpointAt: -Infinity, checkpointed: recovered?.book.sequence ?? 0, writing: false, owed: false, written: { written: 0, bytes: 0, heldMs: 0, heldMsMax: 0 }, closing: null };
+      return append(state, { type: 'programStarted', identity }, 'urgent', null, turn);
     },
     receive(state, message, turn) {
       switch (message.type) {
         case 'logEvent':
-          return append(state, message.event, message.replyTo, turn);
+          return append(state, message.event, message.event.type === 'batchesForgotten' ? 'lazy' : 'urgent', message.replyTo, turn);
         case 'logBlock':
           return addBlock(state, message, turn);
         case 'syncNow':
@@ -167,10 +172,10 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
         case 'logCompleted':
           return writeStates(state, message, turn);
         case 'statesWritten': {
-          const next = { ...state, underWay: state.underWay - 1 };
+          const next = { ...state, underWay: state.underWay - 1, writingStates: state.writingStates - 1, hurried: Math.max(0, state.hurried - 1) };
           const { time, accumulators, outcome, replyTo } = message;
           if ('code' in outcome) return failed(next, outcome, replyTo, turn);
-          return append(next, { type: 'batchCompleted', time, states: outcome, accumulators }, replyTo, turn);
+          return append(next, { type: 'batchCompleted', time, states: outcome, accumulators }, state.hurried > 0 ? 'urgent' : 'lazy', replyTo, turn);
         }
         case 'logged':
           return onLogged(state, message, turn);
@@ -200,15 +205,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
 
 function hurry(state: State, turn: Turning): State {
   turn.perform('syncNow', () => state.files.hurry(), () => null);
-  return { ...state, hurried: state.underWay > 0 };
-}
-
-/**
- * A batch's end rides along with the next sync, as what is forgotten does: nothing of the stream waits for it. Lost with a crash, it
- * would have the batch run again, which it might have had to anyway.
- */
-function isUrgent({ type }: RecoveryEvent): boolean {
-  return type !== 'batchCompleted' && type !== 'batchesForgotten';
+  return { ...state, hurried: state.writingStates };
 }
 
 /** Nobody was told that it is durable, and without it nothing could be recovered: the program ends. */

@@ -17,8 +17,8 @@ export interface Appended {
   readonly place: FilePlace | null;
 }
 
-export async function appendEvent(files: RecoveryFiles, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, urgent: boolean): Promise<Appended> {
-  const { sequence } = await files.append(frameTypes.event, encodeEvent(event), { urgent });
+export async function appendEvent(files: RecoveryFiles, event: Exclude<RecoveryEvent, { type: 'blockAdded' }>, when: 'urgent' | 'lazy'): Promise<Appended> {
+  const { sequence } = await files.append(frameTypes.event, encodeEvent(event), { [when]: true });
   return { sequence, place: null };
 }
 

@@ -61,7 +61,7 @@ export class RecoveryFiles {
     return { log, state };
   }
 
-  async append(type: number, parts: readonly Uint8Array[], options: { readonly urgent?: boolean } = {}): Promise<AppendedAt> {
+  async append(type: number, parts: readonly Uint8Array[], options: { readonly urgent?: boolean; readonly lazy?: boolean } = {}): Promise<AppendedAt> {
     const { log } = await this.#writers();
     return this.#relative(await log.append(type, parts, options));
   }

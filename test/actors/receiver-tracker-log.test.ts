@@ -37,7 +37,7 @@ t.test('one receiver that is slow to hand over doesn\'t keep the others\' blocks
   add(s, 0);
   allocate(s, 1_000, 1);
   drain(s, first);
-  t.match(s.timers.get('hurry'), { delayMs: 5, message: { type: 'hurryLog' } });
+  t.match(s.timers.get('hurry'), { delayMs: 12.5, message: { type: 'hurryLog' } });
   s.send({ type: 'hurryLog' });
   t.equal(hurried(s), 1);
   add(s, 0, second);

@@ -55,12 +55,15 @@ export interface LogTrouble {
 
 interface Waiting extends LogEntry {
   readonly bytes: number;
+  readonly lazy: boolean;
   readonly resolve: (position: LogPosition) => void;
   readonly reject: (error: MillraceError) => void;
 }
 
 /** A group is closed when it holds this much, so that what one sync covers, and what is written again after a failure, has a bound. */
 const groupBytesMax = 16 * 1024 * 1024;
+/** What is lazy waits so many sync intervals: a regular sync that is some milliseconds late still takes it along. */
+const lazyIntervals = 2;
 
 export class LogWriter {
   readonly #options: Required<LogWriterOptions>;
@@ -74,9 +77,11 @@ export class LogWriter {
   /** Of those being written. */
   #inHand = 0;
   #urgent = false;
+  /** Of those that wait: how many are not lazy. */
+  #eager = 0;
   #running: Promise<void> | null = null;
   #removing: Promise<void> = Promise.resolve();
-  #timer: TimerHandle | null = null;
+  #timer: { readonly handle: TimerHandle; readonly dueMs: number } | null = null;
   #lastSyncMs = -Infinity;
   #closed: Promise<void> | null = null;
 
@@ -117,17 +122,18 @@ export class LogWriter {
 
   /**
    * Resolves when it is durable. `type`: 1 to 255, the caller's own. The parts must stay as they are until then. `urgent`: does not wait for
-   * `syncIntervalMs`, nor does what waits with it. Rejects with LogFailed where the disk fails again and again: whether it is there is then
+   * `syncIntervalMs`, nor does what waits with it. `lazy`: goes with the next sync that something else asks for, or after twice that interval. Rejects with LogFailed where the disk fails again and again: whether it is there is then
    * not known, and a later reader may find it, unless something else was appended after that. With LogClosed after `close`.
    */
-  append(type: number, parts: readonly Uint8Array[], { urgent = false }: { readonly urgent?: boolean } = {}): Promise<LogPosition> {
+  append(type: number, parts: readonly Uint8Array[], { urgent = false, lazy = false }: { readonly urgent?: boolean; readonly lazy?: boolean } = {}): Promise<LogPosition> {
     const bytes = bytesOf(parts);
     if (!Number.isInteger(type) || type < 1 || type > 255 || bytes > bodyBytesMax) {
       return Promise.reject(new MillraceError('InvalidArgument', `Expected a type from 1 to 255 and at most ${bodyBytesMax} bytes; got type ${type} and ${bytes} bytes. Cut what is larger.`, { details: { type, bytes } }));
     }
     if (this.#closed !== null) return Promise.reject(new MillraceError('LogClosed', `Expected the log in ${this.#options.directory} to be open; it was closed. Append before it is closed.`, { details: { directory: this.#options.directory } }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ type, parts, bytes, resolve, reject });
+      this.#waiting.push({ type, parts, bytes, lazy, resolve, reject });
+      if (!lazy) this.#eager += 1;
       this.#urgent ||= urgent;
       this.#start();
     });
@@ -165,30 +171,34 @@ export class LogWriter {
 
   #start(): void {
     if (this.#running !== null || this.#waiting.length === 0) return;
-    const waitMs = this.#waitMs();
-    if (waitMs > 0) {
-      this.#timer ??= this.#options.clock.setTimer(waitMs, () => {
-        this.#timer = null;
-        this.#start();
-      });
+    const { clock } = this.#options;
+    const dueMs = this.#dueMs();
+    if (this.#timer !== null && this.#timer.dueMs <= dueMs && dueMs > clock.now()) return;
+    if (this.#timer !== null) clock.clear(this.#timer.handle);
+    this.#timer = null;
+    if (dueMs <= clock.now()) {
+      this.#running = this.#run();
       return;
     }
-    if (this.#timer !== null) this.#options.clock.clear(this.#timer);
-    this.#timer = null;
-    this.#running = this.#run();
+    const handle = clock.setTimer(dueMs - clock.now(), () => {
+      this.#timer = null;
+      this.#start();
+    });
+    this.#timer = { handle, dueMs };
   }
 
   async #run(): Promise<void> {
     // What is appended in the same turn belongs to the same group.
     await Promise.resolve();
-    while (this.#waiting.length > 0 && this.#waitMs() <= 0) await this.#writeGroup();
+    while (this.#waiting.length > 0 && this.#dueMs() <= this.#options.clock.now()) await this.#writeGroup();
     this.#running = null;
     this.#start();
   }
 
-  #waitMs(): number {
-    const { syncIntervalMs, clock } = this.#options;
-    return this.#urgent || this.#closed !== null ? 0 : this.#lastSyncMs + syncIntervalMs - clock.now();
+  /** When what waits is to be written. */
+  #dueMs(): number {
+    const intervals = this.#eager > 0 ? 1 : lazyIntervals;
+    return this.#urgent || this.#closed !== null ? -Infinity : this.#lastSyncMs + intervals * this.#options.syncIntervalMs;
   }
 
   async #writeGroup(): Promise<void> {
@@ -218,6 +228,7 @@ export class LogWriter {
     }
     const group = this.#waiting.splice(0, count);
     this.#inHand = group.length;
+    this.#eager -= group.filter(({ lazy }) => !lazy).length;
     if (this.#waiting.length === 0) this.#urgent = false;
     return group;
   }
@@ -274,6 +285,7 @@ export class LogWriter {
     const failed = [...group, ...this.#waiting];
     this.#waiting = [];
     this.#inHand = 0;
+    this.#eager = 0;
     this.#urgent = false;
     const { directory } = this.#options;
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -50,6 +50,32 @@ t.test('syncs are at least the interval apart, but for what is urgent, which tak
   t.strictSame(textsOf(await readAll(disk)), names(1, 14), 'nor does close wait');
 });
 
+t.test('what is lazy goes with the next sync that is due for something else, and else after two intervals', async (t) => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const { writer, clock } = await openLog(disk, { syncIntervalMs: 200, timeStands: true });
+  await append(writer, '1');
+  const { syncs } = disk.statistics;
+  let done = 0;
+  const lazily = (text: string): Promise<unknown> => writer.append(1, bytesOfText(text), { lazy: true }).then(() => (done += 1));
+  const first = lazily('2');
+  await settled();
+  clock.advanceBy(150);
+  const eager = writer.append(1, bytesOfText('3'));
+  await settled();
+  clock.advanceBy(50);
+  await Promise.all([first, eager]);
+  t.equal(disk.statistics.syncs, syncs + 1, 'of the two the earlier one counts');
+  const second = lazily('4');
+  await settled();
+  clock.advanceBy(399);
+  await settled();
+  t.equal(done, 1, 'the interval is over, and nobody waits');
+  clock.advanceBy(1);
+  await second;
+  t.equal(disk.statistics.syncs, syncs + 2);
+  await writer.close();
+});
+
 t.test('without syncs nothing is synced, and an append settles when it is written', async (t) => {
   const disk = new SimulatedDisk({ seed: 1 });
   const { writer } = await openLog(disk, { sync: false });
