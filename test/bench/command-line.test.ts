@@ -2,6 +2,8 @@
 import t from 'tap';
 import type { Bench } from '../../bench/bench.ts';
 import { UsageError, parseCommand } from '../../bench/command-line.ts';
+import { benches as all } from '../../bench/registry.ts';
+import { shortRuns } from '../../bench/short-runs.ts';
 
 const bench = (name: string, peers: Bench['peers']): Bench => ({
   name,
@@ -29,6 +31,23 @@ t.test('options go to the run', async (t) => {
 t.test('sizes of single benchmarks go to the run, too', async (t) => {
   t.match(parse('socket', '--keys', '2000', '--updates', '10', '--interval', '50', '--window', '5'), { options: { keys: 2_000, updates: 10, interval: 50, window: 5 } });
   t.throws(() => parse('socket', '--keys', '0'), /--keys must be a number above 0/);
+});
+
+t.test('all runs those that are named, else every one; a peer goes to those that have it', async (t) => {
+  t.match(parse('all', '--peer', 'limit', '--runs', '2', '--json'), { type: 'all', json: true, runs: [{ bench: { name: 'socket' }, runs: 2, peers: [] }, { bench: { name: 'messages' }, peers: ['limit'] }] });
+  t.match(parse('all', 'messages'), { runs: [{ bench: { name: 'messages' }, seconds: 30 }] });
+  t.throws(() => parse('all', 'nothing'), /There is no benchmark named nothing/);
+});
+
+t.test('a short run has sizes of its own, where none were given; every benchmark has one', async (t) => {
+  t.match(parseCommand(['soak', '--short', '--rate', '7'], all), { seconds: 20, runs: 1, options: { batches: 40, rate: 7 } });
+  t.same(all.map(({ name }) => name).filter((name) => shortRuns[name] === undefined), []);
+});
+
+t.test('compare takes two results, or one against the baseline', async (t) => {
+  t.match(parse('compare', 'a.json', 'b.json', '--json'), { type: 'compare', before: 'a.json', after: 'b.json', json: true });
+  t.match(parse('compare', 'b.json'), { before: null, after: 'b.json' });
+  t.throws(() => parse('compare'), /compare \[BEFORE\] AFTER; got 0/);
 });
 
 t.test('list and help are commands of their own', async (t) => {
