@@ -44,9 +44,9 @@ npm run --silent bench -- list
   --start-rate R           word-count-socket, wal: where the search starts
   --rate-max R             word-count-socket, wal: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
-  --lines N                word-count-engine: lines a batch
-  --batches N              word-count-engine, soak: how many batches
-  --keys N                 state-update, recovery, checkpoint: keys there are
+  --lines N                word-count-engine: lines a batch; shuffle: pairs a batch
+  --batches N              word-count-engine, shuffle, soak: how many batches
+  --keys N                 state-update, shuffle, recovery, checkpoint: keys there are
   --updates N              state-update, checkpoint: keys that a batch brings
   --interval MS            state-update, checkpoint: Millrace's batch interval; Spark's stays at 2,000
   --window S               window: length of the window that slides`;

@@ -6,6 +6,7 @@ import type { Bench } from './bench.ts';
 import { checkpoint } from './checkpoint.ts';
 import { messages } from './messages.ts';
 import { recovery } from './recovery.ts';
+import { shuffle } from './shuffle.ts';
 import { soak } from './soak.ts';
 import { startup } from './startup.ts';
 import { stateUpdate } from './state-update.ts';
@@ -14,4 +15,4 @@ import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];
+export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, shuffle, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];

@@ -6,18 +6,20 @@
 export interface SubjectSettings {
   /**
    * `socket`: lines from 127.0.0.1:port, words counted in each batch; `windowInverse` and `windowPlain`: the same in windows that slide
-   * by a batch. `memory`: a cached RDD of lines, one batch of all of them after another. The names of the state's methods: keyed state.
+   * by a batch. `memory`: a cached RDD of lines, one batch of all of them after another. The names of the state's methods: keyed state. `groupByKey`, `join`: pairs made inside of the tasks, shuffled.
    * `runningCount`: words counted from the beginning on, which goes on from `checkpointDirectory` where something is there. `acknowledged`: a
    * reliable receiver that measures how long its source waits for each acknowledgement; Millrace's alone.
    */
-  readonly program: 'socket' | 'memory' | 'windowInverse' | 'windowPlain' | 'updateStateByKey' | 'mapWithState' | 'runningCount' | 'acknowledged';
+  readonly program: 'socket' | 'memory' | 'windowInverse' | 'windowPlain' | 'updateStateByKey' | 'mapWithState' | 'runningCount' | 'acknowledged' | 'groupByKey' | 'join';
   readonly master: string;
   readonly batchMs: number;
   readonly port?: number;
-  /** memory: how many lines there are, and how many batches of them. */
+  /** memory: how many lines there are; memory, shuffles: how many batches. */
   readonly lines?: number;
   readonly batches?: number;
-  /** Keyed state: how many keys there are from the start, and how many a batch brings. */
+  /** Shuffles: how many pairs a batch makes. */
+  readonly pairs?: number;
+  /** Shuffles: of how many keys. Keyed state: how many keys there are from the start, and how many a batch brings. */
   readonly keys?: number;
   readonly updates?: number;
   /** Windows: their length. */

@@ -15,6 +15,7 @@ import type { KeyedStateApp } from './programs/keyed-state.ts';
 import type memoryWordCount from './programs/memory-word-count.ts';
 import type runningCount from './programs/running-count.ts';
 import type { RunningCountApp, StateSums } from './programs/running-count.ts';
+import type shuffle from './programs/shuffle.ts';
 import type socketWordCount from './programs/socket-word-count.ts';
 import type { WordCountApp } from './programs/socket-word-count.ts';
 import type windowedWordCount from './programs/windowed-word-count.ts';
@@ -149,6 +150,11 @@ async function createContext() {
     case 'acknowledged': {
       const args = { storesPerSecond: settings.storesPerSecond ?? 0, recordsPerStore: settings.recordsPerStore ?? 0 };
       return StreamingContext.create<typeof acknowledged>(new URL('./programs/acknowledged.js', import.meta.url), { ...options, ...logged, args });
+    }
+    case 'groupByKey':
+    case 'join': {
+      const args = { form: program, batches: settings.batches ?? 0, pairs: settings.pairs ?? 0, keys: settings.keys ?? 1 };
+      return StreamingContext.create<typeof shuffle>(new URL('./programs/shuffle.js', import.meta.url), { ...options, args });
     }
     case 'updateStateByKey':
     case 'mapWithState': {

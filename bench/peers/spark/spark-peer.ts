@@ -56,6 +56,7 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     port: settings.port,
     partitions: 2,
     batches: settings.batches,
+    pairs: settings.pairs,
     keys: settings.keys,
     updates: settings.updates,
     windowMs: settings.windowMs,
@@ -68,7 +69,7 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     given['file'] = join(work, 'lines.txt');
     writeFileSync(given['file'], makeLines(settings.lines ?? 0));
   }
-  const checkpoints = settings.writeAheadLog === true || (settings.program !== 'memory' && settings.program !== 'socket');
+  const checkpoints = settings.writeAheadLog === true || !['memory', 'socket', 'groupByKey', 'join'].includes(settings.program);
   if (checkpoints) given['checkpoint'] = settings.checkpointDirectory ?? join(work, 'checkpoint');
   return Object.entries(given).filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${value}`);
 }
@@ -90,7 +91,7 @@ function isBuilt(folder: string): boolean {
   const source = (name: string): string => join(folder, 'src/main/java/millrace/bench', `${name}.java`);
   const built = (name: string): string => join(folder, 'target/classes/millrace/bench', `${name}.class`);
   const isNewer = (name: string): boolean => existsSync(built(name)) && statSync(built(name)).mtimeMs >= statSync(source(name)).mtimeMs;
-  return existsSync(join(folder, 'lib')) && ['SparkPeer', 'StatePrograms'].every(isNewer);
+  return existsSync(join(folder, 'lib')) && ['SparkPeer', 'StatePrograms', 'ShufflePrograms'].every(isNewer);
 }
 
 async function need(command: string, args: readonly string[], advice: string): Promise<void> {

@@ -36,10 +36,10 @@ import scala.Tuple2;
 
 /**
  * The same programs as bench/programs/, on Spark Streaming: word counts over a socket (plain and in windows) and over records in
- * memory; keyed state lies in StatePrograms.
+ * memory; keyed state lies in StatePrograms, shuffles in ShufflePrograms.
  *
  * It speaks the same event lines on stdout as bench/subject.ts (see bench/subject-events.ts), so both sides are measured by one
- * piece of code. Settings come as key=value: program, master, batchMs, blockMs, port, file, partitions, batches, keys, updates, windowMs,
+ * piece of code. Settings come as key=value: program, master, batchMs, blockMs, port, file, partitions, batches, pairs, keys, updates, windowMs,
  * checkpoint, stopAfterBatches, and any spark.* setting. It ends when its stdin ends, or after stopAfterBatches batches.
  */
 public final class SparkPeer {
@@ -77,11 +77,14 @@ public final class SparkPeer {
     JavaStreamingContext context = new JavaStreamingContext(conf(), Durations.milliseconds(number("batchMs", 1000)));
     if (settings.containsKey("checkpoint")) context.checkpoint(setting("checkpoint", ""));
     StatePrograms state = new StatePrograms(number("keys", 1_000_000), number("updates", 10_000), number("partitions", 2));
+    ShufflePrograms shuffle = new ShufflePrograms(number("pairs", 10_000_000), number("keys", 1_000_000), number("partitions", 2), number("batches", 6));
     switch (setting("program", "socket")) {
       case "socket" -> wordCountOverSocket(context);
       case "memory" -> wordCountInMemory(context);
       case "updateStateByKey" -> state.updateStateByKey(context);
       case "mapWithState" -> state.mapWithState(context);
+      case "groupByKey" -> shuffle.groupByKey(context);
+      case "join" -> shuffle.join(context);
       case "windowInverse", "windowPlain" -> windowedWordCount(context);
       case "runningCount" -> StatePrograms.runningCount(pairsOf(linesOfSocket(context)), number("partitions", 2));
       default -> throw new IllegalArgumentException("there is no program named " + setting("program", ""));
