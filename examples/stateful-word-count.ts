@@ -4,8 +4,8 @@
  *   node dist/examples/stateful-word-count.js                   until Ctrl-C
  *   node dist/examples/stateful-word-count.js --batches 10      ends by itself
  *
- * State needs a checkpoint directory, as in Spark. and until then state
- * lives as long as the process does. (Of a worker thread that dies, it is made again.)
+ * State needs a checkpoint directory, as in Spark. This program begins with an empty one each time it is started; one that is to go on with its
+ * counts keeps the directory, and asks StreamingContext.getOrCreate for its context.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

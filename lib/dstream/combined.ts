@@ -9,6 +9,7 @@ import { RDD } from '../rdd/rdd.ts';
 import { parallelize } from '../rdd/make.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { checkStreams } from './arguments.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment } from './environment.ts';
 import { andThen, inOrder } from './generated.ts';
@@ -102,8 +103,9 @@ export function cogroupSpec<K, V, W>(left: Pairs<K, V>, right: Pairs<K, W>, part
   });
 }
 
-/** Throws NoStreams, ContextMismatch or SlideMismatch where these streams can't go together. */
+/** Throws InvalidArgument, NoStreams, ContextMismatch or SlideMismatch where these streams can't go together. */
 function checkCombinable(kind: string, parents: readonly DStream<unknown>[]): void {
+  checkStreams(kind, parents);
   const [first, ...others] = parents;
   if (first === undefined) throw callError('NoStreams', kind, `${kind} was given no streams. Give at least one.`);
   for (const other of others) {

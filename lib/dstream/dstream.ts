@@ -14,7 +14,7 @@ import type { OutputTaskContext, TaskContext } from '../rdd/task-context.ts';
 import { callError } from '../base/caller-place.ts';
 import { previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { checkCount, checkDuration, checkFunction, checkObject } from './arguments.ts';
+import { checkCount, checkDuration, checkFiles, checkFunction, checkObject, requireCount } from './arguments.ts';
 import { cogroupSpec, countSpec, joinSpec, repartitionSpec, transformSpec, unionSpec } from './combined.ts';
 import type { Eventually } from './generated.ts';
 import { combineByKeySpec, flatMapValuesSpec, groupByKeySpec, mapValuesSpec, reduceByKeySpec } from './keyed.ts';
@@ -69,7 +69,7 @@ export class DStream<T> extends StreamNode<T> {
 
   /** The same records in so many partitions. */
   repartition(partitions: number): DStream<T> {
-    return this.derive(repartitionSpec(this, checkCount('repartition', 'partitions', partitions)));
+    return this.derive(repartitionSpec(this, requireCount('repartition', 'partitions', partitions)));
   }
 
   /** This stream's records, then the other's. Throws SlideMismatch, ContextMismatch. */
@@ -261,6 +261,9 @@ export class DStream<T> extends StreamNode<T> {
     const durations = windowDurations(method, this, windowMs, slideMs);
     checkCount(method, 'partitions', partitions);
     if (filter !== undefined) checkFunction(method, filter);
+    if (filter !== undefined && inverse === undefined) {
+      throw callError('InvalidArgument', method, `${method} expects an inverse function before the window, where it gets a filter, and got none: a plain window drops nothing. Give it one, or put .filter(...) behind it.`);
+    }
     if (inverse === undefined) return reducedByKeyAndWindow(this, fn, durations, partitions);
     return incrementallyReduced(this, { fn, inverse, filter }, durations, partitions);
   }
@@ -308,12 +311,12 @@ export class DStream<T> extends StreamNode<T> {
 
   /** Writes each batch as text, a record a line: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`, and `_SUCCESS` when all parts are there. A directory of an earlier run is written anew. */
   saveAsTextFiles(prefix: string, suffix?: string): void {
-    this.graph.addOutput(this, 'saveAsTextFiles', { kind: 'saveText', prefix, suffix: suffix ?? null });
+    this.graph.addOutput(this, 'saveAsTextFiles', { kind: 'saveText', ...checkFiles('saveAsTextFiles', prefix, suffix) });
   }
 
   /** Writes each batch in the record codec: `prefix-TIME_IN_MS[.suffix]/part-NNNNN`. */
   saveAsObjectFiles(prefix: string, suffix?: string): void {
-    this.graph.addOutput(this, 'saveAsObjectFiles', { kind: 'saveObjects', prefix, suffix: suffix ?? null });
+    this.graph.addOutput(this, 'saveAsObjectFiles', { kind: 'saveObjects', ...checkFiles('saveAsObjectFiles', prefix, suffix) });
   }
 
   /** Brings every batch's records to the app, which reads them from the program's exports. See PublishedStream. */

@@ -18,7 +18,7 @@ import { policyOf, refusePolicy } from '../rdd/record-options.ts';
 import { RDD } from '../rdd/rdd.ts';
 import { emittedOf, hasEmitted, laidOut, stateRdd } from '../rdd/state-rdd.ts';
 import type { State } from '../rdd/state/keyed-state.ts';
-import { checkCount, checkDuration, checkFunction } from './arguments.ts';
+import { checkCount, checkDuration, checkFunction, checkOptions } from './arguments.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment } from './environment.ts';
 import { andThen } from './generated.ts';
@@ -96,6 +96,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
   const { partitions, initial, variant = 'plain', rememberPartitioner, stateVersion, migrate, onError = 'fail' } = options;
   const method = 'updateStateByKey';
   checkFunction(method, fn);
+  checkOptions(method, ['partitions', 'initial', 'variant', 'stateVersion', 'migrate', 'rememberPartitioner', 'onError'], options);
   checkCount(method, 'partitions', partitions);
   if (!['plain', 'time', 'iterator'].includes(variant)) throw callError('InvalidArgument', method, `${method} expects variant to be 'plain', 'time' or 'iterator', and got ${previewOf(variant)}.`);
   if (variant === 'iterator') refusePolicy('updateStateByKey of the variant iterator', [options]);
@@ -134,6 +135,7 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
   if (typeof spec !== 'object' || spec === null) throw callError('InvalidArgument', method, `${method} expects { fn, timeoutMs?, initial?, partitions?, onError? }, and got ${previewOf(spec)}.`);
   const { fn, partitions, timeoutMs, initial, stateVersion, migrate, onError = 'fail' } = spec;
   checkFunction(method, fn);
+  checkOptions(method, ['fn', 'partitions', 'timeoutMs', 'initial', 'stateVersion', 'migrate', 'onError'], spec);
   checkCount(method, 'partitions', partitions);
   if (timeoutMs !== undefined) checkDuration(method, 'timeoutMs', timeoutMs);
   const policy = policyOf(method, { onError });

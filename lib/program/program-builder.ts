@@ -10,6 +10,8 @@ import type { BatchTime } from '../../protocol/time.ts';
 import { callerPlace } from '../base/caller-place.ts';
 import { checkFunction, checkPort, checkText } from '../dstream/arguments.ts';
 import { BatchesInputDStream } from '../dstream/batches-input.ts';
+import { previewOf } from '../../protocol/errors.ts';
+import { callError } from '../base/caller-place.ts';
 import { transformSpec, unionSpec } from '../dstream/combined.ts';
 import { DeadLetterStream } from '../dstream/dead-letters.ts';
 import type { DeadLetterOptions } from '../dstream/dead-letters.ts';
@@ -115,6 +117,7 @@ export class ProgramBuilder {
 
   /** Batches out of a queue: one RDD a batch, or all at once. `defaultRdd`: see queue-input.ts. */
   queueStream<T>(queue: RddQueue<T> | RDD<T>[], oneAtATime = true, defaultRdd?: RDD<T> | null): QueueInputDStream<T> {
+    if (!(queue instanceof RddQueue) && !Array.isArray(queue)) throw callError('InvalidArgument', 'queueStream', `queueStream expects a queue that ssc.queue() has made, or an array of RDDs, and got ${previewOf(queue)}.`);
     return new QueueInputDStream<T>(this.graph, queue, oneAtATime, defaultRdd);
   }
 
@@ -125,6 +128,9 @@ export class ProgramBuilder {
 
   /** Batch i holds `batches[i]`; null: no RDD. For tests and recordings. */
   batchesStream<T>(batches: readonly (readonly T[] | null)[], partitions = 1): DStream<T> {
+    if (!Array.isArray(batches)) throw callError('InvalidArgument', 'batchesStream', `batchesStream expects an array of batches, and got ${previewOf(batches)}.`);
+    const wrong = batches.findIndex((batch) => batch !== null && !Array.isArray(batch));
+    if (wrong >= 0) throw callError('InvalidArgument', 'batchesStream', `batchesStream expects each batch to be an array of records, or null, and got ${previewOf(batches[wrong])} as batch ${wrong}.`);
     return new BatchesInputDStream<T>(this.graph, batches, partitions);
   }
 
@@ -134,9 +140,10 @@ export class ProgramBuilder {
   }
 
   /** Any RDD made of those of several streams: as `stream.transform`. */
-  transform<T, U>(streams: readonly DStream<T>[], fn: (rdds: RDD<T>[], time: BatchTime) => Eventually<RDD<U>>): DStream<U> {
+  transform<T extends readonly unknown[] | [], U>(streams: { readonly [I in keyof T]: DStream<T[I]> }, fn: (rdds: { -readonly [I in keyof T]: RDD<T[I]> }, time: BatchTime) => Eventually<RDD<U>>): DStream<U> {
     checkFunction('transform', fn);
-    return new DStream<U>(this.graph, transformSpec<U>('transform', streams as readonly DStream<unknown>[], fn, (rdds, time) => fn([...rdds] as RDD<T>[], time)));
+    type Rdds = Parameters<typeof fn>[0];
+    return new DStream<U>(this.graph, transformSpec<U>('transform', streams as unknown as readonly DStream<unknown>[], fn, (rdds, time) => fn([...rdds] as unknown as Rdds, time)));
   }
 
   /**

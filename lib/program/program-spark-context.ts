@@ -5,7 +5,7 @@
  * are until the driver first needs them.
  */
 import { callError } from '../base/caller-place.ts';
-import { checkText } from '../dstream/arguments.ts';
+import { checkFunction, checkText } from '../dstream/arguments.ts';
 import type { RunningFunction } from '../rdd/function-scope.ts';
 import { emptyRdd, parallelize, textFileRdd, unionRdds } from '../rdd/make.ts';
 import type { RDD, RecordHint } from '../rdd/rdd.ts';
@@ -73,6 +73,7 @@ export class ProgramSparkContext {
     if (merge === undefined && typeof initial !== 'number') {
       throw callError('InvalidArgument', 'accumulator', 'accumulator expects a function that merges two values, unless the initial value is a number.');
     }
+    if (merge !== undefined) checkFunction('accumulator', merge);
     const index = this.accumulators.length;
     const accumulator = new Accumulator<A>(index, name ?? `accumulator-${index}`, initial, merge, this.running);
     this.accumulators.push(accumulator as unknown as Accumulator<unknown>);

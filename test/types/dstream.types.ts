@@ -119,6 +119,9 @@ export function inferred(ssc: ProgramBuilder): void {
 
   is<DStream<number>>()(ssc.union([numbers, numbers]), true);
   is<DStream<number>>()(ssc.transform([numbers, numbers], (rdds) => rdds[0] ?? ssc.sc.emptyRDD()), true);
+  is<DStream<string>>()(ssc.transform([words, numbers], ([some, others]) => some.union(others.map((n) => `${n}`))), true);
+  const many: DStream<number>[] = [numbers, numbers];
+  is<DStream<number>>()(ssc.transform(many, (rdds) => ssc.sc.union(rdds)), true);
   is<(x: number) => string>()(ssc.task((x: number) => `${x}`), true);
   is<RDD<[string, number]>>()(ssc.sc.parallelize([['a', 1]]), true);
   is<Broadcast<Map<string, number>>>()(ssc.sc.broadcast(() => new Map<string, number>()), true);
