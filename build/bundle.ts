@@ -3,7 +3,7 @@
  * lead to. A process loads our modules once for each of its threads, and 250 files take far longer to find, read and link than these.
  *
  *   dist/lib/bundle/   index.js  testing.js  actors.js  cli.js      the package's entries
- *                      worker-entry.js  host-threads-…              what threads load: see actors/worker-entry.ts
+ *                      driver-entry.js  worker-entry.js             what threads load
  *                      thread-start.cjs                             what piscina loads: as it is, see there
  *                      chunk-….js                                   what several of them share
  *
@@ -24,7 +24,7 @@ const folder = `${dist}lib/bundle/`;
 const { metafile } = await build({
   entryPoints: {
     ...Object.fromEntries(['index', 'testing', 'actors', 'cli'].map((name) => [name, `${dist}lib/${name}.js`])),
-    'worker-entry': `${dist}actors/worker-entry.js`,
+    ...Object.fromEntries(['driver-entry', 'worker-entry'].map((name) => [name, `${dist}actors/${name}.js`])),
   },
   outdir: folder,
   bundle: true,

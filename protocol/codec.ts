@@ -24,7 +24,8 @@
  * Invariants: every record value comes back as it was (docs/VALUES.md lists them), whatever memory the bytes were in;
  * anything else is refused with `RecordNotSerializable` before a byte is written. Kind and version numbers are never reused.
  */
-import { Packr } from 'msgpackr';
+import { createRequire } from 'node:module';
+import type { Packr } from 'msgpackr';
 import { defaultCodecs, type ClassCodec, type ClassOf, type CodecRegistry } from './codec-registry.ts';
 import { readColumn, readColumnHeader, readFields, unreadable, type ReadRules } from './column-reader.ts';
 import { columnBytes, columnKind, planColumn, planFields, writeColumn, type Column, type PlanRules } from './column-writer.ts';
@@ -114,17 +115,27 @@ export function registerCodec<T>(name: string, cls: ClassOf<T>, codec: ClassCode
 
 /**
  * msgpackr, without its own ways for what plain-form.ts escapes: no records (its shapes are per message, and beyond 64 of
- * them objects come back as Maps), no toJSON, maps of any size.
+ * them objects come back as Maps), no toJSON, maps of any size. Loaded with the first column that needs it: with its native part
+ * it takes as long as all else that a thread loads, and most threads never see such a column.
  */
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, useToJSON: false });
+let packr: Packr | null = null;
+
+function packrOf(): Packr {
+  if (packr === null) {
+    const loaded = createRequire(import.meta.url)('msgpackr') as typeof import('msgpackr');
+    packr = new loaded.Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, useToJSON: false });
+  }
+  return packr;
+}
 
 function pack(values: readonly unknown[]): Uint8Array {
-  return packr.pack(values);
+  return packrOf().pack(values);
 }
 
 function unpack(bytes: Uint8Array): unknown {
+  const unpackr = packrOf();
   try {
-    return packr.unpack(bytes);
+    return unpackr.unpack(bytes);
   } catch (cause) {
     const text = `Expected ${bytes.length} bytes of MessagePack, got something else. The bytes are damaged.`;
     throw new MillraceError('RecordsUnreadable', text, { cause });
