@@ -152,7 +152,7 @@ const longer: Readonly<Record<string, { readonly linesMax: number; readonly reas
   'lib/actor/supervisor.ts': { linesMax: 500, reason: 'OTP\'s supervisor as one state machine' },
   'lib/actor/system.ts': { linesMax: 520, reason: 'the actors of a thread; routing and remote envelopes are in files of their own' },
   'actors/receiver-tracker.ts': { linesMax: 450, reason: 'which blocks count, and for which batch: receivers\' lives and the log\'s answers are part of that' },
-  'lib/streaming-context.ts': { linesMax: 520, reason: 'the public face of a context; most of it is doc comments' },
+  'lib/streaming-context.ts': { linesMax: 540, reason: 'the public face of a context; most of it is doc comments' },
 };
 
 /** All findings over these sources. */
