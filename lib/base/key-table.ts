@@ -35,11 +35,11 @@ export class KeyTable<V> {
   /** Of keys that are different, each at the slot of its place. The lists become the table's own. */
   static of<V>(keys: unknown[], values: V[]): KeyTable<V> {
     const table = new KeyTable<V>(undefined, keys, values);
-    const index = new SlotIndex(keys, keys.length);
-    for (let slot = 0; slot < keys.length; slot += 1) {
+    const index = new SlotIndex(keys);
+    for (const slot of index.refused) {
       const key = keys[slot];
       if (typeof key === 'object' && key !== null) table.#texts.add(keyTextOf(key), slot);
-      else if (!index.add(slot)) table.#primitives.add(key, slot);
+      else table.#primitives.add(key, slot);
     }
     table.#primitives.index = index;
     return table;
