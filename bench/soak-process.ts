@@ -9,8 +9,8 @@
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Milliseconds, StreamingContext } from '../lib/index.ts';
-import type { BatchInfo } from '../lib/index.ts';
+import { Milliseconds, StreamingContext } from 'millrace';
+import type { BatchInfo } from 'millrace';
 import { describeVersions, usageOf } from './machine.ts';
 import type soak from './programs/soak.ts';
 import type { SoakApp } from './programs/soak.ts';

@@ -6,7 +6,7 @@
  *
  *   node subject.js '{"program":"socket","master":"local[2]","batchMs":1000,"port":9999}'
  */
-import { Milliseconds, StreamingContext } from '../lib/index.ts';
+import { Milliseconds, StreamingContext } from 'millrace';
 import { describeVersions, usageOf } from './machine.ts';
 import type acknowledged from './programs/acknowledged.ts';
 import type { AcknowledgedApp } from './programs/acknowledged.ts';

@@ -39,7 +39,7 @@ export const stderrLogger: Logger = {
 /** A cluster of threads on this machine: what streaming contexts run on. A context makes one of its own, unless it is given one. */
 export class SparkContext {
   readonly master: string;
-  readonly appName: string;
+  #appName: string;
   /** Unique to this cluster: `local-…`, as Spark's. */
   readonly applicationId: string;
   readonly defaultParallelism: number;
@@ -55,10 +55,19 @@ export class SparkContext {
     this.applicationId = `local-${(options.ids ?? nanoid)()}`;
     const checked = clusterOptions(options, join(tmpdir(), `millrace-${this.applicationId}`));
     this.master = options.master ?? 'local[*]';
-    this.appName = options.appName ?? 'millrace';
+    this.#appName = options.appName ?? 'millrace';
     this.defaultParallelism = checked.defaultParallelism;
     this.internals = new ClusterInternals(checked, restartLimits(options), options.logger ?? stderrLogger, runtime);
     if (options.faults !== undefined) this.internals.logger.log('warn', `Faults are injected into ${this.appName} by its option faults: ${options.faults}`);
+  }
+
+  get appName(): string {
+    return this.#appName;
+  }
+
+  /** A name that was not known when the threads were started: a checkpoint's. */
+  rename(appName: string): void {
+    this.#appName = appName;
   }
 
   get isStopped(): boolean {

@@ -95,12 +95,12 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   /**
    * A context whose graph is built by calls on it, before `start`. For `master: 'inline'`, where every function can be
    * used as it is; with threads of its own, give `create` a program module.
-   * Throws InvalidOption, UnknownMaster, ContextInsideProgram.
+   * `ahead`: threads of its own that have been started already. Throws InvalidOption, UnknownMaster, ContextInsideProgram.
    */
-  constructor(options: StreamingOptions) {
+  constructor(options: StreamingOptions, ahead: SparkContext | null = null) {
     const checked = streamingOptions(options);
     if (checked.stopGracefullyOnShutdown) checkSignalsCome();
-    const sparkContext = options.sparkContext ?? new SparkContext(sparkOptionsOf(options));
+    const sparkContext = options.sparkContext ?? ahead ?? new SparkContext(sparkOptionsOf(options));
     const member: ClusterMember = {
       onEvent: (event) => this.#onEvent(event),
       onClusterStopped: () => this.#end(),
@@ -131,7 +131,11 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
    * Throws InvalidArgument, ProgramMissing, ProgramHasNoDefault, ProgramNeedsBuild, ProgramThrew, ProgramAsync, ProgramNotAModule, InvalidOption, UnknownMaster.
    */
   static async create<P extends StreamingProgram = StreamingProgram>(program: URL | string | P, options: OptionsFor<P>): Promise<StreamingContext<ExportsOf<P>>> {
-    const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions);
+    return StreamingContext.#create<P>(program, options, null);
+  }
+
+  static async #create<P extends StreamingProgram>(program: URL | string | P, options: OptionsFor<P>, ahead: SparkContext | null): Promise<StreamingContext<ExportsOf<P>>> {
+    const ssc = new StreamingContext<ExportsOf<P>>(options as StreamingOptions, ahead);
     try {
       await ssc.#build(program, options.args);
       return ssc;
@@ -153,9 +157,15 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     program: URL | string | P | null,
     options: Partial<OptionsFor<P>> & RecoveryOptions = {},
   ): Promise<StreamingContext<ExportsOf<P>>> {
-    const { checkpoints, found, kept } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions);
+    // Threads start while the directory is read; inline there is nothing to start.
+    const ahead = options.sparkContext !== undefined || options.master === 'inline' ? null : new SparkContext(sparkOptionsOf(options as StreamingOptions));
+    const { checkpoints, found, kept } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions).catch(async (thrown: unknown) => {
+      await ahead?.stop();
+      throw thrown;
+    });
     try {
-      const ssc = await StreamingContext.create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>);
+      if (kept.appName !== undefined) ahead?.rename(kept.appName);
+      const ssc = await StreamingContext.#create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>, ahead);
       ssc.#checkpoints = checkpoints;
       try {
         checkpoints.check(ssc);
@@ -166,6 +176,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       }
       return ssc;
     } catch (thrown) {
+      await ahead?.stop();
       await checkpoints.release();
       throw thrown;
     }

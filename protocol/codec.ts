@@ -24,9 +24,10 @@
  * Invariants: every record value comes back as it was (docs/VALUES.md lists them), whatever memory the bytes were in;
  * anything else is refused with `RecordNotSerializable` before a byte is written. Kind and version numbers are never reused.
  */
-import { Packr } from 'msgpackr';
+import { createRequire } from 'node:module';
+import type { Packr } from 'msgpackr';
 import { defaultCodecs, type ClassCodec, type ClassOf, type CodecRegistry } from './codec-registry.ts';
-import { readColumn, readColumnHeader, readFields, unreadable, type ReadRules } from './column-reader.ts';
+import { readColumn, readColumnHeader, readFields, readValues, unreadable, type ReadRules } from './column-reader.ts';
 import { columnBytes, columnKind, planColumn, planFields, writeColumn, type Column, type PlanRules } from './column-writer.ts';
 import { MillraceError, previewOf } from './errors.ts';
 import { NotPlain } from './plain-form.ts';
@@ -69,31 +70,25 @@ export function encodePairs(
 
 /** Throws `RecordsUnreadable`. */
 export function decodeRecords(bytes: Uint8Array, registry: CodecRegistry = defaultCodecs): unknown[] {
-  let all: unknown[] | null = null;
-  forEachSegment(bytes, registry, (source, at, limit, count, rules) => {
-    const values = readColumn(source, readColumnHeader(source, at, limit), count, rules);
-    if (all === null) all = values;
-    else append(all, values);
+  let all: unknown[] = [];
+  forEachSegment(bytes, registry, (source, { at, limit, count, before, total }, rules) => {
+    if (before === 0) all = new Array<unknown>(total);
+    readColumn(source, readColumnHeader(source, at, limit), { list: all, from: before, count }, rules);
   });
-  return all ?? [];
+  return all;
 }
 
 /** Throws `NotAPair` where a record is no array of two, `RecordsUnreadable`. */
 export function decodePairs(bytes: Uint8Array, registry: CodecRegistry = defaultCodecs): { keys: unknown[]; values: unknown[] } {
-  let all: { keys: unknown[]; values: unknown[] } | null = null;
-  forEachSegment(bytes, registry, (source, at, limit, count, rules) => {
+  let [keys, values]: [unknown[], unknown[]] = [[], []];
+  forEachSegment(bytes, registry, (source, { at, limit, count, before, total }, rules) => {
+    if (before === 0) [keys, values] = [new Array<unknown>(total), new Array<unknown>(total)];
     const header = readColumnHeader(source, at, limit);
-    const fields = header.kind === columnKind.tuple && header.fields === 2
-      ? readFields(source, header, header.body, count, rules)
-      : splitPairs(readColumn(source, header, count, rules));
-    const [keys, values] = fields as [unknown[], unknown[]];
-    if (all === null) all = { keys, values };
-    else {
-      append(all.keys, keys);
-      append(all.values, values);
-    }
+    const fields = [keys, values].map((list) => ({ list, from: before, count }));
+    if (header.kind === columnKind.tuple && header.fields === 2) readFields(source, header, header.body, fields, rules);
+    else splitPairs(readValues(source, header, count, rules), keys, values, before);
   });
-  return all ?? { keys: [], values: [] };
+  return { keys, values };
 }
 
 /** One value. */
@@ -114,17 +109,27 @@ export function registerCodec<T>(name: string, cls: ClassOf<T>, codec: ClassCode
 
 /**
  * msgpackr, without its own ways for what plain-form.ts escapes: no records (its shapes are per message, and beyond 64 of
- * them objects come back as Maps), no toJSON, maps of any size.
+ * them objects come back as Maps), no toJSON, maps of any size. Loaded with the first column that needs it: with its native part
+ * it takes as long as all else that a thread loads, and most threads never see such a column.
  */
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, useToJSON: false });
+let packr: Packr | null = null;
+
+function packrOf(): Packr {
+  if (packr === null) {
+    const loaded = createRequire(import.meta.url)('msgpackr') as typeof import('msgpackr');
+    packr = new loaded.Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true, useToJSON: false });
+  }
+  return packr;
+}
 
 function pack(values: readonly unknown[]): Uint8Array {
-  return packr.pack(values);
+  return packrOf().pack(values);
 }
 
 function unpack(bytes: Uint8Array): unknown {
+  const unpackr = packrOf();
   try {
-    return packr.unpack(bytes);
+    return unpackr.unpack(bytes);
   } catch (cause) {
     const text = `Expected ${bytes.length} bytes of MessagePack, got something else. The bytes are damaged.`;
     throw new MillraceError('RecordsUnreadable', text, { cause });
@@ -197,16 +202,24 @@ function writeSegments(segments: readonly Segment[], target: TextBuffer): void {
   }
 }
 
-function forEachSegment(
-  bytes: Uint8Array,
-  registry: CodecRegistry,
-  each: (source: TextBuffer, at: number, limit: number, count: number, rules: ReadRules) => void,
-): void {
+/** Where a segment's column lies, how many values it has, and how many the segments before it and all of them have. */
+interface SegmentPlace {
+  readonly at: number;
+  readonly limit: number;
+  readonly count: number;
+  readonly before: number;
+  readonly total: number;
+}
+
+/** All headers are read first: whoever makes lists makes them as long as they will be. */
+function forEachSegment(bytes: Uint8Array, registry: CodecRegistry, each: (source: TextBuffer, place: SegmentPlace, rules: ReadRules) => void): void {
   // Views of 4 and 8 byte numbers need an aligned start: slabs give one, a piece of a file need not.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
   const source = textBufferOf(aligned);
   const rules: ReadRules = { registry, unpack };
+  const places: Omit<SegmentPlace, 'total'>[] = [];
   let at = 0;
+  let total = 0;
   while (at < source.length) {
     if (at + segmentHeaderBytes > source.length) throw unreadable(`${source.length - at} bytes where a segment should begin`);
     const words = new Uint32Array(source.buffer, source.byteOffset + at, 4);
@@ -217,27 +230,22 @@ function forEachSegment(
     if (limit > source.length || words[2]! < segmentHeaderBytes) {
       throw unreadable(`a segment of ${words[2]!} bytes at byte ${at} of ${source.length}`);
     }
-    each(source, at + segmentHeaderBytes, limit, words[1]!, rules);
+    places.push({ at: at + segmentHeaderBytes, limit, count: words[1]!, before: total });
+    total += words[1]!;
     at = limit;
   }
+  for (const place of places) each(source, { ...place, total }, rules);
 }
 
-function splitPairs(records: readonly unknown[]): unknown[][] {
-  const keys: unknown[] = [];
-  const values: unknown[] = [];
-  for (const record of records) {
+function splitPairs(records: readonly unknown[], keys: unknown[], values: unknown[], from: number): void {
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index];
     if (!Array.isArray(record) || record.length !== 2) {
       throw new MillraceError('NotAPair', `Expected [key, value], got ${previewOf(record)}. Map the stream to pairs first.`);
     }
-    keys.push(record[0]);
-    values.push(record[1]);
+    keys[from + index] = record[0];
+    values[from + index] = record[1];
   }
-  return [keys, values];
-}
-
-/** Not push(...values), which takes its arguments from the stack. */
-function append(all: unknown[], values: readonly unknown[]): void {
-  for (let index = 0; index < values.length; index++) all.push(values[index]);
 }
 
 function allocateHeap(bytes: number): Uint8Array {

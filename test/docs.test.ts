@@ -143,9 +143,8 @@ function writePackage(folder: string): void {
   const exported = Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, { types: `./${file}.d.ts`, default: `./${file}.js` }]));
   writeFileSync(join(installed, 'package.json'), JSON.stringify({ name: 'millrace', type: 'module', exports: exported }));
   for (const file of Object.values(entries)) {
-    const target = join(built, 'lib', `${file}.js`);
-    writeFileSync(join(installed, `${file}.js`), `export * from ${JSON.stringify(pathToFileURL(target).href)};\n`);
-    writeFileSync(join(installed, `${file}.d.ts`), `export * from ${JSON.stringify(target)};\n`);
+    writeFileSync(join(installed, `${file}.js`), `export * from ${JSON.stringify(pathToFileURL(join(built, 'lib/bundle', `${file}.js`)).href)};\n`);
+    writeFileSync(join(installed, `${file}.d.ts`), `export * from ${JSON.stringify(join(built, 'lib', `${file}.js`))};\n`);
   }
 }
 

@@ -4,8 +4,8 @@
  * Invariant: what was measured comes out by the same way as the data: as a record of a later call. A call is made when it is due, however
  * many are still waited for, so that a slow acknowledgement does not lower the rate.
  */
-import { Receiver } from '../../lib/index.ts';
-import type { StreamingContext } from '../../lib/index.ts';
+import { Receiver } from 'millrace';
+import type { StreamingContext } from 'millrace';
 import { makeLineStrings } from '../load/zipf-lines.ts';
 import { monotonicMs } from '../wall-clock.ts';
 

@@ -4,7 +4,7 @@
  * Invariant: the updates are made inside of the tasks, from the batch's time; what comes to the app is a count: of the whole state
  * (updateStateByKey) or of what the function has returned (mapWithState).
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import { addToState, initialPairs, statePartitions, trackSum, updatePairs } from './state-functions.ts';
 import type { StateSize } from './state-functions.ts';
 

@@ -8,7 +8,7 @@
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { Receiver } from '../../lib/index.ts';
+import { Receiver } from 'millrace';
 
 /** Over it the source is held back. */
 const storesUnderWayMax = 32;

@@ -3,7 +3,7 @@
  *
  * Invariant: the lines are made where they are cached, in the first batch, so nothing of their making is in the batches after it.
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import { makeLineStrings } from '../load/zipf-lines.ts';
 import type { WordCountApp } from './socket-word-count.ts';
 import { addCounts, lineToWords, wordToPair } from './word-count-functions.ts';

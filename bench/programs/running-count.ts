@@ -4,7 +4,7 @@
  * Invariant: all there is to see of the state comes to the app as three numbers for each batch, by which it can be checked against the
  * text: bench/load/text-sums.ts. With `keys`, there are so many from the start, and the words are some of them.
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import { vocabularyWords } from '../load/zipf-lines.ts';
 import { LineReceiver } from './line-receiver.ts';
 import { addToState, statePartitions } from './state-functions.ts';

@@ -3,7 +3,7 @@
  *
  * Invariant: a key that has not come for long is given up by both forms of state, and by a window when it holds none of it.
  */
-import type { State } from '../../lib/index.ts';
+import type { State } from 'millrace';
 import type { WordCount } from './word-count-functions.ts';
 
 /** What updateStateByKey keeps of a key: how often it came, and for how many batches it has not. */

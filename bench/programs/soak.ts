@@ -6,8 +6,8 @@
  * state and both forms of windows. Keys of state and windows carry the second that they are of: there are new ones for as long as it
  * runs, and those of a second that is over are eliminated, time out, or leave the window.
  */
-import { StorageLevel } from '../../lib/index.ts';
-import type { StreamingContext } from '../../lib/index.ts';
+import { StorageLevel } from 'millrace';
+import type { StreamingContext } from 'millrace';
 import type { Seen } from './soak-functions.ts';
 import { countWhileSeen, forgetIdle, isDifferent, isNotZero } from './soak-functions.ts';
 import { addCounts, lineToWords, subtractCounts, wordToPair } from './word-count-functions.ts';

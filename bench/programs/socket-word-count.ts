@@ -4,7 +4,7 @@
  * Invariant: nothing in it is special to the benchmark but the output, which does what the peer's does: all counts of the batch
  * come to the app's thread, which takes their top 10.
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import { addCounts, lineToWords, wordToPair } from './word-count-functions.ts';
 import type { WordCount } from './word-count-functions.ts';
 

@@ -5,7 +5,7 @@
  * comes twice in a batch. The same batch time gives the same updates.
  */
 import { createPrng } from '../../lib/base/prng.ts';
-import type { State } from '../../lib/index.ts';
+import type { State } from 'millrace';
 
 export interface StateSize {
   /** Resident from the first batch on. */

@@ -3,7 +3,7 @@
  *
  * Invariant: the slide is the batch interval; all of the window's counts come to the app's thread, which takes their top 10.
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import type { WordCountApp } from './socket-word-count.ts';
 import { addCounts, lineToWords, subtractCounts, wordToPair } from './word-count-functions.ts';
 

@@ -5,9 +5,10 @@
  * dies, and the next host starts on the new one. `atomics: 'disabled'`, since the default parks an idle thread together
  * with its timers and sockets.
  */
-import { Piscina } from 'piscina';
+import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import type { Piscina } from 'piscina';
 import { clauseOf, MillraceError, toWireError } from '../../protocol/errors.ts';
 import type { WireError } from '../../protocol/errors.ts';
 
@@ -38,7 +39,6 @@ const threadStart = new URL('./thread-start.cjs', import.meta.url).href;
 
 export class ThreadPool {
   readonly #piscina: Piscina;
-  readonly #url: string;
   readonly #workers = new Set<PoolWorker>();
   /** Of threads that were ready once. Piscina's own `destroy` does not wait for one that it had told to end before. */
   readonly #exits = new Set<Promise<void>>();
@@ -46,9 +46,11 @@ export class ThreadPool {
   #closed = false;
 
   constructor({ filename, threads, heapMbMax }: ThreadPoolOptions) {
-    this.#url = filename;
-    this.#piscina = new Piscina({
+    // Only threads that start others load it.
+    const loaded = createRequire(import.meta.url)('piscina') as typeof import('piscina');
+    this.#piscina = new loaded.Piscina({
       filename: threadStart,
+      workerData: filename,
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
@@ -80,7 +82,7 @@ export class ThreadPool {
   run(init: unknown): ThreadTask {
     const { port1, port2 } = new MessageChannel();
     const abort = new AbortController();
-    const exited = this.#piscina.run({ url: this.#url, task: { init, port: port2 } }, { transferList: [port2], signal: abort.signal }).then(
+    const exited = this.#piscina.run({ init, port: port2 }, { transferList: [port2], signal: abort.signal }).then(
       () => null,
       (thrown: unknown) => toWireError(new MillraceError('HostGone', `The thread has died: ${clauseOf(thrown)}.`, { cause: thrown })),
     );

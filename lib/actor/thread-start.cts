@@ -1,11 +1,16 @@
 /**
- * What piscina loads on every thread: imports the pool's module, and calls its default export.
+ * What piscina loads on every thread: imports the pool's module at once, and calls its default export with each task.
  *
- * Invariant: this file is CommonJS and requires nothing. piscina `require`s its file first, and where a thread is ended while
+ * At once, since that takes longer than all else that the thread and its parent have to tell each other before the first task comes.
+ *
+ * Invariant: this file is CommonJS and requires nothing but what is in Node. piscina `require`s its file first, and where a thread is ended while
  * an ES module is being required, Node 20 aborts the whole process ("IsGraphAsync must be used on an instantiated module"; seen in
  * one of some hundred threads that were ended while they started). An import may be ended at any time.
  */
-module.exports = async ({ url, task }: { readonly url: string; readonly task: unknown }): Promise<unknown> => {
-  const loaded = (await import(url)) as { readonly default: (task: unknown) => unknown };
-  return loaded.default(task);
-};
+const { workerData: url } = require('node:worker_threads') as { readonly workerData: string };
+
+const loading = import(url) as Promise<{ readonly default: (task: unknown) => unknown }>;
+// A task tells it, when it comes.
+loading.catch(() => {});
+
+module.exports = async (task: unknown): Promise<unknown> => (await loading).default(task);

@@ -9,9 +9,12 @@
  *                                                                    >--> keys[slot], values[slot]
  *   [2026, 'de'] --> 'a2:n2026;s2:de' --> texts: Map text -> slot --'
  *
+ * A table that is made of lists has their primitive keys in an index of its own (slot-index.ts), and in the Map what comes later.
+ *
  * A Map of V8 ends at 2^24 entries, so each side is a chain of Maps: a full one is kept for reading, and a new one is filled.
  */
 import { invalidKey, keyTextOf } from './key-kind.ts';
+import { SlotIndex } from './slot-index.ts';
 
 export class KeyTable<V> {
   /** By slot. Read only for others. */
@@ -32,15 +35,13 @@ export class KeyTable<V> {
   /** Of keys that are different, each at the slot of its place. The lists become the table's own. */
   static of<V>(keys: unknown[], values: V[]): KeyTable<V> {
     const table = new KeyTable<V>(undefined, keys, values);
-    if (!keys.some((key) => typeof key === 'object' && key !== null)) {
-      table.#primitives.addAll(keys);
-      return table;
-    }
-    for (let slot = 0; slot < keys.length; slot += 1) {
+    const index = new SlotIndex(keys);
+    for (const slot of index.refused) {
       const key = keys[slot];
       if (typeof key === 'object' && key !== null) table.#texts.add(keyTextOf(key), slot);
       else table.#primitives.add(key, slot);
     }
+    table.#primitives.index = index;
     return table;
   }
 
@@ -82,7 +83,7 @@ export class KeyTable<V> {
   restore(slot: number): void {
     const key = this.keys[slot];
     if (typeof key === 'object' && key !== null) this.#texts.add(keyTextOf(key), slot);
-    else this.#primitives.add(key, slot);
+    else this.#primitives.restore(key, slot);
   }
 
   #add(map: SlotMap, entry: unknown, key: unknown): number {
@@ -93,8 +94,9 @@ export class KeyTable<V> {
   }
 }
 
-/** A chain of native Maps from an entry to its slot. */
+/** A chain of native Maps from an entry to its slot, and behind it an index over those that were there from the beginning. */
 class SlotMap {
+  index: SlotIndex | null = null;
   readonly #entriesMax: number;
   #filling = new Map<unknown, number>();
   #full: Map<unknown, number>[] = [];
@@ -106,10 +108,11 @@ class SlotMap {
   get(entry: unknown): number {
     const slot = this.#filling.get(entry);
     if (slot !== undefined) return slot;
-    return this.#full.length === 0 ? -1 : this.#findInFull(entry);
+    const later = this.#full.length === 0 ? -1 : this.#findInFull(entry);
+    return later >= 0 || this.index === null ? later : this.index.get(entry);
   }
 
-  /** The entry must be new. */
+  /** The entry must be new, or have been removed. */
   add(entry: unknown, slot: number): void {
     if (this.#filling.size >= this.#entriesMax) {
       this.#full.push(this.#filling);
@@ -118,17 +121,15 @@ class SlotMap {
     this.#filling.set(entry, slot);
   }
 
-  /** All new, each at the slot of its place: a quarter quicker than one by one. */
-  addAll(entries: readonly unknown[]): void {
-    const end = Math.min(entries.length, this.#entriesMax - this.#filling.size);
-    const filling = this.#filling;
-    for (let slot = 0; slot < end; slot += 1) filling.set(entries[slot], slot);
-    for (let slot = end; slot < entries.length; slot += 1) this.add(entries[slot], slot);
+  /** Where it was before it was deleted. */
+  restore(entry: unknown, slot: number): void {
+    if (this.index === null || !this.index.restore(entry, slot)) this.add(entry, slot);
   }
 
   delete(entry: unknown): void {
     if (this.#filling.delete(entry)) return;
     for (const map of this.#full) if (map.delete(entry)) return;
+    this.index?.remove(entry);
   }
 
   #findInFull(entry: unknown): number {

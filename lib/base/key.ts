@@ -10,8 +10,6 @@
  */
 import { keyDepthMax, keyKind, keyKindOf, tooDeep, typedArrayRankOf, type NumericArray } from './key-kind.ts';
 
-export { KeyTable } from './key-table.ts';
-
 export const keyHashVersion = 1;
 /** Keys are spread over this many buckets, whatever the number of partitions: state moves between partitions by buckets. */
 export const keyBuckets = 4096;

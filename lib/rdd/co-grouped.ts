@@ -7,7 +7,7 @@
  * Invariant: keys come in the order in which they are first seen, parent after parent; so do a key's values.
  */
 import type { RddNode } from '../../protocol/rdd.ts';
-import { KeyTable } from '../base/key.ts';
+import { KeyTable } from '../base/key-table.ts';
 import type { Piece } from './piece.ts';
 import { pairsPiece } from './piece.ts';
 import { bucketPieces } from './shuffle-read.ts';

@@ -5,7 +5,7 @@
  * the sink has gathered. All fields exist from the start, so that all loops of a thread see one object shape.
  */
 import type { OperatorPlace } from '../../protocol/rdd.ts';
-import type { KeyTable } from '../base/key.ts';
+import type { KeyTable } from '../base/key-table.ts';
 import { partitionOf } from '../base/key.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import type { FunctionScope, RunningFunction } from './function-scope.ts';

@@ -1,8 +1,7 @@
 /**
  * Operators that see a whole partition at once: glom, mapPartitions, zip, cartesian. They end one fused loop and begin the next.
  *
- * Invariant: a user's function gets the partition behind an iterable, never the array itself: it may be a persisted partition
- * that others read too.
+ * Invariant: a user's function gets the partition behind an iterable (partition-records.ts), never the array itself.
  */
 import type { RddNode } from '../../protocol/rdd.ts';
 import { MillraceError } from '../../protocol/errors.ts';
@@ -16,26 +15,13 @@ import { asyncFailure, isAsyncResult, noRecord, notIterableFailure, taskFailure 
 type Records = readonly unknown[];
 type MapPartitionsNode = Extract<RddNode, { kind: 'mapPartitions' }>;
 
-/** A partition as a user's function sees it: it can be gone through any number of times, and is not changed by that. */
-export class PartitionRecords implements Iterable<unknown> {
-  readonly #records: Records;
-
-  constructor(records: Records) {
-    this.#records = records;
-  }
-
-  [Symbol.iterator](): Iterator<unknown> {
-    return this.#records[Symbol.iterator]();
-  }
-}
-
 /** One record: the array of the partition's records. A copy, since the record is the user's. */
 export function glomPiece(records: () => Records): Piece {
   return arrayPiece(() => [records().slice()]);
 }
 
 /** What fn(records, context) returns, drawn in portions where it is no array. `withIndex`: fn(partition, records, context). */
-export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partition: number, records: () => Records): Piece {
+export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partition: number, records: () => Iterable<unknown>): Piece {
   const fn = run.resolve(node.fn);
   // The input has been computed by now; what takes the results may run other functions between two portions of them.
   let scope: FunctionScope | null = null;
@@ -48,7 +34,7 @@ export function mapPartitionsPiece(run: TaskRun, node: MapPartitionsNode, partit
     }
   };
   return pieceOf('array', (feed) => {
-    const input = new PartitionRecords(run.frozen(records()));
+    const input = records();
     scope = run.nodeScope(node, partition, undefined);
     const result = guarded(() => (node.withIndex ? fn(partition, input, run.context) : fn(input, run.context)));
     if (Array.isArray(result)) {

@@ -11,7 +11,8 @@
 import type { AggregatorSpec, BucketRef, FunctionRef, OperatorPlace, RddNode } from '../../protocol/rdd.ts';
 import type { ShuffleInput } from '../../protocol/task.ts';
 import { decodePairs, decodeRecords } from '../../protocol/codec.ts';
-import { compareKeys, KeyTable } from '../base/key.ts';
+import { compareKeys } from '../base/key.ts';
+import { KeyTable } from '../base/key-table.ts';
 import type { PairColumns } from './fuse.ts';
 import type { Piece } from './piece.ts';
 import { pairsPiece, pieceOf } from './piece.ts';

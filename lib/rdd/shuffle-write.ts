@@ -10,7 +10,7 @@
  */
 import type { AggregatorSpec, BucketRef, FunctionRef, OperatorPlace, PartitionerSpec, Sink } from '../../protocol/rdd.ts';
 import type { TaskOutput } from '../../protocol/task.ts';
-import { KeyTable } from '../base/key.ts';
+import { KeyTable } from '../base/key-table.ts';
 import { partitionFunctionOf } from './partitioner.ts';
 import type { Piece } from './piece.ts';
 import type { TaskRun } from './task-run.ts';

@@ -15,6 +15,7 @@ import type { Op } from './fuse.ts';
 import type { Piece } from './piece.ts';
 import { arrayPiece, pairsPiece, withOps } from './piece.ts';
 import { cartesianPiece, glomPiece, mapPartitionsPiece, zipPiece } from './partition-pieces.ts';
+import { arrayOf, partitionRecords } from './partition-records.ts';
 import { coGroupedPieces } from './co-grouped.ts';
 import { shuffledPieces } from './shuffle-read.ts';
 import { sourcePieces, textFilePieces } from './source-pieces.ts';
@@ -54,13 +55,13 @@ function computedPieces(run: TaskRun, start: RddNode, startPartition: number): r
 /** The pieces of a node at which no operator can be fused to what lies before it. */
 function beginning(run: TaskRun, node: RddNode, partition: number): readonly Piece[] {
   const parent = (index: number, its: number): readonly Piece[] => piecesOf(run, node.parents[index]!, its);
-  const array = (index: number, its: number): readonly unknown[] => arrayOf(run, node.parents[index]!, its);
+  const array = (index: number, its: number): readonly unknown[] => arrayOf(run, parent(index, its));
   switch (node.kind) {
     case 'source': return sourcePieces(run, node.blocks[partition] ?? []);
     case 'textFile': return textFilePieces(run, node.splits[partition] ?? []);
     case 'coalesce': return (node.groups[partition] ?? []).flatMap((its) => parent(0, its));
     case 'glom': return [glomPiece(() => array(0, partition))];
-    case 'mapPartitions': return [mapPartitionsPiece(run, node, partition, () => array(0, partition))];
+    case 'mapPartitions': return [mapPartitionsPiece(run, node, partition, () => partitionRecords(run, parent(0, partition)))];
     case 'zip': return [zipPiece(node, partition, () => array(0, partition), () => array(1, partition))];
     case 'cartesian': {
       const right = partition % node.rightPartitions;
@@ -71,21 +72,6 @@ function beginning(run: TaskRun, node: RddNode, partition: number): readonly Pie
     case 'coGrouped': return coGroupedPieces(run, node, partition, (index) => parent(index, partition));
     default: return pieceOfNothing(node);
   }
-}
-
-/** The records of a partition as an array; not copied where it is one already. */
-export function arrayOf(run: TaskRun, rdd: RddId, partition: number): readonly unknown[] {
-  const pieces = piecesOf(run, rdd, partition);
-  const [only] = pieces;
-  if (pieces.length === 1 && only!.form === 'array' && only!.ops.length === 0) {
-    const feeds: (readonly unknown[])[] = [];
-    only!.feed((feed) => {
-      feeds.push(feed as readonly unknown[]);
-      return false;
-    });
-    return feeds.length === 1 ? feeds[0]! : feeds.flat();
-  }
-  return run.collect(pieces);
 }
 
 type OpNode = Extract<RddNode, { kind: Op['kind'] }>;

@@ -10,7 +10,6 @@
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { platform } from 'node:process';
 import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export interface SyncFiles {
@@ -185,7 +184,7 @@ export async function completeDirectory(directory: string): Promise<void> {
 /** What was renamed or made in it is there after the power was cut. */
 async function syncDirectory(directory: string): Promise<void> {
   // Windows opens no directories; its file systems keep such changes in order by themselves.
-  if (platform === 'win32') return;
+  if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
   await handle.sync().finally(() => handle.close());
 }

@@ -51,7 +51,7 @@ t.test('a killed receiver comes back on a new thread, and batches go on', async 
 });
 
 t.test('a receiver of one\'s own gives the mean of each sensor', async (t) => {
-  const child = startNode(t, [builtFile('lib/cli.js'), 'run', builtFile('examples/custom-receiver.js'), '--master', 'local[1]', '--batch', '400ms', '--batches', '3']);
+  const child = startNode(t, [builtFile('lib/bundle/cli.js'), 'run', builtFile('examples/custom-receiver.js'), '--master', 'local[1]', '--batch', '400ms', '--batches', '3']);
   t.strictSame(await child.ended, { code: 0, signal: null });
   const means = [...child.stdout.matchAll(/^\((north|east|south),([\d.]+)\)$/gm)];
   t.ok(means.length >= 3, 'three sensors in a batch');

@@ -9,7 +9,7 @@ import type { Test } from 'tap';
 import { builtFile, printedCounts, startLineServer, startNode } from '../helpers/node-process.ts';
 import type { Child } from '../helpers/node-process.ts';
 
-const cli = builtFile('lib/cli.js');
+const cli = builtFile('lib/bundle/cli.js');
 const wordCount = builtFile('examples/word-count.js');
 
 const portArgs = (port: number): string => JSON.stringify({ host: '127.0.0.1', port });

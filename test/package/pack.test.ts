@@ -78,10 +78,10 @@ t.test('npm pack holds what users need, and nothing else', async (t) => {
   t.equal(packed.code, 0, packed.stderr);
   const [{ files, filename }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
   const paths = files.map(({ path }) => path);
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/lib/index.js', 'dist/lib/index.d.ts', 'dist/lib/testing.js', 'dist/lib/actors.js', 'dist/lib/cli.js', 'dist/actors/worker-entry.js']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/lib/index.d.ts', ...['index.js', 'testing.js', 'actors.js', 'cli.js', 'worker-entry.js', 'thread-start.cjs'].map((file) => `dist/lib/bundle/${file}`)]) {
     t.ok(paths.includes(path), path);
   }
-  t.strictSame(paths.filter((path) => !/^(dist\/(lib|actors|protocol)\/.*\.(js|cjs|d\.ts|d\.cts)|docs\/([A-Za-z-]+|api\/.*)\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)), [], 'no tests, no benchmarks, no maps without their sources');
+  t.strictSame(paths.filter((path) => !/^(dist\/lib\/bundle\/[\w-]+\.c?js|dist\/(lib|actors|protocol)\/.*\.d\.ts|docs\/([A-Za-z-]+|api\/.*)\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)), [], 'no tests, no benchmarks, no maps without their sources');
   writeFileSync(join(folder, 'tarball'), filename);
 });
 

@@ -6,7 +6,7 @@
  */
 import type { Sink } from '../../../protocol/rdd.ts';
 import type { TaskOutput } from '../../../protocol/task.ts';
-import { PartitionRecords } from '../partition-pieces.ts';
+import { PartitionRecords } from '../partition-records.ts';
 import type { Piece } from '../piece.ts';
 import { noRecord, taskFailure } from '../task-failure.ts';
 import type { TaskRun } from '../task-run.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { KeyTable, keyEquals } from '../../../lib/base/key.ts';
+import { keyEquals } from '../../../lib/base/key.ts';
+import { KeyTable } from '../../../lib/base/key-table.ts';
 import { MillraceError } from '../../../protocol/errors.ts';
 import { smallKey } from './key-values.ts';
 
@@ -48,6 +49,33 @@ t.test('a key that is refused leaves the table as it was', async (t) => {
   }
   t.strictSame(table.keys, ['a']);
   t.equal(table.find('b'), -1);
+});
+
+t.test('a table that is made of lists, changed and changed back, does as one that was filled key by key', async () => {
+  fc.assert(fc.property(fc.uniqueArray(smallKey, { comparator: keyEquals, maxLength: 40 }), fc.array(fc.tuple(fc.boolean(), smallKey), { maxLength: 60 }), (keys, steps) => {
+    const filled = new KeyTable<number>();
+    for (const key of keys) filled.values[filled.slotOf(key)] = 1;
+    const made = KeyTable.of([...keys], keys.map(() => 1));
+    const undo: number[] = [];
+    for (const [add, key] of steps) {
+      const slot = filled.find(key);
+      if (made.find(key) !== slot) return false;
+      if (add) {
+        if (filled.slotOf(key) !== made.slotOf(key)) return false;
+      } else if (slot >= 0) {
+        filled.remove(slot);
+        made.remove(slot);
+        if (slot < keys.length) undo.push(slot);
+      }
+    }
+    // Only what has not come again may be restored.
+    for (const slot of undo) {
+      if (filled.find(filled.keys[slot]) >= 0) continue;
+      filled.restore(slot);
+      made.restore(slot);
+    }
+    return [...keys, ...steps.map(([, key]) => key)].every((key) => filled.find(key) === made.find(key));
+  }), { seed: 20_261_125, numRuns: 1_000 });
 });
 
 t.test('a table that is made of lists at once finds what one finds that was filled key by key', async (t) => {
