@@ -35,6 +35,8 @@ export interface ChaosRun {
 export interface ChaosCounts {
   batches: number;
   rewritten: number;
+  /** Crashes in a phase that was drawn, of all. */
+  aimed: number;
   killed: number;
   powerCuts: number;
   driversKilled: number;
@@ -77,14 +79,14 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
   const prng = createPrng(`chaos ${seed}`);
   const chaos = await chaosProgram(prng.fork('program'), inputKinds);
   const history = new History();
-  const counts: ChaosCounts = { batches: 0, rewritten: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };
+  const counts: ChaosCounts = { batches: 0, rewritten: 0, aimed: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };
   const slow = prng.int(4) === 0;
   const machine = new SimulatedMachine({ seed, shortWrites: prng.int(3) === 0, latencyMs: (own) => (slow && own.int(3) === 0 ? own.int(40) : 0) });
   const sources = new Map(chaos.inputs.filter(({ kind }) => kind === 'receiver').map(({ id }) => [id, new ReliableSource((envelope) => void history.acknowledged.add(envelope))]));
   const world: ChaosWorld = { seed, prng: prng.fork('faults'), machine, chaos, history, sources, counts, options: optionsOf(prng.fork('options')), sentOf: new Map() };
   const lives: string[] = [];
   // Some runs have no fault at all, most have several.
-  let crashesLeft = prng.int(6);
+  let crashesLeft = prng.int(8);
   let end: LifeEnd = { kind: 'stopped', text: '' };
   const damages: Damage[] = [];
   for (let life = 0; life < livesMax && history.problems.length === 0; life += 1) {
