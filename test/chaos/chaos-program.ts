@@ -7,6 +7,7 @@
  *   queue, receiver --> envelopes --> output `allocated ID`      (what each batch was given: the model's input)
  *                           |-------> records --> operations --> outputs `ID`, exactly-once sink
  *                           |-------> output of the variable that the batch sees      (of the first input)
+ *                           |-------> records so far, by key: a state whose function fails now and then      (of the first input)
  *                           `-------> dead letters, of those that are `isRefused`     (of the first input)
  *
  * Some tasks fail in their first attempt, having done all their work: what becomes of them then is part of every run.
@@ -92,12 +93,17 @@ function withoutGaps(program: RandomProgram): RandomProgram {
 
 function inputOf(id: string, batches: readonly (readonly Value[] | null)[], kinds: readonly InputKind[], prng: Prng): ChaosInput {
   const sends = batches.map((batch, index) => (batch ?? []).map((record, at): Envelope => [`${id}/${index}/${at}`, record]));
-  return { id, kind: prng.pick(kinds), oneAtATime: prng.int(2) === 0, positions: prng.int(2) === 0, sends };
+  return { id, kind: prng.pick(kinds), oneAtATime: prng.int(2) === 0, positions: prng.int(3) > 0, sends };
 }
 
 /** The function that leaves dead letters throws on these. */
 export function isRefused(envelope: string): boolean {
   return [...envelope].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 1_009, 7) % 4 === 0;
+}
+
+/** Of a state that is kept of the first input: how many records of each of these have come. */
+export function sumKeyOf(envelope: string): string {
+  return `${envelope.length} ${envelope.at(-1)}`;
 }
 
 /** The same records, when some jobs one after another have counted them, and some time has passed: in the simulator, all else that there is to do. */
@@ -160,6 +166,10 @@ export function buildChaosProgram(context: StreamingContext, { program, inputs, 
         return refuse(envelope as Envelope);
       }, { onError: 'deadLetter' });
       taken.foreachRDD(async (rdd, time) => history.taken(id, Number(time), await rdd.collect()));
+      // The same work again, for a second output.
+      taken.foreachRDD(async (rdd) => void (await rdd.count()));
+      const sums = envelopes.map(([envelope]) => [sumKeyOf(envelope), 1] as [string, number]).updateStateByKey((values: readonly number[], sum: number | undefined) => history.summed(values.length, sum ?? 0, failuresOfTen)).uid('sums');
+      sums.foreachRDD(async (rdd, time) => history.sumsWritten(Number(time), await rdd.collect()));
     }
   }
   for (const operation of program.graph) {

@@ -96,7 +96,7 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
     if (end.kind === 'delivered') break;
     // What was told of is mended, as from a copy; what was not may stay, and must do no harm.
     if (end.kind === 'damaged') for (const damage of damages.splice(0).reverse()) damage.mend();
-    const damage = end.kind === 'crashed' && world.prng.int(6) === 0 ? damageOne(machine.disk, world.prng) : null;
+    const damage = end.kind === 'crashed' && world.prng.int(4) === 0 ? damageOne(machine.disk, world.prng) : null;
     if (damage === null) continue;
     trace(`damaged: ${damage.text}`);
     counts.damages += 1;

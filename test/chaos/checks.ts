@@ -10,8 +10,8 @@ import { SequentialRdd, defaultOptions } from '../model/sequential-rdd.ts';
 import { SequentialStreams } from '../model/sequential.ts';
 import { sequentialStream } from '../model/sequential-stream.ts';
 import type { SequentialStream } from '../model/sequential-stream.ts';
-import { isRefused } from './chaos-program.ts';
-import type { ChaosProgram } from './chaos-program.ts';
+import { isRefused, sumKeyOf } from './chaos-program.ts';
+import type { ChaosProgram, Envelope } from './chaos-program.ts';
 import type { History, Partitions } from './history.ts';
 
 /** The accumulators. */
@@ -26,7 +26,9 @@ export async function checkHistory(history: History, chaos: ChaosProgram, lastMs
   if (history.problems.length > 0) return;
   history.checkSettings();
   checkCounted(history, chaos, counted);
-  history.checkLetters(history.allocations.get(chaos.inputs[0]?.id ?? '') ?? new Map(), lastMs, isRefused);
+  const first = history.allocations.get(chaos.inputs[0]?.id ?? '') ?? new Map<number, readonly (readonly Envelope[])[]>();
+  history.checkLetters(first, lastMs, isRefused);
+  history.checkSums(first, lastMs, sumKeyOf);
   await checkOutputs(history, chaos, lastMs);
 }
 

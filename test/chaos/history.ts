@@ -22,6 +22,9 @@ export class History {
   /** By batch time: what a function has taken, and what it has refused (a dead letter: at least once, and once for each process). */
   readonly #taken = new Map<number, readonly string[]>();
   readonly #letters = new Map<number, Map<string, number>>();
+  /** Of a state, by batch time and key; and those at which its function has failed. */
+  readonly #sums = new Map<number, ReadonlyMap<string, number>>();
+  readonly #failedSums = new Set<number>();
   /** Batches that were written more than once. */
   rewritten = 0;
   /** Of the broadcast variable: what was set, and (once that was confirmed) the batches from then on see: those behind `fromMs`. */
@@ -54,6 +57,32 @@ export class History {
       const known = entry(this.#settingsSeen, time, () => value);
       if (known !== value) this.problem(`the batch at ${time} ms has seen the broadcast value ${known}, and sees ${value}`);
       if (!this.settings.some((setting) => setting.value === value)) this.problem(`the batch at ${time} ms sees the broadcast value ${value}, which nobody has set`);
+    }
+  }
+
+  /** The function of a state: the sum, or, of ten sums that it comes to so many, once, an error. */
+  summed(more: number, before: number, failuresOfTen: number): number {
+    const sum = more + before;
+    if (more > 0 && sum % 10 < failuresOfTen && !this.#failedSums.has(sum)) {
+      this.#failedSums.add(sum);
+      throw new Error('chaos: a state that fails');
+    }
+    return sum;
+  }
+
+  sumsWritten(time: number, sums: readonly (readonly [string, number])[]): void {
+    this.#sums.set(time, new Map(sums));
+  }
+
+  /** `given`: by batch time, to the input of which the sums are. */
+  checkSums(given: ReadonlyMap<number, readonly (readonly Envelope[])[]>, lastMs: number, keyOf: (envelope: string) => string): void {
+    const expected = new Map<string, number>();
+    for (const [time, partitions] of [...given].sort(([a], [b]) => a - b)) {
+      if (time > lastMs) continue;
+      for (const [envelope] of partitions.flat(1)) expected.set(keyOf(envelope), (expected.get(keyOf(envelope)) ?? 0) + 1);
+      const text = (sums: ReadonlyMap<string, number>): string => [...sums].map(([key, sum]) => `${key}: ${sum}`).sort().join(', ');
+      const came = text(this.#sums.get(time) ?? new Map());
+      if (came !== text(expected)) this.problem(`the sums at ${time} ms should be ${text(expected)}, and are ${came}`);
     }
   }
 

@@ -132,7 +132,7 @@ class Life {
     const actorsBefore = this.#actors();
     const { options, chaos, history, machine, sources } = this.#world;
     machine.disk.heal();
-    const recordsMax = 1 + this.#prng.int(4);
+    const recordsMax = this.#prng.pick([1, 1, 2, 4]);
     const receiver = (input: string): FromReliableSource => new FromReliableSource(sources.get(input)!, { level: StorageLevel.MEMORY_AND_DISK_SER_2, recordsMax, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) });
     const ssc = await cluster.run(
       StreamingContext.getOrCreate(
