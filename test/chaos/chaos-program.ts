@@ -63,6 +63,8 @@ export interface ChaosExports {
   readonly counted: Accumulator<number>;
   /** Of the first input, in an output of each batch. */
   readonly countedOnce: Accumulator<number>;
+  /** The same, but where generation waits for jobs, by these. */
+  readonly countedEarly: Accumulator<number>;
   readonly letters: DeadLetterStream;
 }
 
@@ -135,6 +137,7 @@ export function buildChaosProgram(context: StreamingContext, { program, inputs, 
   const setting = context.sc.broadcast(() => 0);
   const counted = context.sc.accumulator(0);
   const countedOnce = context.sc.accumulator(0);
+  const countedEarly = context.sc.accumulator(0);
   for (const [index, { id, kind, oneAtATime, sends: _sends }] of inputs.entries()) {
     const { batches, numPartitions } = program.inputs[index] as RandomProgram['inputs'][number];
     if (kind === 'batches') {
@@ -157,7 +160,11 @@ export function buildChaosProgram(context: StreamingContext, { program, inputs, 
     const given = failuresOfTen === 0 ? records : records.mapPartitions((all, task) => failing(all, task, failuresOfTen));
     streams.set(id, (given as unknown as StreamLike).uid(id));
     if (index === 0) {
-      const read = generation.jobs + generation.waitMs === 0 ? envelopes : envelopes.transform((rdd) => madeSlowly(rdd, generation, wait));
+      const early = envelopes.map((envelope) => {
+        countedEarly.add(1);
+        return envelope as Envelope;
+      });
+      const read = generation.jobs + generation.waitMs === 0 ? early : early.transform((rdd) => madeSlowly(rdd, generation, wait));
       // Also where a batch has no records.
       const seen = read.mapPartitions(() => [setting.value]);
       seen.foreachRDD(async (rdd, time) => history.settingSeen(Number(time), await rdd.collect()));
@@ -183,7 +190,7 @@ export function buildChaosProgram(context: StreamingContext, { program, inputs, 
     stream.foreachRDD(async (rdd, time) => history.wrote(id, Number(time), await rdd.collectPartitions()));
     stream.foreachPartition((records, { batchTime, partition }) => history.commit(id, Number(batchTime), partition, [...records]));
   }
-  return { queues: Object.fromEntries(queues), setting, counted, countedOnce, letters: context.deadLetters() };
+  return { queues: Object.fromEntries(queues), setting, counted, countedOnce, countedEarly, letters: context.deadLetters() };
 }
 
 function refuse([envelope]: Envelope): string {

@@ -112,10 +112,11 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
 function optionsOf(prng: Prng): ChaosOptions {
   return {
     walSync: prng.int(5) > 0,
-    walSegmentBytesMax: prng.pick([4_096, 16_384, 67_108_864]),
+    walSegmentBytesMax: prng.pick([4_096, 4_096, 16_384, 67_108_864]),
     walCloseFileAfterWrite: prng.int(10) === 0,
     walSyncIntervalMs: prng.pick([0, 200, 1_000]),
-    checkpointIntervalMs: prng.pick([0, 0, 1_000]),
+    // The last: one checkpoint in each life, so that the log is read back from far behind.
+    checkpointIntervalMs: prng.pick([0, 1_000, 1_000_000]),
   };
 }
 

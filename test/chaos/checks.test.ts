@@ -22,6 +22,7 @@ interface Told {
   readonly sent?: readonly string[];
   readonly counted?: number;
   readonly countedOnce?: number;
+  readonly countedEarly?: number;
   readonly sums?: readonly (readonly (readonly [string, number])[])[];
   readonly taken?: readonly (readonly string[])[];
   /** Of each process. */
@@ -35,7 +36,7 @@ interface Told {
 async function problemsOf(told: Told, inputs: readonly ChaosInput[] = [input]): Promise<string> {
   const { batches = [[a], [b]], states = [1, 3], acknowledged = [a[0], b[0]], sent = [a[0], b[0]], counted = 2, letters = [], seen = [0, 0], committed = commitAll } = told;
   const { sums = batches.map((_, index) => sumsOf(batches.slice(0, index + 1).flat(1))) } = told;
-  const { countedOnce = batches.flat(1).length, taken = batches.map((envelopes) => envelopes.map(([id]) => id)) } = told;
+  const { countedOnce = batches.flat(1).length, countedEarly = batches.flat(1).length, taken = batches.map((envelopes) => envelopes.map(([id]) => id)) } = told;
   const history = new History();
   for (const id of sent) history.sent.add(id);
   for (const id of acknowledged) history.acknowledged.add(id);
@@ -47,7 +48,7 @@ async function problemsOf(told: Told, inputs: readonly ChaosInput[] = [input]): 
   seen.forEach((value, index) => history.settingSeen((index + 1) * 1_000, [value]));
   for (const read of letters) history.lettersRead(read);
   committed(history);
-  await checkHistory(history, { ...chaos, inputs }, 2_000, { counted, countedOnce });
+  await checkHistory(history, { ...chaos, inputs }, 2_000, { counted, countedOnce, countedEarly });
   return history.problems.join('; ');
 }
 
@@ -75,6 +76,7 @@ t.test('what is wrong is told', async (t) => {
   t.match(await problemsOf({ states: [1] }), 's1 at 2000 ms: the output was never written');
   t.match(await problemsOf({ counted: 3 }), 'the accumulator has counted 3 records, of 2');
   t.match(await problemsOf({ countedOnce: 3 }), 'the accumulator of in1 has counted 3 records, of 2');
+  t.match(await problemsOf({ countedEarly: 4 }), 'the accumulator of in1, as its batches are generated, has counted 4 records, of 2');
   t.match(await problemsOf({ sums: [[['7 0', 1]], [['7 0', 3]]] }), 'the sums at 2000 ms should be 7 0: 2, and are 7 0: 3');
   t.match(await problemsOf({ taken: [[a[0]], []] }), 'at 2000 ms in1/1/0 should have been taken, and  were');
   t.match(await problemsOf({ seen: [1, 0] }), 'the batch at 2000 ms sees the broadcast value 0, after 1');

@@ -18,6 +18,7 @@ import type { History, Partitions } from './history.ts';
 export interface Counted {
   readonly counted: number;
   readonly countedOnce: number;
+  readonly countedEarly: number;
 }
 
 /** `lastMs`: of the last batch that has run. Problems are noted in the history. */
@@ -53,13 +54,14 @@ function checkInputs(history: History, { inputs, program }: ChaosProgram, lastMs
   }
 }
 
-function checkCounted(history: History, { inputs: [first] }: ChaosProgram, { counted, countedOnce }: Counted): void {
+function checkCounted(history: History, { inputs: [first] }: ChaosProgram, { counted, countedOnce, countedEarly }: Counted): void {
   const recordsOf = (times: ReadonlyMap<number, Partitions>): number => [...times.values()].reduce((sum, partitions) => sum + partitions.flat(1).length, 0);
   const allocations = history.allocations as unknown as ReadonlyMap<string, ReadonlyMap<number, Partitions>>;
   const expected = [...allocations.values()].reduce((sum, times) => sum + recordsOf(times), 0);
   // A batch that no window has is counted nowhere.
   if (counted > expected) history.problem(`the accumulator has counted ${counted} records, of ${expected}`);
   const once = recordsOf(allocations.get(first?.id ?? '') ?? new Map());
+  if (countedEarly !== once) history.problem(`the accumulator of ${first?.id}, as its batches are generated, has counted ${countedEarly} records, of ${once}`);
   if (countedOnce !== once) history.problem(`the accumulator of ${first?.id} has counted ${countedOnce} records, of ${once}`);
 }
 

@@ -15,14 +15,14 @@ export interface Damage {
 
 /** Null: there is nothing yet that could be damaged. */
 export function damageOne(disk: SimulatedDisk, prng: Prng): Damage | null {
-  const files = disk.filesBelow('').filter((path) => path.startsWith('/checkpoints/') && !path.endsWith('.writing'));
-  const logs = ['/checkpoints/log/', '/checkpoints/state/'].flatMap((folder) => files.filter((path) => path.startsWith(folder)).slice(0, -1));
-  const candidates = [...files.filter((path) => path.startsWith('/checkpoints/checkpoint-')), ...logs].filter((path) => disk.files.size(path) > 0);
+  const files = disk.filesBelow('').filter((path) => path.startsWith('/checkpoints/') && !path.endsWith('.writing') && disk.files.size(path) > 0);
+  const logs = ['/checkpoints/log/', '/checkpoints/state/'].map((folder) => files.filter((path) => path.startsWith(folder)).slice(0, -1));
+  const candidates = [files.filter((path) => path.startsWith('/checkpoints/checkpoint-')), ...logs].filter((some) => some.length > 0);
   if (candidates.length === 0) return null;
-  const path = prng.pick(candidates);
+  const path = prng.pick(prng.pick(candidates));
   const before = bytesOf(disk, path);
   const offset = prng.int(before.length);
-  const kind = logs.includes(path) ? prng.pick(['bit', 'cut', 'removed'] as const) : prng.pick(['bit', 'cut'] as const);
+  const kind = logs.flat().includes(path) ? prng.pick(['bit', 'cut', 'removed'] as const) : prng.pick(['bit', 'cut'] as const);
   const text = kind === 'removed' ? remove(disk, path) : kind === 'bit' ? flip(disk, path, offset, prng.int(8)) : cut(disk, path, pieceOf(before, offset, prng));
   const damaged = disk.filesBelow('').includes(path) ? bytesOf(disk, path) : null;
   return {

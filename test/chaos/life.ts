@@ -294,7 +294,7 @@ class Life {
     await cluster.run(Promise.all(this.#pushing.splice(0)));
     // What was acknowledged just now is in a batch of these.
     for (let batch = 0; batch < 20 && (batch === 0 || !this.#isDelivered()); batch += 1) await cluster.run(this.#advance(ssc, 1));
-    const counted = { counted: ssc.exports.counted.value, countedOnce: ssc.exports.countedOnce.value };
+    const counted = { counted: ssc.exports.counted.value, countedOnce: ssc.exports.countedOnce.value, countedEarly: ssc.exports.countedEarly.value };
     await this.#stop(ssc, actorsBefore);
     return { kind: 'delivered', text: `delivered at ${this.#lastMs} ms`, lastMs: this.#lastMs, counted };
   }
