@@ -94,6 +94,9 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
     return state;
   };
 
+  const flush = ({ program }: State, turn: Turning): void =>
+    turn.ask<ToAppOutputs, null>(programPlaces(program).outputs, (replyTo) => ({ type: 'flush', replyTo }), stepTimeoutMs, (outcome) => ({ type: 'outputsFlushed', error: outcome.ok ? null : outcome.error }));
+
   return {
     name: 'checkpoint-writer',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
@@ -103,10 +106,15 @@ export function checkpointWriter(services: HostServices): Behavior<State, ToChec
         case 'commitBatch':
           return next({ ...state, waiting: [...state.waiting, message] }, turn);
         case 'statesMade':
-          turn.ask<ToAppOutputs, null>(programPlaces(state.program).outputs, (replyTo) => ({ type: 'flush', replyTo }), stepTimeoutMs, () => ({ type: 'outputsFlushed' }));
+          flush(state, turn);
           return { ...state, due: message.due };
         case 'outputsFlushed':
-          return askLinks(state, turn);
+          if (message.error === null) return askLinks(state, turn);
+          // The app's thread is busy, or stands still in a debugger: nothing is lost while it does.
+          if (message.error.code === 'AskTimeout') flush(state, turn);
+          // What was on its way to outputs that are gone is nowhere: the batch runs again in the next life of the program.
+          else turn.stop({ type: 'error', error: message.error });
+          return state;
         case 'linksKnown':
           if (message.error === null) return logIt(state, message.versions, turn);
           turn.stop({ type: 'error', error: message.error });

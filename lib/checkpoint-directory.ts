@@ -12,7 +12,7 @@ import { MillraceError, previewOf } from '../protocol/errors.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
 import { changeProgram } from './recovery/book.ts';
-import { lockFile, recover } from './recovery/recover.ts';
+import { lockFile, logDirectory, recover, stateDirectory } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './program/matching.ts';
 import type { Clock } from './base/clock.ts';
@@ -63,7 +63,9 @@ export class CheckpointDirectory {
     await disk.makeDirectory(path);
     const lock = await disk.lock(lockFile(path));
     try {
-      return new CheckpointDirectory(path, await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) }), lock, options);
+      const recovered = await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) });
+      if (recovered === null && (await hasStateWithoutLog(disk, path))) await setAside(disk, path);
+      return new CheckpointDirectory(path, recovered, lock, options);
     } catch (thrown) {
       if (createOnError && thrown instanceof MillraceError) {
         await setAside(disk, path).catch(async (failed: unknown) => {
@@ -176,15 +178,23 @@ export class CheckpointDirectory {
   }
 }
 
-/** What can't be read stays there, under names that nobody looks at. */
+/**
+ * What can't be read stays there, under names that nobody looks at: `unreadable-1.log`. In the same directory, since only there a rename is all or
+ * nothing also where the power goes; and step by step, so that whoever comes in between finds either all that the log needs, or no log.
+ */
 async function setAside(disk: Disk, path: string): Promise<void> {
-  const names = (await disk.list(path)).filter((name) => name.startsWith('checkpoint-') || name === 'log' || name === 'state');
-  const taken = new Set(await disk.list(path));
-  let number = 1;
-  while (taken.has(`unreadable-${number}`)) number += 1;
-  await disk.makeDirectory(`${path}/unreadable-${number}`);
-  for (const name of names) await disk.rename(`${path}/${name}`, `${path}/unreadable-${number}/${name}`);
-  await disk.syncDirectory(path);
+  const names = await disk.list(path);
+  const numbers = names.map((name) => Number(/^unreadable-(\d+)/.exec(name)?.[1] ?? 0));
+  const prefix = `unreadable-${Math.max(0, ...numbers) + 1}`;
+  for (const step of [names.filter((name) => name.startsWith('checkpoint-')), names.filter((name) => name === 'log'), names.filter((name) => name === 'state')]) {
+    for (const name of step) await disk.rename(`${path}/${name}`, `${path}/${prefix}.${name}`);
+    await disk.syncDirectory(path);
+  }
+}
+
+/** Somebody began to set the directory aside, and did not come to the end: steps of a state whose log is gone are of no use to a program that begins. */
+async function hasStateWithoutLog(disk: Disk, path: string): Promise<boolean> {
+  return (await disk.list(logDirectory(path))).length === 0 && (await disk.list(stateDirectory(path))).length > 0;
 }
 
 /** Stream time is counted from 0 by a manual clock, from the epoch by the system's: neither can go on from the other's. */

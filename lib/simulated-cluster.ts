@@ -28,6 +28,7 @@ export interface SimulatedClusterOptions extends Omit<SparkContextOptions, 'mast
   readonly machine?: SimulatedMachine;
   /** See `SimulatorOptions`. */
   readonly stepsMax?: number;
+  readonly onTrace?: (line: string) => void;
 }
 
 /** What `run` and `steps` reject with, once the process is gone. */
@@ -41,7 +42,7 @@ export class SimulatedCluster {
   /** Each thread has its own: what it was about to do on the disk ends with it. */
   readonly #sessions = new Map<number, DiskSession>();
 
-  constructor({ seed, workers = 2, faults, machine = new SimulatedMachine({ seed }), stepsMax, ...options }: SimulatedClusterOptions) {
+  constructor({ seed, workers = 2, faults, machine = new SimulatedMachine({ seed }), stepsMax, onTrace, ...options }: SimulatedClusterOptions) {
     this.machine = machine;
     this.simulator = new Simulator({
       seed,
@@ -50,6 +51,7 @@ export class SimulatedCluster {
       hub: driverHost,
       ...(faults === undefined ? {} : { faults }),
       ...(stepsMax === undefined ? {} : { stepsMax }),
+      ...(onTrace === undefined ? {} : { onTrace }),
       onHostKilled: (host) => {
         this.#sessions.get(host)?.end();
         this.#exits.get(host)?.(toWireError(new MillraceError('HostGone', `Host ${host} was killed by the simulator.`)));

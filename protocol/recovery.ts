@@ -129,8 +129,8 @@ export type ToCheckpointWriter =
   | { readonly type: 'commitBatch'; readonly time: BatchTime; readonly accumulated: readonly AccumulatorUpdate[] }
   /** Own: its states are made, as far as they can be. */
   | { readonly type: 'statesMade'; readonly due: readonly DueState[] }
-  /** Own: what it has printed and published is with the app. */
-  | { readonly type: 'outputsFlushed' }
+  /** Own: what it has printed and published is with the app, or why nobody can say so. */
+  | { readonly type: 'outputsFlushed'; readonly error: WireError | null }
   /** Own, from the task scheduler. */
   | { readonly type: 'linksKnown'; readonly versions: readonly StateVersionLinks[]; readonly error: WireError | null }
   /** Own: it is in the log. */

@@ -83,6 +83,7 @@ export class Simulator {
   #steps = 0;
   #crashIn: number | null = null;
   #crashed = false;
+  #strikes: { steps: number; readonly strike: () => void }[] = [];
 
   constructor(options: SimulatorOptions) {
     this.#options = options;
@@ -169,6 +170,11 @@ export class Simulator {
     return this.#crashed;
   }
 
+  /** `strike` is called between two steps, before the one that many from now: there a host can be killed, whatever has asked for it. */
+  strikeIn(steps: number, strike: () => void): void {
+    this.#strikes.push({ steps, strike });
+  }
+
   /** Work that no actor does, such as a disk's: `run` is called in a step of its own. */
   outside(label: string, run: () => void): void {
     if (!this.#crashed) this.#outside.push({ label, run });
@@ -177,6 +183,7 @@ export class Simulator {
   /** One step, chosen by the seed. False where nothing is to be done at this time. */
   step(): boolean {
     if (this.#crashed || this.#point()) return false;
+    if (this.#strikes.length > 0) this.#strike();
     for (const { system } of this.#hosts.values()) system.remote.router.flush();
     const choices = this.#choices();
     let total = 0;
@@ -270,6 +277,13 @@ export class Simulator {
     this.#crashIn -= 1;
     if (this.#crashIn <= 0) this.crash();
     return this.#crashed;
+  }
+
+  #strike(): void {
+    for (const one of this.#strikes) one.steps -= 1;
+    const due = this.#strikes.filter(({ steps }) => steps <= 0);
+    this.#strikes = this.#strikes.filter(({ steps }) => steps > 0);
+    for (const { strike } of due) strike();
   }
 
   #tellNews(): void {

@@ -5,7 +5,7 @@
  *   kill()        the process goes: what was written is there; of what was under way, any part
  *   fail(fault)   a call rejects: ENOSPC, EIO, EMFILE, ...
  *   roomBytes     from here on it is full
- *   flipBit()     the disk itself changes what it holds
+ *   flipBit(), replace()     the disk itself changes what it holds
  *   vanish()      a directory goes, under the hands of those who write to it
  *
  * A `DiskSession` is what one process (or thread) has of the disk. When it ends, what it asked for never settles: its code stops there. Give each
@@ -23,8 +23,8 @@ import type { SyncFiles } from './node-files.ts';
 import { simulatedFiles } from './simulated-files.ts';
 import { DiskSession, namesOf, systemError } from './simulated-session.ts';
 import type { DiskCall, DiskStatistics, MachineOfSessions, Schedule } from './simulated-session.ts';
-import { DirectoryNode, sectorBytes } from './simulated-tree.ts';
-import type { FileNode, TreeNode } from './simulated-tree.ts';
+import { DirectoryNode, FileNode, sectorBytes } from './simulated-tree.ts';
+import type { TreeNode } from './simulated-tree.ts';
 
 export interface SimulatedDiskOptions {
   readonly seed: number | string;
@@ -112,6 +112,15 @@ export class SimulatedDisk implements Disk {
   flipBit(path: string, offset?: number, bit?: number): void {
     const file = this.#file(path);
     if (file.bytes > 0) file.flipBit(offset ?? this.#prng.int(file.bytes), bit ?? this.#prng.int(8));
+  }
+
+  /** From now on the disk holds this, and never held anything else. */
+  replace(path: string, bytes: Uint8Array): void {
+    const { parent, name } = this.#place(path);
+    const file = new FileNode();
+    file.append(bytes);
+    file.sync();
+    parent.put(name, file);
   }
 
   /** Paths of all files in a directory and below, sorted: for who looks, or damages. */

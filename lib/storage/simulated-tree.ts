@@ -156,6 +156,13 @@ export class DirectoryNode {
     this.#changes = this.#changes.filter((change) => change.name !== name);
   }
 
+  /** At once and for good, as if the disk had always held that. */
+  put(name: string, node: TreeNode): void {
+    this.lose(name);
+    this.#shown.set(name, node);
+    this.#durable.set(name, node);
+  }
+
   powerCut(prng: Prng): void {
     const keep = prng.pick(['all', 'none', 'first', 'some'] as const);
     const first = prng.int(this.#changes.length + 1);

@@ -35,6 +35,8 @@ export interface ChaosRun {
 export interface ChaosCounts {
   batches: number;
   rewritten: number;
+  /** Crashes in a phase that was drawn, of all. */
+  aimed: number;
   killed: number;
   powerCuts: number;
   driversKilled: number;
@@ -77,14 +79,14 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
   const prng = createPrng(`chaos ${seed}`);
   const chaos = await chaosProgram(prng.fork('program'), inputKinds);
   const history = new History();
-  const counts: ChaosCounts = { batches: 0, rewritten: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };
+  const counts: ChaosCounts = { batches: 0, rewritten: 0, aimed: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };
   const slow = prng.int(4) === 0;
   const machine = new SimulatedMachine({ seed, shortWrites: prng.int(3) === 0, latencyMs: (own) => (slow && own.int(3) === 0 ? own.int(40) : 0) });
   const sources = new Map(chaos.inputs.filter(({ kind }) => kind === 'receiver').map(({ id }) => [id, new ReliableSource((envelope) => void history.acknowledged.add(envelope))]));
   const world: ChaosWorld = { seed, prng: prng.fork('faults'), machine, chaos, history, sources, counts, options: optionsOf(prng.fork('options')), sentOf: new Map() };
   const lives: string[] = [];
   // Some runs have no fault at all, most have several.
-  let crashesLeft = prng.int(6);
+  let crashesLeft = prng.int(8);
   let end: LifeEnd = { kind: 'stopped', text: '' };
   const damages: Damage[] = [];
   for (let life = 0; life < livesMax && history.problems.length === 0; life += 1) {
@@ -94,7 +96,7 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
     if (end.kind === 'delivered') break;
     // What was told of is mended, as from a copy; what was not may stay, and must do no harm.
     if (end.kind === 'damaged') for (const damage of damages.splice(0).reverse()) damage.mend();
-    const damage = end.kind === 'crashed' && world.prng.int(6) === 0 ? damageOne(machine.disk, world.prng) : null;
+    const damage = end.kind === 'crashed' && world.prng.int(4) === 0 ? damageOne(machine.disk, world.prng) : null;
     if (damage === null) continue;
     trace(`damaged: ${damage.text}`);
     counts.damages += 1;
@@ -110,10 +112,11 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
 function optionsOf(prng: Prng): ChaosOptions {
   return {
     walSync: prng.int(5) > 0,
-    walSegmentBytesMax: prng.pick([4_096, 16_384, 67_108_864]),
+    walSegmentBytesMax: prng.pick([4_096, 4_096, 16_384, 67_108_864]),
     walCloseFileAfterWrite: prng.int(10) === 0,
     walSyncIntervalMs: prng.pick([0, 200, 1_000]),
-    checkpointIntervalMs: prng.pick([0, 0, 1_000]),
+    // The last: one checkpoint in each life, so that the log is read back from far behind.
+    checkpointIntervalMs: prng.pick([0, 1_000, 1_000_000]),
   };
 }
 

@@ -10,15 +10,26 @@ import { SequentialRdd, defaultOptions } from '../model/sequential-rdd.ts';
 import { SequentialStreams } from '../model/sequential.ts';
 import { sequentialStream } from '../model/sequential-stream.ts';
 import type { SequentialStream } from '../model/sequential-stream.ts';
-import type { ChaosProgram } from './chaos-program.ts';
+import { isRefused, sumKeyOf } from './chaos-program.ts';
+import type { ChaosProgram, Envelope } from './chaos-program.ts';
 import type { History, Partitions } from './history.ts';
 
-/** `lastMs`: of the last batch that has run. `counted`: the accumulator. Problems are noted in the history. */
-export async function checkHistory(history: History, chaos: ChaosProgram, lastMs: number, counted: number): Promise<void> {
+/** The accumulators. */
+export interface Counted {
+  readonly counted: number;
+  readonly countedOnce: number;
+  readonly countedEarly: number;
+}
+
+/** `lastMs`: of the last batch that has run. Problems are noted in the history. */
+export async function checkHistory(history: History, chaos: ChaosProgram, lastMs: number, counted: Counted): Promise<void> {
   checkInputs(history, chaos, lastMs);
   if (history.problems.length > 0) return;
   history.checkSettings();
-  checkCounted(history, counted);
+  checkCounted(history, chaos, counted);
+  const first = history.allocations.get(chaos.inputs[0]?.id ?? '') ?? new Map<number, readonly (readonly Envelope[])[]>();
+  history.checkLetters(first, lastMs, isRefused);
+  history.checkSums(first, lastMs, sumKeyOf);
   await checkOutputs(history, chaos, lastMs);
 }
 
@@ -43,11 +54,15 @@ function checkInputs(history: History, { inputs, program }: ChaosProgram, lastMs
   }
 }
 
-function checkCounted(history: History, counted: number): void {
-  let expected = 0;
-  for (const times of history.allocations.values()) for (const partitions of times.values()) expected += partitions.flat(1).length;
-  // An input that no output reads is counted nowhere.
+function checkCounted(history: History, { inputs: [first] }: ChaosProgram, { counted, countedOnce, countedEarly }: Counted): void {
+  const recordsOf = (times: ReadonlyMap<number, Partitions>): number => [...times.values()].reduce((sum, partitions) => sum + partitions.flat(1).length, 0);
+  const allocations = history.allocations as unknown as ReadonlyMap<string, ReadonlyMap<number, Partitions>>;
+  const expected = [...allocations.values()].reduce((sum, times) => sum + recordsOf(times), 0);
+  // A batch that no window has is counted nowhere.
   if (counted > expected) history.problem(`the accumulator has counted ${counted} records, of ${expected}`);
+  const once = recordsOf(allocations.get(first?.id ?? '') ?? new Map());
+  if (countedEarly !== once) history.problem(`the accumulator of ${first?.id}, as its batches are generated, has counted ${countedEarly} records, of ${once}`);
+  if (countedOnce !== once) history.problem(`the accumulator of ${first?.id} has counted ${countedOnce} records, of ${once}`);
 }
 
 async function checkOutputs(history: History, { program, inputs }: ChaosProgram, lastMs: number): Promise<void> {

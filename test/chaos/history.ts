@@ -19,10 +19,16 @@ export class History {
   readonly committed = new Map<string, Map<number, Map<number, readonly Value[]>>>();
   readonly sent = new Set<string>();
   readonly acknowledged = new Set<string>();
+  /** By batch time: what a function has taken, and what it has refused (a dead letter: at least once, and once for each process). */
+  readonly #taken = new Map<number, readonly string[]>();
+  readonly #letters = new Map<number, Map<string, number>>();
+  /** Of a state, by batch time and key; and those at which its function has failed. */
+  readonly #sums = new Map<number, ReadonlyMap<string, number>>();
+  readonly #failedSums = new Set<number>();
   /** Batches that were written more than once. */
   rewritten = 0;
-  /** Of the broadcast variable: what was set, and (once that was confirmed) may not be undone. */
-  settings: { readonly value: number; confirmed: boolean }[] = [{ value: 0, confirmed: true }];
+  /** Of the broadcast variable: what was set, and (once that was confirmed) the batches from then on see: those behind `fromMs`. */
+  settings: { readonly value: number; fromMs: number | null }[] = [{ value: 0, fromMs: 0 }];
   readonly #settingsSeen = new Map<number, number>();
 
   problem(text: string): void {
@@ -54,10 +60,68 @@ export class History {
     }
   }
 
-  /** Values never go back from one batch to a later one. */
+  /** The function of a state: the sum, or, of ten sums that it comes to so many, once, an error. */
+  summed(more: number, before: number, failuresOfTen: number): number {
+    const sum = more + before;
+    if (more > 0 && sum % 10 < failuresOfTen && !this.#failedSums.has(sum)) {
+      this.#failedSums.add(sum);
+      throw new Error('chaos: a state that fails');
+    }
+    return sum;
+  }
+
+  sumsWritten(time: number, sums: readonly (readonly [string, number])[]): void {
+    this.#sums.set(time, new Map(sums));
+  }
+
+  /** `given`: by batch time, to the input of which the sums are. */
+  checkSums(given: ReadonlyMap<number, readonly (readonly Envelope[])[]>, lastMs: number, keyOf: (envelope: string) => string): void {
+    const expected = new Map<string, number>();
+    for (const [time, partitions] of [...given].sort(([a], [b]) => a - b)) {
+      if (time > lastMs) continue;
+      for (const [envelope] of partitions.flat(1)) expected.set(keyOf(envelope), (expected.get(keyOf(envelope)) ?? 0) + 1);
+      const text = (sums: ReadonlyMap<string, number>): string => [...sums].map(([key, sum]) => `${key}: ${sum}`).sort().join(', ');
+      const came = text(this.#sums.get(time) ?? new Map());
+      if (came !== text(expected)) this.problem(`the sums at ${time} ms should be ${text(expected)}, and are ${came}`);
+    }
+  }
+
+  taken(input: string, time: number, envelopes: readonly string[]): void {
+    const known = entry(this.#taken, time, () => envelopes);
+    if (!equalValues([...known].sort() as Value, [...envelopes].sort() as Value)) this.problem(`of ${input} at ${time} ms ${known.join(' ')} were taken, and ${envelopes.join(' ')} when the batch runs again`);
+  }
+
+  /** What a process has read of its dead letters, by batch time. */
+  lettersRead(letters: readonly (readonly [time: number, envelope: string])[]): void {
+    const read = new Map<number, Map<string, number>>();
+    for (const [time, envelope] of letters) {
+      const times = entry(read, time, () => new Map<string, number>());
+      times.set(envelope, (times.get(envelope) ?? 0) + 1);
+    }
+    for (const [time, counts] of read) {
+      const known = entry(this.#letters, time, () => new Map<string, number>());
+      for (const [envelope, count] of counts) known.set(envelope, Math.max(count, known.get(envelope) ?? 0));
+    }
+  }
+
+  /** `given`: by batch time, to the input of which the letters are. */
+  checkLetters(given: ReadonlyMap<number, readonly (readonly Envelope[])[]>, lastMs: number, isRefused: (envelope: string) => boolean): void {
+    for (const [time, partitions] of given) {
+      if (time > lastMs) continue;
+      const all = partitions.flat(1).map(([envelope]) => envelope);
+      const [refused, taken] = [all.filter((envelope) => isRefused(envelope)), all.filter((envelope) => !isRefused(envelope))];
+      if (!equalValues(taken.sort() as Value, [...(this.#taken.get(time) ?? [])].sort() as Value)) this.problem(`at ${time} ms ${taken.join(' ')} should have been taken, and ${(this.#taken.get(time) ?? []).join(' ')} were`);
+      const letters = [...(this.#letters.get(time) ?? [])].flatMap(([envelope, count]) => Array.from({ length: count }, () => envelope));
+      if (!equalValues(refused.sort() as Value, letters.sort() as Value)) this.problem(`at ${time} ms ${refused.join(' ')} were refused, and the dead letters of one process are ${letters.join(' ')}`);
+    }
+  }
+
+  /** Values never go back from one batch to a later one, nor behind what was confirmed before it. */
   checkSettings(): void {
     let last = 0;
     for (const [time, value] of [...this.#settingsSeen].sort(([a], [b]) => a - b)) {
+      const confirmed = this.settings.findLast(({ fromMs }) => fromMs !== null && fromMs < time)?.value ?? 0;
+      if (value < confirmed) this.problem(`the batch at ${time} ms sees the broadcast value ${value}, and ${confirmed} was confirmed before it`);
       if (value < last) this.problem(`the batch at ${time} ms sees the broadcast value ${value}, after ${last}`);
       last = Math.max(last, value);
     }

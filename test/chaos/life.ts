@@ -15,11 +15,13 @@ import type { MillraceError } from '../../protocol/errors.ts';
 import { buildChaosProgram } from './chaos-program.ts';
 import type { ChaosExports } from './chaos-program.ts';
 import type { ChaosWorld } from './chaos-run.ts';
+import type { Counted } from './checks.ts';
 import type { Damage } from './damage.ts';
+import { Aim, drawPhase, Habit, phasesOf } from './phases.ts';
 import { FromReliableSource } from './reliable-source.ts';
 
 export type LifeEnd =
-  | { readonly kind: 'delivered'; readonly text: string; readonly lastMs: number; readonly counted: number }
+  | { readonly kind: 'delivered'; readonly text: string; readonly lastMs: number; readonly counted: Counted }
   | { readonly kind: 'crashed' | 'driver' | 'stopped' | 'failed' | 'damaged'; readonly text: string };
 
 type Planned = 'killed' | 'powerCut' | 'driver' | 'stop' | 'none';
@@ -27,6 +29,8 @@ type Planned = 'killed' | 'powerCut' | 'driver' | 'stop' | 'none';
 const directory = '/checkpoints';
 /** Rounds of sending and batches in one life; more are needed by none. */
 const roundsMax = 150;
+/** Of a life that has delivered all, and waits for the crash that is planned. */
+const idleRoundsMax = 3;
 /** What an operation that the disk let down may fail with. */
 const diskCodes = ['LogFailed', 'ContextFailed', 'ContextStopped', 'AskTimeout', 'ActorGone', 'HostGone', 'StopTimeout', 'RestartIntensityReached'];
 
@@ -42,11 +46,12 @@ export async function live(world: ChaosWorld, life: number, crashesLeft: number,
     return await one.end(thrown, damages);
   } finally {
     for (const source of world.sources.values()) source.forget();
+    world.history.lettersRead(one.letters);
   }
 }
 
 function planOf({ options }: ChaosWorld, prng: Prng): Planned {
-  const planned = prng.pick(['killed', 'killed', 'powerCut', 'powerCut', 'powerCut', 'driver', 'stop'] as const);
+  const planned = prng.pick(['killed', 'killed', 'killed', 'powerCut', 'powerCut', 'powerCut', 'powerCut', 'driver', 'stop'] as const);
   // Without syncs a power cut may cost what it likes.
   return planned === 'powerCut' && !options.walSync ? 'killed' : planned;
 }
@@ -58,6 +63,12 @@ class Life {
   readonly #planned: Planned;
   readonly #trace: (line: string) => void;
   readonly #cluster: SimulatedCluster;
+  /** Faults that wait for their phase. */
+  #aims: (Aim | Habit)[] = [];
+  /** Dead letters that the app has read. */
+  readonly letters: [time: number, envelope: string][] = [];
+  /** Of the last batch that may have been announced: what is confirmed is seen by those behind it. */
+  #announcedMs = 0;
   #ssc: StreamingContext<ChaosExports> | null = null;
   #failure: Error | null = null;
   #lastMs = 0;
@@ -82,9 +93,37 @@ class Life {
       blockMemoryBytesMax: 2_097_152,
       recordBytesMax: 4_096,
       logger: { log: (level, text) => trace(`    ${level} ${text}`) },
+      onTrace: (line) => this.#aims.forEach((aim) => aim.see(line)),
     });
     trace(`life ${number}: ${planned}`);
-    if (planned === 'killed' || planned === 'powerCut') this.#cluster.simulator.crashIn(1 + prng.int(prng.pick([400, 2_000, 8_000])));
+    this.#aims.push(new Habit(phasesOf.app, prng.fork('app'), prng.pick([0, 2, 4, 6]), (behind) => this.#cluster.simulator.strikeIn(behind, () => this.#act())));
+    if (planned === 'killed' || planned === 'powerCut') this.#planCrash();
+    for (let aims = prng.int(4) - 1; aims > 0; aims -= 1) this.#aims.push(new Aim(drawPhase(phasesOf.threads, prng), prng, (behind) => this.#cluster.simulator.strikeIn(behind, () => this.#killThread())));
+  }
+
+  /** In between. */
+  #act(): void {
+    const ssc = this.#ssc;
+    if (ssc?.getState() !== 'ACTIVE') return;
+    if (this.#prng.int(3) === 0) this.#send(ssc);
+    for (let sets = 1 + this.#prng.int(2); sets > 0; sets -= 1) this.#set(ssc);
+  }
+
+  /** Anywhere, or (more often) in a phase that was drawn. */
+  #planCrash(): void {
+    const prng = this.#prng;
+    const { simulator } = this.#cluster;
+    if (prng.int(4) === 0) {
+      simulator.crashIn(1 + prng.int(prng.pick([400, 2_000, 8_000])));
+      return;
+    }
+    const { running, recovering } = phasesOf.process;
+    const aim = new Aim(drawPhase(this.#number > 0 && prng.int(4) === 0 ? recovering : running, prng), prng, (behind) => {
+      this.#world.counts.aimed += 1;
+      simulator.crashIn(behind);
+    });
+    this.#trace(`aimed at: ${aim.phase.name}`);
+    this.#aims.push(aim);
   }
 
   async run(): Promise<LifeEnd> {
@@ -93,11 +132,12 @@ class Life {
     const actorsBefore = this.#actors();
     const { options, chaos, history, machine, sources } = this.#world;
     machine.disk.heal();
-    const recordsMax = 1 + this.#prng.int(4);
+    const recordsMax = this.#prng.pick([1, 1, 2, 4]);
+    const receiver = (input: string): FromReliableSource => new FromReliableSource(sources.get(input)!, { level: StorageLevel.MEMORY_AND_DISK_SER_2, recordsMax, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) });
     const ssc = await cluster.run(
       StreamingContext.getOrCreate(
         directory,
-        (context: StreamingContext) => buildChaosProgram(context, chaos, history, (input) => new FromReliableSource(sources.get(input)!, { level: StorageLevel.MEMORY_AND_DISK_SER_2, recordsMax, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) })),
+        (context: StreamingContext) => buildChaosProgram(context, chaos, { history, receiver, wait: (ms) => this.#wait(ms) }),
         { sparkContext: cluster.sparkContext, batchInterval: chaos.program.batchMs, clock: 'manual', allowMultipleContexts: true, advanceTimeoutMs: 300_000, receiverRestartDelayMs: 500, ...options },
       ),
     );
@@ -105,13 +145,16 @@ class Life {
     ssc.on('failed', ({ error }) => void (this.#failure ??= error));
     ssc.on('batchCompleted', ({ batchTime }) => void (this.#lastMs = Math.max(this.#lastMs, Number(batchTime))));
     this.#lastMs = ssc.recoveredFrom?.completed ?? 0;
+    this.#announcedMs = ssc.recoveredFrom?.generated ?? 0;
+    void this.#readLetters(ssc);
     await cluster.run(ssc.start());
-    const ends = this.#prng.int(8);
+    const ends = this.#prng.int(5);
+    let idleRounds = this.#planned === 'killed' || this.#planned === 'powerCut' ? idleRoundsMax : 0;
     for (let round = 0; round < roundsMax; round += 1) {
       await this.#round(ssc);
       if (this.#planned === 'stop' && round >= ends) return await this.#stop(ssc, actorsBefore);
       if (this.#planned === 'driver' && round >= ends && !this.#driverKilled) await this.#killDriver();
-      if (this.#isDelivered()) return await this.#deliver(ssc, actorsBefore);
+      if (this.#isDelivered() && (idleRounds -= 1) < 0) return await this.#deliver(ssc, actorsBefore);
     }
     throw new Error(`not all was delivered in ${roundsMax} rounds`);
   }
@@ -124,9 +167,10 @@ class Life {
     if (prng.int(3) === 0) await cluster.steps(prng.int(120));
     this.#fault();
     if (this.#world.sources.size > 0 && prng.int(2) === 0) await cluster.run(this.#wait(prng.int(600)));
-    const done = ssc.clock.advance(this.#world.chaos.slowGeneration ? 3 : prng.int(5) === 0 ? 2 : 1);
+    const { jobs, waitMs } = this.#world.chaos.generation;
+    const slow = jobs + waitMs > 0;
+    const done = this.#advance(ssc, slow ? 1 + prng.int(3) : prng.int(5) === 0 ? 2 : 1);
     done.catch(() => {});
-    if (this.#world.chaos.slowGeneration) await this.#setMeanwhile(ssc);
     if (prng.int(2) === 0) {
       await cluster.steps(prng.int(250));
       this.#send(ssc);
@@ -168,15 +212,31 @@ class Life {
 
   #set(ssc: StreamingContext<ChaosExports>): void {
     const { settings } = this.#world.history;
-    const setting = { value: settings.length, confirmed: false };
+    const setting: (typeof settings)[number] = { value: settings.length, fromMs: null };
     settings.push(setting);
     const set = (async () => ssc.exports.setting.set(setting.value))();
     this.#pushing.push(
       set.then(
-        () => void (setting.confirmed = !this.#cluster.simulator.crashed),
+        () => {
+          if (!this.#cluster.simulator.crashed) setting.fromMs = this.#announcedMs;
+        },
         () => {},
       ),
     );
+  }
+
+  #advance(ssc: StreamingContext<ChaosExports>, batches: number): Promise<unknown> {
+    this.#announcedMs += batches * this.#world.chaos.program.batchMs;
+    return ssc.clock.advance(batches);
+  }
+
+  /** To the end. */
+  async #readLetters(ssc: StreamingContext<ChaosExports>): Promise<void> {
+    try {
+      for await (const { records } of ssc.exports.letters) for (const { record, batchTime } of records) this.letters.push([Number(batchTime), (record as readonly [string, unknown])[0]]);
+    } catch {
+      // Why the context has ended is told by others.
+    }
   }
 
   /** Now and then. */
@@ -194,16 +254,13 @@ class Life {
       // The log tries five times; more of them in a row end the program, which then starts again.
       const times = prng.int(10) === 0 ? 6 : 1 + prng.int(2);
       this.#diskTrouble = true;
-      machine.disk.fail({ call, code: prng.pick(['EIO', 'ENOSPC', 'EMFILE']), after: prng.int(4), times });
+      machine.disk.fail({ call, code: prng.pick(['EIO', 'ENOSPC', 'EMFILE']), after: prng.int(4), times, path: prng.pick(['', '', '/log/', '/state/', 'checkpoint-']) });
     }
   }
 
-  /** One batch ends while the next is generated, and the app sets the variable at any moment between. */
-  async #setMeanwhile(ssc: StreamingContext<ChaosExports>): Promise<void> {
-    for (let sets = 1 + this.#prng.int(16); sets > 0; sets -= 1) {
-      await this.#cluster.steps(this.#prng.int(40));
-      this.#set(ssc);
-    }
+  #endFaults(): void {
+    this.#aims = [];
+    this.#cluster.simulator.crashIn(null);
   }
 
   #killThread(): void {
@@ -232,12 +289,12 @@ class Life {
 
   async #deliver(ssc: StreamingContext<ChaosExports>, actorsBefore: readonly string[]): Promise<LifeEnd> {
     const cluster = this.#cluster;
-    cluster.simulator.crashIn(null);
+    this.#endFaults();
     this.#world.machine.disk.heal();
     await cluster.run(Promise.all(this.#pushing.splice(0)));
     // What was acknowledged just now is in a batch of these.
-    for (let batch = 0; batch < 20 && (batch === 0 || !this.#isDelivered()); batch += 1) await cluster.run(ssc.clock.advance(1));
-    const counted = ssc.exports.counted.value;
+    for (let batch = 0; batch < 20 && (batch === 0 || !this.#isDelivered()); batch += 1) await cluster.run(this.#advance(ssc, 1));
+    const counted = { counted: ssc.exports.counted.value, countedOnce: ssc.exports.countedOnce.value, countedEarly: ssc.exports.countedEarly.value };
     await this.#stop(ssc, actorsBefore);
     return { kind: 'delivered', text: `delivered at ${this.#lastMs} ms`, lastMs: this.#lastMs, counted };
   }
@@ -246,6 +303,8 @@ class Life {
     const cluster = this.#cluster;
     const graceful = this.#prng.int(2) === 0;
     this.#world.counts.stops += 1;
+    // It runs batches of its own for what is left, and nobody is told when.
+    this.#announcedMs = Infinity;
     await cluster.run(ssc.stop({ graceful, stopSparkContext: false }));
     if (this.#failure !== null) throw this.#failure;
     const { heldHandles, liveHandles } = await cluster.run(cluster.sparkContext.blockStats());
@@ -269,7 +328,7 @@ class Life {
     const damaged = damages.length > 0 && damageCodes.includes(code);
     const explained = damaged || this.#driverKilled || (this.#diskTrouble && diskCodes.includes(code));
     if (!explained) history.problem(`life ${this.#number} failed at ${at}: ${reasons(thrown)}`);
-    this.#cluster.simulator.crashIn(null);
+    this.#endFaults();
     try {
       if (this.#ssc !== null) await this.#cluster.run(this.#ssc.stop({ stopSparkContext: false }));
     } catch (after) {

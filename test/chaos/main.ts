@@ -1,7 +1,7 @@
 /**
  * `npm run chaos`: seeded runs of the whole system with faults, in the simulator or (`--process`) with a real process that is killed.
  *
- *   npm run --silent chaos -- --seed 1 --runs 2000 [--json]     runs with the seeds 1 to 2000, on two cores
+ *   npm run --silent chaos -- --seed 1 --runs 2000 [--json]     runs with the seeds 1 to 2000, on all cores; `--bail`: up to the first that fails
  *   npm run --silent chaos -- --seed 17 --runs 1 --verbose      one of them again, telling what happens
  *   npm run --silent chaos -- --process [--kills 100] [--seed N]
  *
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '100' },
     jobs: { type: 'string' },
     json: { type: 'boolean', default: false },
+    bail: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     process: { type: 'boolean', default: false },
     kills: { type: 'string', default: '100' },
@@ -44,15 +45,18 @@ if (values.process) {
   const runs = wholeNumber('runs', values.runs, 1);
   const failed: ChaosRun[] = [];
   const counts: Record<string, number> = {};
+  let done = 0;
   const take = (run: ChaosRun): void => {
+    done += 1;
     for (const [name, count] of Object.entries(run.counts)) counts[name] = (counts[name] ?? 0) + count;
     if (run.problems.length === 0) return;
     failed.push(run);
     print(textOfFailure(run));
   };
-  if (values.verbose) for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) take(await chaosRun(seed, print));
-  else await runSeeds({ firstSeed, runs, jobs: values.jobs === undefined ? Math.max(1, Math.min(8, availableParallelism())) : wholeNumber('jobs', values.jobs, 1), take, progress: (text) => void process.stderr.write(text) });
-  end(runs - failed.length, failed.length, counts, failed.map(({ seed }) => seed));
+  const isEnough = (): boolean => values.bail && failed.length > 0;
+  if (values.verbose) for (let seed = firstSeed; seed < firstSeed + runs && !isEnough(); seed += 1) take(await chaosRun(seed, print));
+  else await runSeeds({ firstSeed, runs, jobs: values.jobs === undefined ? Math.max(1, Math.min(8, availableParallelism())) : wholeNumber('jobs', values.jobs, 1), take, isEnough, progress: (text) => void process.stderr.write(text) });
+  end(done - failed.length, failed.length, counts, failed.map(({ seed }) => seed));
 }
 
 function textOfFailure({ seed, problems, lives, text }: ChaosRun): string {

@@ -14,6 +14,8 @@ export interface SeedsOptions {
   readonly jobs: number;
   readonly take: (run: ChaosRun) => void;
   readonly progress?: (text: string) => void;
+  /** True: no further seed is begun. */
+  readonly isEnough?: () => boolean;
 }
 
 /** What takes longer goes round in circles. */
@@ -21,13 +23,13 @@ const runTimeoutMs = 120_000;
 /** Runs of one process, which then ends: compiled loops and the like gather, and slow down what comes later. */
 const runsPerProcess = 60;
 
-export async function runSeeds({ firstSeed, runs, jobs, take, progress = () => {} }: SeedsOptions): Promise<void> {
+export async function runSeeds({ firstSeed, runs, jobs, take, progress = () => {}, isEnough = () => false }: SeedsOptions): Promise<void> {
   let next = firstSeed;
   let done = 0;
   const work = async (): Promise<void> => {
-    while (next < firstSeed + runs) {
+    while (next < firstSeed + runs && !isEnough()) {
       const child = fork(fileURLToPath(new URL('./seed-process.js', import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-      for (let count = 0; count < runsPerProcess && next < firstSeed + runs; count += 1) {
+      for (let count = 0; count < runsPerProcess && next < firstSeed + runs && !isEnough(); count += 1) {
         const seed = next;
         next += 1;
         const run = await ask(child, seed);
@@ -60,4 +62,4 @@ function ask(child: ReturnType<typeof fork>, seed: number): Promise<ChaosRun> {
   });
 }
 
-const noCounts: ChaosRun['counts'] = { batches: 0, rewritten: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };
+const noCounts: ChaosRun['counts'] = { batches: 0, rewritten: 0, aimed: 0, killed: 0, powerCuts: 0, driversKilled: 0, threadsKilled: 0, diskFaults: 0, cuts: 0, stops: 0, damages: 0 };

@@ -3,6 +3,7 @@ import t from 'tap';
 import { applyEvent, emptyBook } from '../../../lib/recovery/book.ts';
 import type { RecoveryBook } from '../../../lib/recovery/book.ts';
 import { encodeCheckpoint, writeCheckpoint } from '../../../lib/recovery/checkpoint-file.ts';
+import { encodeBlock, frameTypes } from '../../../lib/recovery/event-codec.ts';
 import { recover } from '../../../lib/recovery/recover.ts';
 import { ManualClock } from '../../../lib/base/clock.ts';
 import { LogWriter } from '../../../lib/storage/log/log-writer.ts';
@@ -10,15 +11,16 @@ import type { LogPosition } from '../../../lib/storage/log/open-segment.ts';
 import { SimulatedDisk } from '../../../lib/storage/simulated-disk.ts';
 import type { StateLink } from '../../../protocol/rdd.ts';
 import type { RecoveryEvent } from '../../../protocol/recovery.ts';
+import { asBlockId } from '../../../protocol/ids.ts';
 import { asBatchTime } from '../../../protocol/time.ts';
 
 const directory = '/program';
 const started: RecoveryEvent = { type: 'programStarted', identity: { url: null, args: null, appName: 'x', batchIntervalMs: 1_000, zeroTime: 0, startTime: 0, fingerprint: { hash: '', operators: [] } } as never };
 
-function completed(time: number, place: LogPosition | null): RecoveryEvent {
+function completed(time: number, place: LogPosition | null, oldest = time): RecoveryEvent {
   const links = [{ time: asBatchTime(time), snapshot: true, pairs: place === null ? null : { id: 'x', codec: 'records', records: 1, place: { file: place.file.slice(directory.length + 1), offset: place.offset, bytes: place.bytes } }, extra: null } as unknown as StateLink];
   const version = place === null ? null : { time: asBatchTime(time), base: null, stateVersion: 1, links };
-  return { type: 'batchCompleted', time: asBatchTime(time), accumulators: null, states: [{ uid: 'counts', oldest: asBatchTime(time), time: asBatchTime(time), version }] };
+  return { type: 'batchCompleted', time: asBatchTime(time), accumulators: null, states: [{ uid: 'counts', oldest: asBatchTime(oldest), time: asBatchTime(time), version }] };
 }
 
 async function stateLog(disk: SimulatedDisk, nextSequence = 1): Promise<LogWriter> {
@@ -62,6 +64,55 @@ t.test('a segment that was written again under its number stays as long as that 
   t.equal(Buffer.from(disk.files.readRange(place!.file, place!.offset, place!.offset + place!.bytes)).toString(), 'one');
   await next.removeBefore(3);
   t.strictSame(disk.filesBelow(`${directory}/state`).map((path) => path.slice(-6)), ['03.log'], 'and goes with it');
+});
+
+/** Two steps of a state, each of a batch; both were written again by the reader of a process that was killed, and are named where they were first. */
+async function writtenAgain(): Promise<{ readonly disk: SimulatedDisk; readonly places: readonly LogPosition[] }> {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const log = await LogWriter.open({ disk, directory: `${directory}/state`, nextSequence: 1, clock: new ManualClock() });
+  const places = await Promise.all([log.append(3, [Buffer.from('one')]), log.append(3, [Buffer.from('two')])]);
+  disk.kill();
+  await writeCheckpoint(disk, directory, 2_000, encodeCheckpoint(bookOf(started, completed(1_000, places[0]!), completed(2_000, places[1]!, 1_000))));
+  await recover({ disk, directory });
+  return { disk, places };
+}
+
+t.test('a step of a state that is damaged where the book names it is told of, though the log has it again somewhere else', async (t) => {
+  const { disk, places } = await writtenAgain();
+  t.equal(disk.filesBelow(`${directory}/state`).length, 2);
+  t.match(await recover({ disk, directory }), { warnings: [] });
+  disk.flipBit(places[1]!.file, places[1]!.offset + 1, 0);
+  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: places[1]!.file, offset: places[1]!.offset } });
+  const recovered = await recover({ disk, directory, quarantine: true });
+  t.match(recovered?.book.states.get('counts'), { upTo: 2_000, versions: [{ time: 1_000 }] }, 'the version before stands in');
+  t.equal(recovered?.book.states.get('counts')?.versions.length, 1);
+  t.match(recovered?.warnings, [/offset \d+ of \/program\/state.* is damaged/]);
+});
+
+t.test('a block that is damaged in a part of the log which is not read back is told of', async (t) => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const log = await LogWriter.open({ disk, directory: `${directory}/log`, nextSequence: 1, clock: new ManualClock(), closeFileAfterWrite: true });
+  const book = emptyBook();
+  applyEvent(book, 1, started, null);
+  const places: LogPosition[] = [];
+  for (const name of ['b1', 'b2', 'b3']) {
+    const event: Extract<RecoveryEvent, { type: 'blockAdded' }> = { type: 'blockAdded', uid: 'in', block: asBlockId(name), codec: 'text', records: 1, epoch: 0, position: null };
+    const { parts, dataOffset } = encodeBlock(event, Buffer.from(`the data of ${name}`));
+    const position = await log.append(frameTypes.block, parts);
+    places.push(position);
+    applyEvent(book, position.sequence + 1, event, { file: position.file.slice(directory.length + 1), offset: position.offset + dataOffset, bytes: position.bytes - dataOffset });
+  }
+  await log.close();
+  // The checkpoint has all three: of the log only what follows is read back.
+  book.sequence = 3;
+  await writeCheckpoint(disk, directory, 1_000, encodeCheckpoint(book));
+  t.equal((await recover({ disk, directory }))?.book.blocks.size, 3);
+  const [first, second] = places as [LogPosition, LogPosition];
+  disk.flipBit(second.file, second.offset + second.bytes - 1, 4);
+  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: second.file } });
+  t.strictSame([...(await recover({ disk, directory, quarantine: true }))!.book.blocks.keys()], ['b1', 'b3']);
+  await disk.remove(first.file);
+  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: first.file } }, 'one that is missing, too');
 });
 
 t.test('a version that failed settles the state\'s time; one that comes again changes nothing', (t) => {

@@ -56,6 +56,8 @@ for (const [rule, death] of [
   [{ fault: 'kill', actor: 'write-ahead-log', nth: 20 }, /^RestartIntensityReached < FaultInjected$/],
   [{ fault: 'kill', actor: 'checkpoint-writer', nth: 6 }, /^RestartIntensityReached < FaultInjected$/],
   [{ fault: 'kill', actor: 'job-generator', nth: 12 }, /FaultInjected$/],
+  // What was on its way to the app is gone with it: the batch is not complete, and runs again.
+  [{ fault: 'kill', actor: 'outputs-*', nth: 6 }, /ActorGone|FaultInjected|AdvanceTimeout/],
   [{ fault: 'kill', actor: 'block-manager-master', type: 'hold', nth: 12 }, /^(ActorGone|ContextFailed)/],
   [{ fault: 'kill', actor: 'job-scheduler', nth: 4, what: 'thread' }, /^ContextFailed/],
 ] satisfies [KillRule, RegExp][]) {
