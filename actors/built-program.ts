@@ -296,7 +296,7 @@ export class BuiltProgram implements HostProgram {
 
   #environment(): BatchEnvironment {
     return {
-      allocatedBlocks: (stream, time) => this.#blocks.get(time)?.get(stream) ?? this.#recovery.blocksAt(stream, time) ?? [],
+      allocatedBlocks: (stream, time) => this.#blocks.get(time)?.get(stream) ?? this.#recovery.blocksAt(stream, time) ?? (this.#blocks.has(time) ? [] : null),
       recorded: (uid, time) => this.#recovery.recorded(uid, time),
       listFiles: (directory) => this.#services.listFiles(directory),
       warn: (message) => this.#services.log('warn', message),

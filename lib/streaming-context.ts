@@ -512,7 +512,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
 
   async #slice(operator: number, from: BatchTime, to: BatchTime): Promise<RDD<unknown>[]> {
     const sliced = await this.#questions.read<SlicedRdds>((replyTo) => ({ type: 'slice', operator, from, to, replyTo }), askTimeoutMs);
-    return this.#appRdds.takeSlice(sliced, this.graph.operators[operator]?.rememberMs ?? 0);
+    return this.#appRdds.takeSlice(sliced, this.graph.operators[operator]?.keptMs ?? 0);
   }
 
   async #advance(batches: number): Promise<BatchTime> {

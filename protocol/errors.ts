@@ -57,6 +57,7 @@ export const errorTable = {
   ContextMismatch: entry('Streams or RDDs of different contexts are combined.', 'Make both on the same context.'),
   NoStreams: entry('An operation on several streams was given none.', 'Give at least one stream.'),
   NotInitialized: entry('A stream was asked for RDDs before its context was started.', 'Call start() first.'),
+  SliceUnavailable: entry('A slice needs records that are gone and can\'t be read again, or that have not come yet.', 'Call remember() with the time that slices reach back; the message names the stream and the time.'),
   NoRddFromParent: entry('A stream has no RDD for a time at which an operation needs one.', 'Let the input give an RDD without records instead of none.'),
   TransformReturnedNull: entry('A transform function returned no RDD.', 'Return an RDD; ssc.sc.emptyRDD() where there are no records.'),
   InvalidStateCall: entry('A function of mapWithState asked of a key\'s state what it can\'t have at that moment.', 'Ask exists() and isTimingOut() first; the message says which call it was.'),

@@ -21,6 +21,13 @@ export class BatchesInputDStream<T> extends InputDStream<T> {
     this.#partitions = partitions;
   }
 
+  protected override get canBeMadeAgain(): boolean {
+    return true;
+  }
+
+  /** It is known beforehand in each life. @internal */
+  override loseUpTo(): void {}
+
   protected override compute(time: BatchTime): RDD<T> | null {
     const index = (time - (this.graph.zeroTime ?? 0)) / this.graph.batchIntervalMs - 1;
     const records = index < this.#batches.length ? this.#batches[index] ?? null : [];

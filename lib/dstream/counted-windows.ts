@@ -10,7 +10,7 @@
 import type { DStream } from './dstream.ts';
 import { countSpec } from './combined.ts';
 import { mapSpec, sum, underNull, withOne } from './narrow.ts';
-import { incrementallyReduced } from './reduced-windowed.ts';
+import { checkpointed, incrementallyReduced, persisted } from './reduced-windowed.ts';
 import { reducedByWindow, windowed } from './windowed.ts';
 import type { WindowDurations } from './windowed.ts';
 
@@ -21,7 +21,7 @@ const isCounted = (pair: readonly [unknown, number]): boolean => pair[1] !== 0;
 
 export function incrementallyReducedByWindow<T>(parent: DStream<T>, fn: (a: T, b: T) => T, inverse: (a: T, b: T) => T, durations: WindowDurations): DStream<T> {
   // Where some batches are in no window there is no result to go on from: see reduced-windowed.ts.
-  if (durations.slideMs > durations.windowMs) return reducedByWindow(parent, fn, durations);
+  if (durations.slideMs > durations.windowMs) return persisted(reducedByWindow(parent, fn, durations, checkpointed));
   const pairs = parent.derive<[null, T]>(mapSpec(parent, underNull<T>));
   const reduced = incrementallyReduced<null, T>(pairs, { fn, inverse }, durations, 1);
   return reduced.derive<T>(mapSpec<[null, T], T & {}>(reduced, valueOf as (pair: [null, T]) => T & {}));
@@ -30,7 +30,7 @@ export function incrementallyReducedByWindow<T>(parent: DStream<T>, fn: (a: T, b
 export function countedByWindow<T>(parent: DStream<T>, durations: WindowDurations): DStream<number> {
   if (durations.slideMs > durations.windowMs) {
     const window = windowed(parent, durations);
-    return window.derive(countSpec(window));
+    return persisted(window.derive(checkpointed(countSpec(window))));
   }
   return incrementallyReducedByWindow(parent.derive(mapSpec(parent, one)), sum, difference, durations);
 }

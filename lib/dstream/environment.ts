@@ -37,12 +37,19 @@ export interface FileEntry {
 
 /** What the driver gives for generating one batch. */
 export interface BatchEnvironment {
-  /** The blocks that the tracker allocated to the stream at this batch time, in order. Empty where there are none. */
-  allocatedBlocks(stream: StreamId, time: BatchTime): readonly BlockRef[];
+  /** The blocks that the tracker allocated to the stream at this batch time, in order. Empty where there are none; null: nothing is known of that time. */
+  allocatedBlocks(stream: StreamId, time: BatchTime): readonly BlockRef[] | null;
   /** What the input of this uid took for this time, where that was written down before a restart; null: it takes now. */
   recorded(uid: string, time: BatchTime): InputTaken | null;
   /** The plain files directly in a directory; none where it does not exist. */
   listFiles(directory: string): Eventually<readonly FileEntry[]>;
   /** Something went on that the user should know and that fails nothing. */
   warn(message: string): void;
+  /** Set while a slice is made: what a stream can't have any more is an error then. */
+  readonly slicing?: Slicing;
+}
+
+export interface Slicing {
+  /** The stream of state whose forgotten versions are made again, one after another. */
+  readonly along: unknown;
 }

@@ -62,6 +62,11 @@ export class FileInputDStream extends InputDStream<string> {
     return this.#taken.get(time) ?? [];
   }
 
+  /** Names of files are little to keep. */
+  protected override get keepsForSlices(): boolean {
+    return true;
+  }
+
   override initialize(): void {
     super.initialize();
     this.remember(this.#rememberFilesMs);

@@ -251,12 +251,12 @@ export class DStreamGraph {
     return this.slicer(stream.index, from as BatchTime, to as BatchTime);
   }
 
-  /** What `slice` means, on the driver: both ends included and floored to the slide; times without RDD are left out. */
+  /** What `slice` means, on the driver: both ends included and floored to the slide; times without RDD are left out. Throws SliceUnavailable. */
   computeSlice(operator: number, from: BatchTime, to: BatchTime, env: BatchEnvironment): Eventually<readonly RDD<unknown>[]> {
     const stream = this.operators[operator];
     if (stream === undefined) throw new MillraceError('InvalidArgument', `slice was asked of operator ${operator}, and the graph has ${this.operators.length}.`);
     if (this.#zeroTime === null) throw new MillraceError('NotInitialized', `The stream ${nameOf(stream)} has not been initialized: call start() before slice().`);
-    return this.#oneAtATime(() => stream.rddsBetween(from, to, env));
+    return this.#oneAtATime(() => stream.rddsBetween(from, to, { ...env, slicing: { along: null } }));
   }
 
   /** The streams that an output depends on. */

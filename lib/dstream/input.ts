@@ -15,6 +15,7 @@ import { DStream } from './dstream.ts';
 import type { DStreamGraph } from './graph.ts';
 import type { Generated, OperatorFunction } from './operator-spec.ts';
 import type { Receiver } from './receiver.ts';
+import { sliceUnavailable } from './reach-back.ts';
 
 export abstract class InputDStream<T> extends DStream<T> {
   constructor(graph: DStreamGraph, kind: string, parameters: Readonly<Record<string, unknown>>, functions: readonly OperatorFunction[] = []) {
@@ -29,7 +30,13 @@ export abstract class InputDStream<T> extends DStream<T> {
     });
   }
 
-  protected abstract override compute(time: BatchTime, env: BatchEnvironment): Generated<T>;}
+  protected abstract override compute(time: BatchTime, env: BatchEnvironment): Generated<T>;
+
+  /** What came from outside came once. */
+  protected override get canBeMadeAgain(): boolean {
+    return false;
+  }
+}
 
 /** Makes records of a socket's bytes. One is made for each connection, on the io thread. */
 export interface StreamDecoder<T> {
@@ -73,6 +80,8 @@ export class ReceiverInputDStream<T> extends InputDStream<T> {
 
   protected override compute(time: BatchTime, env: BatchEnvironment): RDD<T> {
     const blocks = env.allocatedBlocks(this.streamId, time);
-    return this.making(() => blocksRdd<T>(this.host.rdds, blocks.map((block) => [block]), this.kind)) as RDD<T>;
+    // Without an error the batch, when it comes, would find this RDD, and what was received would be in none.
+    if (blocks === null && env.slicing !== undefined) throw sliceUnavailable(this, time, 'not yet');
+    return this.making(() => blocksRdd<T>(this.host.rdds, (blocks ?? []).map((block) => [block]), this.kind)) as RDD<T>;
   }
 }

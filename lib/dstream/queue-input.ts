@@ -17,6 +17,7 @@ import type { BatchTime } from '../../protocol/time.ts';
 import type { BatchEnvironment } from './environment.ts';
 import type { DStreamGraph } from './graph.ts';
 import { InputDStream } from './input.ts';
+import { keptWithin, queueBytesKeptMax } from './reach-back.ts';
 import type { TakenAt } from './stream-node.ts';
 import type { RddQueue } from './rdd-queue.ts';
 
@@ -25,6 +26,8 @@ export class QueueInputDStream<T> extends InputDStream<T> {
   readonly #oneAtATime: boolean;
   readonly #default: RDD<T> | null;
   #news: TakenAt[] = [];
+  /** What a slice, or a batch, has taken: bytes in shared memory by time, as long as they are kept. */
+  readonly #taken = new Map<BatchTime, number>();
 
   constructor(graph: DStreamGraph, queue: RddQueue<T> | RDD<T>[], oneAtATime: boolean, defaultRdd: RDD<T> | null | undefined) {
     super(graph, 'queueStream', { queue: Array.isArray(queue) ? null : queue.index, oneAtATime, default: defaultRdd === undefined ? 'empty' : defaultRdd === null ? 'none' : 'rdd' });
@@ -58,13 +61,37 @@ export class QueueInputDStream<T> extends InputDStream<T> {
     return !Array.isArray(this.#queue);
   }
 
+  /** Of a few small pushes, as Spark does; of many large ones as many as the bound lets. */
+  protected override get keepsForSlices(): boolean {
+    return true;
+  }
+
+  protected override keptMsAt(time: BatchTime): number {
+    return keptWithin(queueBytesKeptMax, this.#taken, time, this.rememberMs, this.keptMs);
+  }
+
+  override forget(time: BatchTime): RDD<T>[] {
+    const upTo = time - this.keptMsAt(time);
+    const forgotten = super.forget(time);
+    for (const at of this.#taken.keys()) if (at <= upTo) this.#taken.delete(at);
+    return forgotten;
+  }
+
   protected override compute(time: BatchTime, env: BatchEnvironment): RDD<T> {
     const recorded = env.recorded(this.operatorUid, time);
-    const [first, ...others] = recorded?.kind === 'queue' ? recorded.items.flatMap((item) => this.#takenBefore(item) ?? []) : this.#takeNow(time);
+    const taken = recorded?.kind === 'queue' ? recorded.items.flatMap((item) => this.#takenBefore(item) ?? []) : this.#takeNow(time);
+    this.#taken.set(time, taken.reduce((bytes, rdd) => bytes + this.#bytesOf(rdd), 0));
+    const [first, ...others] = taken;
     return this.making(() => {
       if (first === undefined) return this.#default ?? emptyRdd<T>(this.host.rdds);
       return others.length === 0 ? first : first.union(...others);
     }) as RDD<T>;
+  }
+
+  /** What the program has made itself lives as long as it does. */
+  #bytesOf({ id, node }: RDD<T>): number {
+    if (node.kind !== 'source' || this.host.isProgramRdd(id)) return 0;
+    return node.blocks.flat().reduce((bytes, { place }) => bytes + (place?.bytes ?? 0), 0);
   }
 
   #takenBefore(item: number): RDD<T> | undefined {

@@ -10,7 +10,8 @@
  *
  * Where windows don't overlap (slide >= length) there is nothing to carry over but keys; beyond that (slide > length) the batches
  * between two windows are in neither. Spark adds and never subtracts those, against its documentation; here such a window is
- * reduced by itself, as the documentation says.
+ * reduced by itself, as the documentation says. It demands a checkpoint directory all the same, as in Spark: whether a program can
+ * start does not depend on its durations.
  */
 import type { RDD } from '../rdd/rdd.ts';
 import { cogroup } from '../rdd/pair-join.ts';
@@ -40,11 +41,20 @@ export interface Incremental<K, V> {
 export function incrementallyReduced<K, V>(parent: Pairs<K, V>, functions: Incremental<K, V>, durations: WindowDurations, partitions: number | undefined): DStream<[K, V]> {
   const { fn, filter } = functions;
   if (durations.slideMs > durations.windowMs) {
-    const plain = reducedByKeyAndWindow(parent, fn, durations, partitions);
+    const plain = persisted(reducedByKeyAndWindow(parent, fn, durations, partitions, checkpointed));
     return filter === undefined ? plain : plain.derive(filterSpec(plain, filter));
   }
   const reduced = parent.derive(reduceByKeySpec(parent, fn, partitions));
-  const stream = reduced.derive(reducedWindowSpec(reduced, functions, durations, partitions));
+  return persisted(reduced.derive(reducedWindowSpec(reduced, functions, durations, partitions)));
+}
+
+/** Of the plain form in place of the incremental one. */
+export function checkpointed<T>(spec: OperatorSpec<T>): OperatorSpec<T> {
+  return { ...spec, mustCheckpoint: true };
+}
+
+/** As all that is checkpointed. */
+export function persisted<T>(stream: DStream<T>): DStream<T> {
   stream.persistByItself(StorageLevel.MEMORY_ONLY_SER);
   return stream;
 }

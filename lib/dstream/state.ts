@@ -10,6 +10,7 @@
  */
 import { previewOf } from '../../protocol/errors.ts';
 import type { FunctionRef, PartitionerSpec, StateUpdate } from '../../protocol/rdd.ts';
+import { asBatchTime } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { callError } from '../base/caller-place.ts';
 import { hashPartitioner } from '../rdd/partitioner.ts';
@@ -21,9 +22,10 @@ import type { State } from '../rdd/state/keyed-state.ts';
 import { checkCount, checkDuration, checkFunction, checkOptions } from './arguments.ts';
 import type { DStream } from './dstream.ts';
 import type { BatchEnvironment } from './environment.ts';
-import { andThen } from './generated.ts';
+import { andThen, inOrder } from './generated.ts';
 import { given, onWorkers } from './narrow.ts';
 import type { OperatorSpec } from './operator-spec.ts';
+import { sliceUnavailable } from './reach-back.ts';
 
 type Pairs<K, V> = DStream<readonly [K, V]>;
 type PairRdd = RDD<readonly [unknown, unknown]>;
@@ -174,8 +176,13 @@ export function emittedSpec<E>(states: DStream<unknown>): OperatorSpec<E> {
   return {
     kind: 'mapWithState.emitted',
     parents: [states],
-    // Of a version that was restored, nobody knows any more what it has emitted; nobody needs it either.
-    compute: (time, env) => andThen(states.getOrCompute(time, env), (rdd) => (rdd === null || !hasEmitted(rdd) ? null : (emittedOf(rdd) as RDD<E>))),
+    // Of a version that was restored, nobody knows any more what it has emitted; no batch needs it either.
+    compute: (time, env) =>
+      andThen(states.getOrCompute(time, env), (rdd) => {
+        if (rdd === null || hasEmitted(rdd)) return rdd === null ? null : (emittedOf(rdd) as RDD<E>);
+        if (env.slicing !== undefined) throw sliceUnavailable(states, time, 'lost at restart');
+        return null;
+      }),
   };
 }
 
@@ -228,7 +235,11 @@ export function makeState<T>(self: DStream<T>, { time, partitioner, update, inpu
 
 /** The version one slide before. Null at the stream's beginning. */
 export function previousOf<T>(self: DStream<T>, time: BatchTime, env: BatchEnvironment): ReturnType<DStream<T>['getOrCompute']> {
-  return self.getOrCompute((time - self.slideMs) as BatchTime, env);
+  const before = asBatchTime(time - self.slideMs);
+  if (env.slicing === undefined || env.slicing.along === self) return self.getOrCompute(before, env);
+  // A slice may ask for what was forgotten long ago: each version is made of one that is there, and not by calls within calls.
+  const along = { ...env, slicing: { along: self } };
+  return andThen(inOrder(self.unknownUpTo(before), (at) => self.getOrCompute(at, along)), () => self.getOrCompute(before, along));
 }
 
 export function functionOf<T>(self: DStream<T>, fn: Function, role: string): FunctionRef {

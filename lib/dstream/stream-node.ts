@@ -5,7 +5,7 @@
  * first asked for, and remembered until `forget`, so that all children and outputs share it.
  *
  *   time:   zero    +slide   +2 slide  +3 slide        forget(t) drops what is
- *            |        |         |         |            t - rememberMs or older
+ *            |        |         |         |            t - keptMs or older
  *   RDDs:   none     rdd       rdd      (asked for next)
  */
 import { callError, callerPlace } from '../base/caller-place.ts';
@@ -25,6 +25,7 @@ import type { Eventually } from './generated.ts';
 import type { DStreamGraph } from './graph.ts';
 import { operatorError } from './operator-error.ts';
 import type { Generated, OperatorSpec } from './operator-spec.ts';
+import { keptFor, reachOfCheckpoints, sliceUnavailable } from './reach-back.ts';
 import { derivedUid } from './uid.ts';
 
 /** What an input took for one time. */
@@ -63,11 +64,15 @@ export class StreamNode<T> {
   #persistedByItself = false;
   #checkpointMs: number | null = null;
   #rememberMs: number | null = null;
+  #reachMs = 0;
   /** The time for which `compute` runs. */
   #computing: BatchTime | null = null;
   #generated = new Map<BatchTime, RDD<T> | Promise<RDD<T> | null>>();
   /** After a restart: what is not known of this time and before will never be. Null: all can be made. */
   #restoredUpTo: BatchTime | null = null;
+  /** What is not known of this time and before can't be made again: it was forgotten by now, or at a restart. */
+  #forgottenUpTo = -Infinity;
+  #lostUpTo = -Infinity;
 
   constructor(graph: DStreamGraph, spec: OperatorSpec<T>) {
     this.graph = graph;
@@ -167,7 +172,9 @@ export class StreamNode<T> {
   getOrCompute(time: BatchTime, env: BatchEnvironment): Generated<T> {
     const known = this.#generated.get(time);
     if (known !== undefined) return known;
-    if (!this.isTimeValid(time) || (this.#restoredUpTo !== null && time <= this.#restoredUpTo)) return null;
+    if (!this.isTimeValid(time)) return null;
+    if (env.slicing !== undefined) this.#checkNotGone(time, env);
+    if (this.#restoredUpTo !== null && time <= this.#restoredUpTo) return null;
     // A state or a window may ask this very stream for an earlier time meanwhile.
     const before = this.#computing;
     this.#computing = time;
@@ -195,6 +202,13 @@ export class StreamNode<T> {
   restore(known: readonly (readonly [BatchTime, RDD<T>])[], upTo: BatchTime): void {
     for (const [time, rdd] of known) this.#generated.set(time, rdd);
     this.#restoredUpTo = upTo;
+    // Where it begins anew there was nothing.
+    if (known.length > 0) this.loseUpTo(upTo);
+  }
+
+  /** After a restart: what is neither known nor written down of this time and before is gone. @internal */
+  loseUpTo(time: BatchTime): void {
+    this.#lostUpTo = time;
   }
 
   /** The RDD that is remembered for the time, if there is one. @internal */
@@ -203,9 +217,16 @@ export class StreamNode<T> {
     return rdd === undefined || isPromise(rdd) ? null : rdd;
   }
 
-  /** The times within (after, upTo] that it remembers RDDs for, oldest first. @internal */
-  timesBetween(after: number, upTo: BatchTime): BatchTime[] {
-    return [...this.#generated.keys()].filter((time) => time > after && time <= upTo && this.rddAt(time) !== null).sort((a, b) => a - b);
+  /** The times up to `last` for which no RDD is remembered, back to the first that has one; oldest first. @internal */
+  unknownUpTo(last: BatchTime): BatchTime[] {
+    const times: BatchTime[] = [];
+    for (let time = last; this.isTimeValid(time) && !this.#generated.has(time); time = asBatchTime(time - this.slideMs)) times.push(time);
+    return times.reverse();
+  }
+
+  /** The newest RDD that is remembered, by its time. @internal */
+  get newestRdd(): RDD<T> | null {
+    return this.rddAt(Math.max(...this.#generated.keys()) as BatchTime);
   }
 
   /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. @internal */
@@ -248,17 +269,48 @@ export class StreamNode<T> {
     return (this.#rememberMs ?? this.slideMs) as DurationMs;
   }
 
+  /** Slices of this stream reach back so far, and those of its parents as far as it would look from there. @internal */
+  reachBack(durationMs: number): void {
+    if (durationMs <= this.#reachMs) return;
+    this.#reachMs = durationMs;
+    const parentMs = this.spec.parentRememberMs?.(durationMs) ?? durationMs;
+    for (const parent of this.parents) parent.reachBack(parentMs);
+  }
+
+  /** How long RDDs are kept: as remembered, or as slices reach back where what is gone is gone. @internal */
+  get keptMs(): DurationMs {
+    return (this.keepsForSlices ? keptFor(this.rememberMs, this.#reachMs, this.slideMs) : this.rememberMs) as DurationMs;
+  }
+
+  /** False where RDDs are made again at no more than the cost of a slice, or keeping them costs too much. */
+  protected get keepsForSlices(): boolean {
+    return this.spec.keepsNewest === true;
+  }
+
+  /** The same at a time, where that depends on what it holds. */
+  protected keptMsAt(_time: BatchTime): number {
+    return this.keptMs;
+  }
+
+  /** True where what is made of parents, or is known beforehand, can be made again when it was forgotten. */
+  protected get canBeMadeAgain(): boolean {
+    return true;
+  }
+
   /** At start, for each stream that an output depends on: how long RDDs must be remembered at least. @internal */
   initialize(): void {
     this.remember(this.slideMs);
+    this.reachBack(reachOfCheckpoints(this.checkpointMs));
   }
 
   /** Forgets RDDs that are older than the stream remembers, and tells which. @internal */
   forget(time: BatchTime): RDD<T>[] {
     const forgotten: RDD<T>[] = [];
     const kept = this.spec.keepsNewest === true ? Math.max(...this.#generated.keys()) : Infinity;
+    const upTo = time - this.keptMsAt(time);
+    this.#forgottenUpTo = Math.max(this.#forgottenUpTo, upTo);
     for (const [madeFor, rdd] of this.#generated) {
-      if (madeFor > time - this.rememberMs || madeFor >= kept || isPromise(rdd)) continue;
+      if (madeFor > upTo || madeFor >= kept || isPromise(rdd)) continue;
       this.#generated.delete(madeFor);
       forgotten.push(rdd);
     }
@@ -316,6 +368,13 @@ export class StreamNode<T> {
   #isWorthKeeping(rdd: RDD<T>): boolean {
     const { kind, storage } = rdd.node;
     return kind !== 'state' && !(this.#persistedByItself && (kind === 'source' || storage !== null));
+  }
+
+  /** Throws SliceUnavailable. */
+  #checkNotGone(time: BatchTime, env: BatchEnvironment): void {
+    if (time > this.#forgottenUpTo && time > this.#lostUpTo) return;
+    if (time <= this.#lostUpTo && env.recorded(this.operatorUid, time) === null) throw sliceUnavailable(this, time, 'lost at restart');
+    if (time <= this.#forgottenUpTo && !this.canBeMadeAgain) throw sliceUnavailable(this, time, 'forgotten');
   }
 
   #checkNotStarted(setting: string): void {

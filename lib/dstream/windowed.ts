@@ -70,16 +70,20 @@ function windowSpec<T>(parent: DStream<T>, { windowMs, slideMs }: WindowDuration
   };
 }
 
+/** What becomes of the operator that ends a window, before the stream is made of it. */
+type Ending = <T>(spec: OperatorSpec<T>) => OperatorSpec<T>;
+const asItIs: Ending = (spec) => spec;
+
 /** Each batch is reduced once; a window reduces one record of each of its batches. */
-export function reducedByWindow<T>(parent: DStream<T>, fn: (a: T, b: T) => T, durations: WindowDurations): DStream<T> {
+export function reducedByWindow<T>(parent: DStream<T>, fn: (a: T, b: T) => T, durations: WindowDurations, ending: Ending = asItIs): DStream<T> {
   const window = windowed(parent.derive(reduceSpec(parent, fn)), durations);
-  return window.derive(reduceSpec(window, fn));
+  return window.derive(ending(reduceSpec(window, fn)));
 }
 
 /** Each batch is reduced and laid out once; a window puts together what lies in the same partition of its batches. */
-export function reducedByKeyAndWindow<K, V>(parent: Pairs<K, V>, fn: (a: V, b: V) => V, durations: WindowDurations, partitions: number | undefined): DStream<[K, V]> {
+export function reducedByKeyAndWindow<K, V>(parent: Pairs<K, V>, fn: (a: V, b: V) => V, durations: WindowDurations, partitions: number | undefined, ending: Ending = asItIs): DStream<[K, V]> {
   const window = windowed(parent.derive(reduceByKeySpec(parent, fn, partitions)), durations);
-  return window.derive(reduceByKeySpec(window, fn, partitions));
+  return window.derive(ending(reduceByKeySpec(window, fn, partitions)));
 }
 
 const listOf = <V>(values: readonly V[]): V[] => [...values];

@@ -32,7 +32,7 @@ export class LineageEnds {
   overdue(time: BatchTime): RddId[] {
     return this.#graph.operators.flatMap((stream) => {
       if (stream.spec.keepsNewest !== true || !stream.isTimeValid(time)) return [];
-      const newest = stream.remembered().at(-1);
+      const newest = stream.newestRdd?.id;
       if (newest === undefined || isSettled(this.#rdds.node(newest))) return [];
       const open = [...(this.#open.get(stream) ?? []).filter((id) => id !== newest), newest];
       this.#open.set(stream, open);

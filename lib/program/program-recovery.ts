@@ -106,8 +106,10 @@ export class ProgramRecovery {
     return this.#recorded.get(`${uid}@${time}`) ?? null;
   }
 
+  /** Null: nothing is known of that time. */
   blocksAt(stream: StreamId, time: BatchTime): readonly BlockRef[] | null {
-    return this.#blocks.get(time)?.get(stream) ?? null;
+    const blocks = this.#blocks.get(time);
+    return blocks === undefined ? null : blocks.get(stream) ?? [];
   }
 
   /** Nobody reads what was taken for these times any more. */
@@ -148,7 +150,9 @@ export class ProgramRecovery {
 
   #restoreInputs(book: RecoveryBook, refs: ReadonlyMap<BlockId, BlockRef>): void {
     const inputs = new Map(this.#builder.graph.inputs.map((input) => [input.operatorUid, input]));
-    for (const { inputs: records } of book.batches.values()) {
+    if (book.forgotten !== null) for (const input of inputs.values()) input.loseUpTo(book.forgotten);
+    for (const [batch, { inputs: records }] of book.batches) {
+      if (!this.#blocks.has(batch)) this.#blocks.set(batch, new Map());
       for (const { uid, time, taken } of records) {
         const input = inputs.get(uid);
         if (input === undefined) continue;

@@ -126,7 +126,7 @@ export class ProgramRun {
 
   get env(): BatchEnvironment {
     return {
-      allocatedBlocks: (stream, time) => this.blocks.get(`${stream}@${time}`) ?? [],
+      allocatedBlocks: (stream, time) => this.blocks.get(`${stream}@${time}`) ?? null,
       recorded: () => null,
       listFiles: () => this.files,
       warn: (message) => void this.warnings.push(message),

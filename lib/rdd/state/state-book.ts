@@ -271,9 +271,7 @@ export class StateBook {
     const needed = new Set<StateLink>();
     for (const version of versions) {
       if (version.failed !== null || (version.forgotten && version !== newest)) continue;
-      for (let partition = 0; partition < version.links.length; partition += 1) {
-        for (const link of chainOf(version, partition)) needed.add(link);
-      }
+      for (let partition = 0; partition < version.links.length; partition += 1) need(version, partition, needed);
     }
     const places: Place[] = [];
     const kept = versions.filter((version) => {
@@ -308,6 +306,16 @@ function chainOf(version: Version, partition: number): StateLink[] {
     if (link.snapshot) break;
   }
   return chain.reverse();
+}
+
+/** Adds the version's chain. One that leads on to what is needed already was followed from there: a link is looked at once, however many versions are remembered. */
+function need(version: Version, partition: number, needed: Set<StateLink>): void {
+  for (let at: Version | null = version; at !== null; at = at.base) {
+    const link = at.links[partition];
+    if (link === undefined || needed.has(link)) return;
+    needed.add(link);
+    if (link.snapshot) return;
+  }
 }
 
 /** Null: the bytes are as this program writes them. */
