@@ -10,6 +10,7 @@
  * nobody can account for can't be given back one by one.
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import { slabsToFree } from '../lib/storage/eviction.ts';
 import { spill } from '../lib/storage/spill.ts';
 import { handleKey, isScopeOf } from '../protocol/block.ts';
 import type { Scope, Spilled, ToBlockManager, ToBlockManagerMaster } from '../protocol/block.ts';
@@ -19,6 +20,7 @@ import { driverHost } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import { BlockPins } from './block-pins.ts';
+import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
 interface State {
@@ -72,6 +74,8 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           for (const [index, handle] of message.handles.entries()) if (held[index] === true) handles.set(handleKey(handle), handle);
           forgetEmpty(state, message.scope);
           turn.reply(message.replyTo, held);
+          // Receivers have taken memory, with no task or job that would show it to who makes room.
+          if (slabsToFree({ slabs: pool.slabs, free: pool.freeSlabs }) > 0) turn.tell(places.taskScheduler, { type: 'keepRoom' });
           return state;
         }
         case 'pin': {

@@ -6,7 +6,7 @@
  */
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
 import { blocksRdd } from '../lib/rdd/make.ts';
-import { andThen, guarded, inOrder } from '../lib/dstream/generated.ts';
+import { andThen, guarded, inOrder, isPromise } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import type { BatchEnvironment } from '../lib/dstream/environment.ts';
 import { LineageEnds } from '../lib/program/lineage-ends.ts';
@@ -31,6 +31,7 @@ import type { BatchTime } from '../protocol/time.ts';
 import { assert } from '../lib/base/assert.ts';
 import { places } from './places.ts';
 import type { Cleared, EncodedPartition, GeneratedBatch, HostProgram } from './programs.ts';
+import { noRoomFor } from './room-asked.ts';
 import { RuntimeRdds } from './runtime-rdds.ts';
 import type { HostServices } from './services.ts';
 
@@ -85,15 +86,13 @@ export class BuiltProgram implements HostProgram {
     // In order: each may be part of the next one's lineage.
     return this.#holding(() => {
       const made = inOrder(this.#lineageEnds.overdue(time), (rdd) => this.#computeInFull(rdd));
-      return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) => {
-        const nodes = this.builder.rdds.lineage(jobs.map(({ rdd }) => rdd));
-        return {
+      return andThen(andThen(made, () => this.builder.graph.generateJobs(time, this.#environment())), (jobs) =>
+        andThen(this.#lineage(jobs.map(({ rdd }) => rdd)), (nodes) => ({
           jobs: jobs.map(({ output, action, rdd }) => ({ output, action, rdd })),
           nodes,
           replays: this.builder.rdds.replaysFor(nodes),
           broadcasts,
-        };
-      });
+        })));
     });
   }
 
@@ -148,14 +147,17 @@ export class BuiltProgram implements HostProgram {
     return this.#holding(async () => {
       const rdds = await this.builder.graph.computeSlice(operator, asBatchTime(from), asBatchTime(to), this.#environment());
       const ids = rdds.map(({ id }) => id);
-      const nodes = this.builder.rdds.lineage(ids);
+      const nodes = await this.#lineage(ids);
       return { rdds: ids, nodes, replays: this.builder.rdds.replaysFor(nodes), broadcasts: this.#broadcasts };
     });
   }
 
   push(queue: number, partitions: readonly EncodedPartition[]): { readonly item: number } {
     const item = this.builder.queues[queue]?.next ?? 0;
-    const blocks = partitions.map(({ bytes, records }) => (records === 0 ? [] : [this.#runtime.storeEncoded(bytes, records)]));
+    const given = partitions.filter(({ records }) => records > 0);
+    const stored = this.#runtime.storeAll(given);
+    if (stored === null) throw noRoomFor(given.reduce((sum, { bytes }) => sum + bytes.length, 0), this.#services.options);
+    const blocks = partitions.map((partition) => (partition.records === 0 ? [] : [stored[given.indexOf(partition)] as BlockRef]));
     this.builder.queues[queue]?.enqueue(blocksRdd(this.builder.rdds, blocks, 'queue'));
     return { item };
   }
@@ -172,19 +174,23 @@ export class BuiltProgram implements HostProgram {
   setBroadcast(broadcast: number, value: Uint8Array): { readonly version: number } {
     const before = this.#broadcasts[broadcast];
     const version = (before?.version ?? 0) + 1;
+    // First, since it may find no room: then nothing has changed.
+    const block = this.#runtime.storeValue(value);
     const place = before?.block?.place ?? null;
     if (place !== null && 'slab' in place) this.#superseded.push({ lastUse: this.#broadcastsAt.at(-1)?.time ?? -Infinity, handle: place });
-    this.#broadcasts[broadcast] = { program: this.program, broadcast, version, block: this.#runtime.storeEncoded(value, 1) };
+    this.#broadcasts[broadcast] = { program: this.program, broadcast, version, block };
     this.#newest.set(broadcast, decodeRecord(value));
     return { version };
   }
 
-  completeJob({ target, sink, nodes: made, batchTime: time }: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'> {
+  completeJob({ target, sink, nodes: made, batchTime: time }: AppJob): Eventually<Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>> {
     const known = new Map(made.map((node) => [node.id, node]));
     const outside = [target, ...made.flatMap(({ parents }) => parents)].filter((id) => !known.has(id));
-    const nodes = [...this.builder.rdds.lineage(outside), ...made];
-    const broadcasts = this.#broadcastsAt.find((at) => at.time === time)?.versions ?? this.#broadcasts;
-    return { nodes, replays: this.builder.rdds.replaysFor(nodes, sink), broadcasts };
+    return andThen(this.#lineage(outside), (lineage) => {
+      const nodes = [...lineage, ...made];
+      const broadcasts = this.#broadcastsAt.find((at) => at.time === time)?.versions ?? this.#broadcasts;
+      return { nodes, replays: this.builder.rdds.replaysFor(nodes, sink), broadcasts };
+    });
   }
 
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): Eventually<void> {
@@ -244,8 +250,9 @@ export class BuiltProgram implements HostProgram {
    * An action inside of a transform function: a job like any other, in the middle of generating a batch. Inline, one in an output's body, too, while
    * later batches may have been generated: so it works for the batch that its RDD is of.
    */
-  #runJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
-    const nodes = this.builder.rdds.lineage([request.target]);
+  async #runJob(request: Parameters<ConstructorParameters<typeof RuntimeRdds>[2]>[0]): Promise<JobResult> {
+    const lineage = this.#lineage([request.target]);
+    const nodes = isPromise(lineage) ? await lineage : lineage;
     const of = nodes.reduce<BatchTime | null>((latest, { batchTime = null }) => (batchTime !== null && (latest === null || batchTime > latest) ? batchTime : latest), null);
     const { time: batchTime, versions: broadcasts } = this.#broadcastsAt.find(({ time }) => time === of) ?? this.#broadcastsAt.at(-1) ?? { time: null, versions: this.#seen };
     return this.#services.ask<ToTaskScheduler, JobResult>(
@@ -253,6 +260,13 @@ export class BuiltProgram implements HostProgram {
       (replyTo) => ({ type: 'runJob', replyTo, request: { ...request, nodes, program: this.program, batchTime, replays: this.builder.rdds.replaysFor(nodes, request.sink), broadcasts } }),
       this.#services.options.actionTimeoutMs,
     );
+  }
+
+  /** All of it in its place: looking at lineage brings the program's own records into memory, and that may be full just now. */
+  #lineage(targets: readonly RddId[]): Eventually<RddNode[]> {
+    const nodes = this.builder.rdds.lineage(targets);
+    const settled = this.#runtime.settled();
+    return isPromise(settled) ? settled.then(() => this.builder.rdds.lineage(targets)) : nodes;
   }
 
   /** The versions that the batch sees: the newest, or those of its first time. They are this thread's from now on. */
@@ -274,7 +288,7 @@ export class BuiltProgram implements HostProgram {
       if (known !== undefined) return known;
       const value = book.broadcasts.get(broadcast)?.get(version) ?? null;
       assert(value !== null || version === 0, 'the log has each version that a batch sees', `${broadcast}@${version}`);
-      const made = [{ program: this.program, broadcast, version, block: value === null ? null : this.#runtime.storeEncoded(value, 1) }, value] as const;
+      const made = [{ program: this.program, broadcast, version, block: value === null ? null : this.#runtime.storeValue(value) }, value] as const;
       stored.set(`${broadcast}@${version}`, made);
       return made;
     };

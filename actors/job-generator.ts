@@ -11,10 +11,11 @@
  * With a checkpoint directory each step in brackets waits until it is durable.
  */
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
+import { isPromise } from '../lib/dstream/generated.ts';
 import type { InputWaiting, ToJobGenerator } from '../protocol/batch.ts';
 import { programScope } from '../protocol/block.ts';
 import type { JobSet, ToJobScheduler, ToTaskScheduler } from '../protocol/job.ts';
-import type { RecoveryEvent, ToWriteAheadLog } from '../protocol/recovery.ts';
+import type { ToWriteAheadLog } from '../protocol/recovery.ts';
 import type { StreamBlocks, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { ReplyTo } from '../protocol/ref.ts';
@@ -23,6 +24,8 @@ import { toWireError } from '../protocol/errors.ts';
 import { assert, unreachable } from '../lib/base/assert.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
+import { answerPushes, logTimeoutMs, nothingGiven, onGiven, onInputLogged, onRoomForInput } from './given-inputs.ts';
+import type { GivenInputs, Intake } from './given-inputs.ts';
 import { places, programPlaces } from './places.ts';
 import type { HostProgram } from './programs.ts';
 import type { HostServices } from './services.ts';
@@ -52,18 +55,16 @@ interface State {
   /** The batch whose blocks or jobs are being waited for. */
   readonly current: BatchTime | null;
   readonly blocks: readonly StreamBlocks[];
-  /** Pushes into queues that are over their bound: answered when batches have taken from them. */
-  readonly pushing: readonly { readonly queue: number; readonly replyTo: ReplyTo<null> }[];
+  readonly given: GivenInputs;
   /** Who asks what is left in the queues: answered when no batch is left to be generated. */
   readonly counting: readonly ReplyTo<InputWaiting>[];
 }
 
 type Turning = Turn<ToJobGenerator>;
-type InputGiven = Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>;
 
-/** The log says itself what it can't do, and ends the program; this is for one that says nothing. */
-const logTimeoutMs = 120_000;
 const restoreTimeoutMs = 120_000;
+
+type AppJobGiven = Extract<ToJobGenerator, { type: 'appJob' }>;
 
 /** The tracker lives on the same thread: an answer that takes this long means that it is gone. */
 const allocateTimeoutMs = 30_000;
@@ -74,6 +75,8 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
     assert(program !== undefined, 'the program is built on the driver before its actors start', state.args.program);
     return program;
   };
+
+  const intake = (state: State): Intake => ({ program: programOf(state), isDurable: state.args.isDurable, options: services.options });
 
   const next = (state: State, turn: Turning): State => {
     const [time, ...waiting] = state.waiting;
@@ -118,15 +121,15 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
 
   const submitted = (state: State, message: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>, turn: Turning): State => {
     turn.tell(programPlaces(state.args.program).jobScheduler, message);
-    const pushing = message.type === 'submitJobSet' ? answerPushes(state, programOf(state), turn) : state.pushing;
-    return next({ ...state, current: null, blocks: [], pushing }, turn);
+    const given = message.type === 'submitJobSet' ? answerPushes(state.given, programOf(state), turn) : state.given;
+    return next({ ...state, current: null, blocks: [], given }, turn);
   };
 
   return {
     name: 'job-generator',
     init(turn, args) {
       // The log goes on with the same book: what it says is taken now.
-      const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, blocks: [], pushing: [], counting: [] };
+      const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, blocks: [], given: nothingGiven, counting: [] };
       const program = programOf(state);
       program.startAt(args.zeroTime, args.startTime);
       return args.recovered === null ? state : restore(state, program, args.recovered, turn);
@@ -150,7 +153,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           turn.stop({ type: 'error', error: message.error });
           return state;
         case 'inputLogged':
-          return onInputLogged(state, programOf(state), message, turn);
+          return { ...state, given: onInputLogged(state.given, intake(state), message, turn) };
         case 'batchCompleted':
           if (!state.args.isDurable) return clear(state, programOf(state), message.time, turn);
           turn.tell(programPlaces(state.args.program).checkpointWriter, { type: 'commitBatch', time: message.time, accumulated: message.accumulated });
@@ -171,16 +174,23 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
           else if (message.error !== null) turn.replyError(message.replyTo as ReplyTo<never>, message.error);
           return state;
         case 'queuePushed':
-          return onPush(state, programOf(state), message, turn);
+        case 'broadcastSet':
+          return { ...state, given: onGiven(state.given, intake(state), message, turn) };
+        case 'roomForInput':
+          return { ...state, given: onRoomForInput(state.given, intake(state), message.made, turn) };
         case 'countWaiting':
           return next({ ...state, counting: [...state.counting, message.replyTo] }, turn);
         case 'whatIsLeft':
           turn.reply(message.replyTo, { batches: [...(state.current === null ? [] : [state.current]), ...state.waiting], queued: programOf(state).waitingInput().reads });
           return state;
-        case 'broadcastSet':
-          return onBroadcastSet(state, programOf(state), message, turn);
         case 'appJob':
           return onAppJob(state, programOf(state), message, turn);
+        case 'appJobCompleted':
+          runAppJob(state, message.given, message.completed, turn);
+          return state;
+        case 'appJobRefused':
+          turn.reply(message.given.replyTo, { ok: false, error: message.error });
+          return state;
         default:
           return unreachable(message);
       }
@@ -218,71 +228,19 @@ function restore(state: State, program: HostProgram, book: RecoveryBook, turn: T
 }
 
 /** A job of the app's thread: completed with what only the driver knows, and answered by the task scheduler itself. */
-function onAppJob(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'appJob' }>, turn: Turning): State {
-  const { request, replyTo } = message;
+function onAppJob(state: State, program: HostProgram, message: AppJobGiven, turn: Turning): State {
   try {
-    const { nodes, replays, broadcasts } = program.completeJob(request);
-    turn.tell(places.taskScheduler, { type: 'runJob', replyTo, request: { ...request, program: program.program, nodes, replays, broadcasts } });
+    const completed = program.completeJob(message.request);
+    if (!isPromise(completed)) runAppJob(state, message, completed, turn);
+    else turn.perform('completeJob', () => completed, (outcome) => (outcome.ok ? { type: 'appJobCompleted', given: message, completed: outcome.value } : { type: 'appJobRefused', given: message, error: outcome.error }));
   } catch (thrown) {
-    turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
+    turn.reply(message.replyTo, { ok: false, error: toWireError(thrown) });
   }
   return state;
 }
 
-/** What the app has given is in its place at once, and behind that in the log, before any batch that takes it; answered when it is there. */
-function onPush(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'queuePushed' }>, turn: Turning): State {
-  const { queue, partitions, replyTo } = message;
-  try {
-    const { item } = program.push(queue, partitions);
-    if (state.args.isDurable) return logInput(state, message, { type: 'queuePushed', queue, item, partitions }, turn);
-  } catch (thrown) {
-    turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
-    return state;
-  }
-  return answerPush(state, program, queue, replyTo, turn);
-}
-
-function onBroadcastSet(state: State, program: HostProgram, message: Extract<ToJobGenerator, { type: 'broadcastSet' }>, turn: Turning): State {
-  const { broadcast, value, replyTo } = message;
-  try {
-    const { version } = program.setBroadcast(broadcast, value);
-    if (state.args.isDurable) return logInput(state, message, { type: 'broadcastSet', broadcast, version, value }, turn);
-    turn.reply(replyTo, null);
-  } catch (thrown) {
-    // What the app did wrong, or what there is no memory for, is its answer, and no failure of this actor.
-    turn.replyError(replyTo as ReplyTo<never>, toWireError(thrown));
-  }
-  return state;
-}
-
-function logInput(state: State, given: InputGiven, event: Extract<RecoveryEvent, { type: 'queuePushed' | 'broadcastSet' }>, turn: Turning): State {
-  const { writeAheadLog } = programPlaces(state.args.program);
-  turn.ask<ToWriteAheadLog, null>(writeAheadLog, (replyTo) => ({ type: 'logEvent', event, replyTo }), logTimeoutMs, (outcome) => ({ type: 'inputLogged', given, error: outcome.ok ? null : outcome.error }));
-  return state;
-}
-
-function onInputLogged(state: State, program: HostProgram, { given, error }: Extract<ToJobGenerator, { type: 'inputLogged' }>, turn: Turning): State {
-  if (error !== null) turn.replyError(given.replyTo as ReplyTo<never>, error);
-  else if (given.type === 'queuePushed') return answerPush(state, program, given.queue, given.replyTo, turn);
-  else turn.reply(given.replyTo, null);
-  return state;
-}
-
-/** A queue over its bound holds the app back. */
-function answerPush(state: State, program: HostProgram, queue: number, replyTo: ReplyTo<null>, turn: Turning): State {
-  if (program.isOverBound(queue)) return { ...state, pushing: [...state.pushing, { queue, replyTo }] };
-  turn.reply(replyTo, null);
-  return state;
-}
-
-/** A batch may have taken from the queues: who may go on now. */
-function answerPushes(state: State, program: HostProgram, turn: Turning): State['pushing'] {
-  if (state.pushing.length === 0) return state.pushing;
-  return state.pushing.filter(({ queue, replyTo }) => {
-    if (program.isOverBound(queue)) return true;
-    turn.reply(replyTo, null);
-    return false;
-  });
+function runAppJob({ args }: State, { request, replyTo }: AppJobGiven, completed: Extract<ToJobGenerator, { type: 'appJobCompleted' }>['completed'], turn: Turning): void {
+  turn.tell(places.taskScheduler, { type: 'runJob', replyTo, request: { ...request, program: args.program, ...completed } });
 }
 
 function answerCounting(state: State, program: HostProgram, turn: Turning): State {

@@ -1,5 +1,5 @@
 /**
- * What tasks have put out, given back by those who know that nobody will read it: memory by the ledger, files by the master.
+ * What tasks have put out, entered in the ledger, and given back by those who know that nobody will read it: memory by the ledger, files by the master.
  *
  * Invariant: every place that is named here is given back whichever it is, memory or file.
  */
@@ -10,12 +10,20 @@ import type { SlabPool } from '../lib/storage/slab-pool.ts';
 import { programScope } from '../protocol/block.ts';
 import { decodeRecords } from '../protocol/codec.ts';
 import type { HostId, ProgramId } from '../protocol/ids.ts';
-import type { ToTaskScheduler } from '../protocol/job.ts';
+import type { JobRequest, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, BucketRef, SharedHandle } from '../protocol/rdd.ts';
 import type { StageSpec, TaskReport } from '../protocol/task.ts';
 import { places } from './places.ts';
 
 type Turning = Turn<ToTaskScheduler>;
+
+/** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */
+export function hold(report: TaskReport, { scope, resultScope }: Pick<JobRequest, 'scope' | 'resultScope'>, turn: Turning): void {
+  const kept = handlesOf(placesKept(report));
+  const results = handlesOf(placesOfResult(report));
+  if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
+  if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
+}
 
 /** Outputs that nobody will read again, in memory and on disk. */
 export function giveUp(program: ProgramId, named: readonly Place[], turn: Turning): void {

@@ -44,7 +44,7 @@ export interface HostProgram {
 
   /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */
   startAt(zeroTime: number, startTime: number): void;
-  /** Driver. Calls transform functions; a promise only where one of them is async. Throws what they throw. */
+  /** Driver. Calls transform functions; a promise only where one of them is async, or where memory is short. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. For the log, once the batch is generated or that has failed: what its inputs have taken, and the version of each broadcast variable. */
   takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] };
@@ -64,17 +64,17 @@ export interface HostProgram {
   settle(rdd: RddId): void;
   /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
-  /** Driver. What the app has put into a queue; `item`: its number there. */
+  /** Driver. What the app has put into a queue; `item`: its number there. Throws BlockMemoryExhausted; then nothing is stored. */
   push(queue: number, partitions: readonly EncodedPartition[]): { readonly item: number };
   /** Driver. True where the queue holds more than its bound: whoever pushed waits. */
   isOverBound(queue: number): boolean;
   /** Driver. What was pushed and is in no batch yet: see `InputWaiting`. */
   waitingInput(): InputWaiting;
-  /** Driver. A new value of a broadcast variable: batches generated from now on see that version. */
+  /** Driver. A new value of a broadcast variable: batches generated from now on see that version. Throws BlockMemoryExhausted. */
   setBroadcast(broadcast: number, value: Uint8Array): { readonly version: number };
 
   /** Driver. All that a job on an RDD of the app's making needs: its nodes are those that the app made itself. */
-  completeJob(job: AppJob): Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>;
+  completeJob(job: AppJob): Eventually<Pick<GeneratedBatch, 'nodes' | 'replays' | 'broadcasts'>>;
 
   /** Worker. Makes the functions that `resolve` will be asked for; a promise only where an async transform must be replayed. */
   prepare(replays: readonly ReplayRecord[], broadcasts: readonly BroadcastVersion[], read: (version: BroadcastVersion) => Uint8Array): void | Promise<void>;

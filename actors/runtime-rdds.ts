@@ -2,7 +2,7 @@
  * The RDDs of one program on the driver's or the app's thread: their nodes, their stored records, and jobs on them.
  *
  * Invariant: memory stored here is in the ledger, under the program, before anybody hears of it; `drop` names all of it
- * that belonged to the nodes dropped.
+ * that belonged to the nodes dropped. What finds no room waits (late-records.ts): no job is asked for before all has its place.
  */
 import type { RddContext } from '../lib/rdd/context.ts';
 import { callerPlace } from '../lib/base/caller-place.ts';
@@ -14,6 +14,10 @@ import type { TaskOutput } from '../protocol/task.ts';
 import { asBlockId, rddIdOf } from '../protocol/ids.ts';
 import type { ProgramId, RddId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError } from '../protocol/errors.ts';
+import { isPromise } from '../lib/dstream/generated.ts';
+import type { Eventually } from '../lib/dstream/generated.ts';
+import { LateRecords } from './late-records.ts';
+import { noRoomFor } from './room-asked.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
@@ -26,12 +30,18 @@ export class RuntimeRdds implements RddContext {
   readonly #program: ProgramId;
   readonly #run: JobRunner;
   readonly #nodes = new Map<RddId, RddNode>();
+  /** Stored, and of no node yet. */
+  readonly #fresh = new Set<BlockRef>();
+  readonly #late: LateRecords;
+  /** Whose blocks wait for their place. */
+  readonly #lateNodes = new Map<BlockRef, RddId>();
 
   constructor(services: HostServices, program: ProgramId, run: JobRunner) {
     this.#services = services;
     this.#program = program;
     this.#run = run;
     this.defaultParallelism = services.options.defaultParallelism;
+    this.#late = new LateRecords(services, (block, handle) => this.#placed(block, handle));
   }
 
   newRddId(): RddId {
@@ -40,6 +50,7 @@ export class RuntimeRdds implements RddContext {
 
   define(node: RddNode): void {
     this.#nodes.set(node.id, node);
+    if (node.kind === 'source' && this.#fresh.size > 0) this.#stored(node);
   }
 
   node(id: RddId): RddNode {
@@ -58,22 +69,51 @@ export class RuntimeRdds implements RddContext {
 
   storeRecords(records: readonly unknown[]): BlockRef {
     let place: SharedHandle | null = null;
+    let late: Uint8Array | null = null;
     encodeRecords(records, (bytes) => {
-      const allocated = this.#allocate(bytes);
+      const allocated = this.#services.pool.allocate(bytes, 'kept');
+      if (allocated === null) return (late = new Uint8Array(bytes));
       place = allocated.handle;
       return allocated.view;
     });
-    return this.#held(place, records.length);
+    return this.#unnamed(this.#held(place, records.length), late);
   }
 
   /** Bytes that are encoded records already. */
   storeEncoded(bytes: Uint8Array, records: number): BlockRef {
-    const { handle, view } = this.#allocate(bytes.length);
-    view.set(bytes);
-    return this.#held(handle, records);
+    const place = this.#written(bytes);
+    return this.#unnamed(this.#held(place, records), place === null ? bytes : null);
+  }
+
+  /** The same, of several blocks that are stored together; null: there is no room for all of them, and none is stored. */
+  storeAll(all: readonly { readonly bytes: Uint8Array; readonly records: number }[]): BlockRef[] | null {
+    const written: SharedHandle[] = [];
+    for (const { bytes } of all) {
+      const place = this.#written(bytes);
+      if (place !== null) written.push(place);
+      else break;
+    }
+    if (written.length === all.length) return written.map((place, index) => this.#unnamed(this.#held(place, all[index]!.records), null));
+    for (const place of written) this.#services.pool.release(place);
+    return null;
+  }
+
+  /** What many batches read, and nobody names as a source: it stays in memory. Throws BlockMemoryExhausted. */
+  storeValue(bytes: Uint8Array): BlockRef {
+    const allocated = this.#services.pool.allocate(bytes.length);
+    if (allocated === null) throw noRoomFor(bytes.length, this.#services.options);
+    allocated.view.set(bytes);
+    return this.#held(allocated.handle, 1);
+  }
+
+  /** Everything stored has its place: jobs can be asked for, and nodes told. Rejects with BlockMemoryExhausted. */
+  settled(): Eventually<void> {
+    return this.#late.isEmpty ? undefined : this.#late.place();
   }
 
   async runJob(target: RddId, partitions: readonly number[] | null, sink: Sink): Promise<readonly TaskOutput[]> {
+    const settled = this.settled();
+    if (isPromise(settled)) await settled;
     const result = await this.#run({ target, partitions, sink, scope: programScope(this.#program), resultScope: this.#resultScope });
     if (!result.ok) throw fromWireError(result.error);
     return result.outputs;
@@ -114,8 +154,9 @@ export class RuntimeRdds implements RddContext {
       const node = this.#nodes.get(id);
       this.#nodes.delete(id);
       if (node?.kind !== 'source') continue;
-      for (const { place } of node.blocks.flat()) {
-        if (place !== null && 'slab' in place) handles.push(place);
+      for (const block of node.blocks.flat()) {
+        if (block.place !== null && 'slab' in block.place) handles.push(block.place);
+        else if (this.#lateNodes.delete(block)) this.#late.drop(block);
       }
     }
     return handles;
@@ -125,15 +166,44 @@ export class RuntimeRdds implements RddContext {
     return resultScope(this.#program, 'actions');
   }
 
-  #allocate(bytes: number): { readonly handle: SharedHandle; readonly view: Uint8Array } {
-    const allocated = this.#services.pool.allocate(bytes);
-    if (allocated !== null) return allocated;
-    const { blockMemoryBytesMax } = this.#services.options;
-    throw new MillraceError('BlockMemoryExhausted', `Expected ${bytes} free bytes of shared memory; the pool of blockMemoryBytesMax (${blockMemoryBytesMax}) is full. Raise it, or keep less at a time.`, { details: { bytes, blockMemoryBytesMax } });
+  /** Null where there is no room. */
+  #written(bytes: Uint8Array): SharedHandle | null {
+    const allocated = this.#services.pool.allocate(bytes.length, 'kept');
+    allocated?.view.set(bytes);
+    return allocated?.handle ?? null;
   }
 
   #held(place: SharedHandle | null, records: number): BlockRef {
     if (place !== null) this.#services.tell(places.blockManagerMaster, { type: 'hold', scope: programScope(this.#program), handles: [place] });
     return { id: asBlockId(`stored-${this.#program}`), codec: 'records', place, records };
+  }
+
+  #unnamed(block: BlockRef, late: Uint8Array | null): BlockRef {
+    this.#fresh.add(block);
+    if (late !== null) this.#late.add(block, late);
+    return block;
+  }
+
+  /** Records that were stored here are an RDD's now: they can't be made again, and may go to the disk, also before a job has read them. */
+  #stored(node: Extract<RddNode, { kind: 'source' }>): void {
+    const its = node.blocks.flat().filter((block) => this.#fresh.delete(block));
+    for (const block of its) if (this.#late.has(block)) this.#lateNodes.set(block, node.id);
+    this.#tellStored(node.id, its.filter(({ place }) => place !== null));
+  }
+
+  /** The ledger hears of it before anybody else; a program that has ended meanwhile has nothing. */
+  #placed(late: BlockRef, handle: SharedHandle): void {
+    const { role, programs, pool } = this.#services;
+    const rdd = this.#lateNodes.get(late);
+    const node = rdd === undefined ? undefined : this.#nodes.get(rdd);
+    this.#lateNodes.delete(late);
+    if (node?.kind !== 'source' || (role === 'driver' && !programs.has(this.#program))) return pool.release(handle);
+    const block = this.#held(handle, late.records);
+    this.#nodes.set(node.id, { ...node, blocks: node.blocks.map((partition) => partition.map((one) => (one === late ? block : one))) });
+    this.#tellStored(node.id, [block]);
+  }
+
+  #tellStored(rdd: RddId, blocks: readonly BlockRef[]): void {
+    if (blocks.length > 0) this.#services.tell(places.taskScheduler, { type: 'sourceStored', program: this.#program, rdd, blocks });
   }
 }

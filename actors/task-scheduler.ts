@@ -17,12 +17,12 @@ import { cancelJob, describeJob, planJob, readyTasks, taskFailed, taskSucceeded,
 import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
 import { nodeOf } from '../lib/rdd/lineage.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
-import { handlesOf, placesKept, placesOfResult } from '../lib/rdd/report-places.ts';
+import { handlesOf } from '../lib/rdd/report-places.ts';
 import { StateHolds } from '../lib/rdd/state/state-holds.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { RddNode, SharedHandle } from '../protocol/rdd.ts';
 import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
-import type { FromTaskWorker, StageSpec, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
+import type { FromTaskWorker, StageSpec, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { asJobId } from '../protocol/ids.ts';
 import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
@@ -30,7 +30,7 @@ import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
 import type { WaitingPlace } from '../lib/base/task-control.ts';
 import { BlockEvictions } from './block-evictions.ts';
-import { giveBack, giveUp, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
+import { giveBack, giveUp, hold, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
 import { onKept, rddsOf } from './kept-state.ts';
 import type { Kept } from './kept-state.ts';
 import { passOn } from './left-behind.ts';
@@ -90,7 +90,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   const onRunJob = (state: State, request: JobRequest, replyTo: ReplyTo<JobResult>, turn: Turning): State => {
     const id = asJobId(state.nextJob++);
-    const nodes = new Map<RddId, RddNode>(state.evictions.jobStarted(id, request).map((node) => [node.id, node]));
+    const nodes = new Map<RddId, RddNode>(request.nodes.map((node) => [node.id, node]));
     const read: SharedHandle[] = [];
     try {
       const plan = planJob({
@@ -112,7 +112,6 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       else goOn(state, id, job, turn);
     } catch (thrown) {
       state.jobs.delete(id);
-      state.evictions.jobEnded(id, turn);
       turn.reply(replyTo, { ok: false, error: toWireError(thrown) });
     }
     state.evictions.keepRoom(turn);
@@ -131,7 +130,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         continue;
       }
       state.ready.splice(at, 1);
-      const task = state.evictions.taskHandedOut(next.job, next.stage, next.task);
+      const task = state.evictions.taskHandedOut(next.stage, next.task);
       if (task === null) makeAgain(state, next, turn);
       else handTo(state, worker, { ...next, task }, turn);
     }
@@ -199,9 +198,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const job = state.jobs.get(id);
     if (handed === null || job === undefined) {
       giveBack(report, turn);
+      state.evictions.releasing(turn);
       return handOut(state, turn);
     }
-    hold(state, job, report, turn);
+    hold(report, job.request, turn);
+    for (const { rdd } of report.stored) rddsOf(state, job.request.program).add(rdd);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
     noteState(state.known.states, job.plan, message, handed.task.partition, turn);
     state.evictions.stored(report, handed.stage, job.request);
@@ -214,9 +215,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   const onFailed = (state: State, message: Extract<FromTaskWorker, { type: 'taskFailed' }>, turn: Turning): State => {
     const handed = ended(state, message.host, message.task, turn);
     const job = state.jobs.get(message.job);
+    const memoryFreed = handed !== null && job !== undefined && state.evictions.relieves(message.error, turn);
+    if (!memoryFreed) state.evictions.keepRoom(turn);
     if (handed === null || job === undefined) return handOut(state, turn);
     state.failedAt.set(`${handed.job}/${handed.task.partition}`, message.host);
-    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax, memoryFreed: state.evictions.relieves(message.error, turn) }), turn);
+    return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax, memoryFreed }), turn);
   };
 
   const onWorkerDown = (state: State, host: HostId, error: WireError, turn: Turning): State => {
@@ -236,13 +239,19 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       follow(state, handed.job, job, events, turn);
     });
     releaseLeaving(state.leaving, state.workers, turn);
+    state.evictions.releasing(turn);
     return handOut(state, turn);
   };
 
   /** Queues the tasks that can run; a job that needs no (further) task ends. */
   const goOn = (state: State, id: JobId, job: Job, turn: Turning): void => {
     const { groups, events } = readyTasks(job.plan);
-    for (const { stage, tasks } of groups) for (const task of tasks) state.ready.push({ job: id, stage, task });
+    for (const { stage, tasks } of groups) {
+      for (const task of tasks) {
+        state.ready.push({ job: id, stage, task });
+        state.evictions.taskMade(task, job.request.program);
+      }
+    }
     for (const rdd of rddsMade(job.plan)) rddsOf(state, job.request.program).add(rdd);
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
@@ -258,6 +267,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     removeFiles(events.release, turn);
     if (done.length > 0) {
       for (const from of [scope, resultScope]) turn.tell(places.blockManagerMaster, { type: 'release', scope: from, handles: done });
+      state.evictions.releasing(turn);
     }
     for (const task of events.cancel) cancel(state, task);
     if (events.ended === null) return goOn(state, id, job, turn);
@@ -319,7 +329,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'stateLinks':
         case 'stateLinksRead':
           onKept(state, message, turn);
-          return state;
+          return handOut(state, turn);
         case 'forgetProgram':
           giveUp(message.program, [...state.known.forgetRdds([...(state.rdds.get(message.program) ?? [])]), ...state.known.states.forgetProgram(message.program)], turn);
           state.evictions.unpin(state.holds.forgetProgram(message.program), turn);
@@ -327,13 +337,15 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
           releaseLeaving(state.leaving, state.workers, turn);
-          return state;
+          state.evictions.releasing(turn);
+          return handOut(state, turn);
         case 'blockSpilled':
         case 'outputSpilled':
-          state.evictions.spilled(message, turn);
-          return state;
         case 'roomMade':
-          state.evictions.roomMade(turn);
+        case 'makeRoom':
+        case 'sourceStored':
+        case 'keepRoom':
+          state.evictions.receive(message, turn);
           return handOut(state, turn);
         case 'storageStats':
           turn.reply(message.replyTo, state.evictions.stats());
@@ -366,9 +378,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
 function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turning): void {
   state.jobs.delete(id);
-  state.evictions.jobEnded(id, turn);
   for (let index = state.ready.length - 1; index >= 0; index -= 1) {
-    if (state.ready[index]?.job === id) state.ready.splice(index, 1);
+    const ready = state.ready[index] as Ready;
+    if (ready.job !== id) continue;
+    state.ready.splice(index, 1);
+    state.evictions.taskDropped(ready.task);
   }
   for (const key of state.failedAt.keys()) {
     if (key.startsWith(`${id}/`)) state.failedAt.delete(key);
@@ -382,16 +396,4 @@ function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['en
     turn.tell(worker.ref, { type: 'forgetJobs', jobs: [id] });
   }
   turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
-}
-
-/** Enters what a report names: buckets and persisted partitions under the job's scope, results under their own. */
-function hold(state: State, job: Job, report: TaskReport, turn: Turning): void {
-  const { scope, resultScope } = job.request;
-  const kept = handlesOf(placesKept(report));
-  const results = handlesOf(placesOfResult(report));
-  if (kept.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope, handles: kept });
-  if (results.length > 0) turn.tell(places.blockManagerMaster, { type: 'hold', scope: resultScope, handles: results });
-  if (report.stored.length === 0) return;
-  const rdds = rddsOf(state, job.request.program);
-  for (const { rdd } of report.stored) rdds.add(rdd);
 }

@@ -42,6 +42,8 @@ export type ToJobGenerator =
   | { readonly type: 'batchLogged'; readonly time: BatchTime; readonly submit: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>; readonly error: WireError | null }
   /** What the app has pushed or set is in the log. */
   | { readonly type: 'inputLogged'; readonly given: Extract<ToJobGenerator, { type: 'queuePushed' | 'broadcastSet' }>; readonly error: WireError | null }
+  /** Own: the task scheduler has made room for what was given first and found none, or could not. */
+  | { readonly type: 'roomForInput'; readonly made: boolean }
   /** Answered when no complete batch is on its way into the log: before that is closed, and before a manual clock's advance is over. */
   | { readonly type: 'awaitCommits'; readonly replyTo: ReplyTo<null> }
   /** From the checkpoint writer: a complete batch, and its states, are in the log. */
@@ -60,7 +62,10 @@ export type ToJobGenerator =
   /** From the app: a new value of a broadcast variable. */
   | { readonly type: 'broadcastSet'; readonly broadcast: number; readonly value: Uint8Array; readonly replyTo: ReplyTo<null> }
   /** From a foreachRDD body: an action. `nodes` are those that the app's thread made; the rest is known here. */
-  | { readonly type: 'appJob'; readonly request: AppJob; readonly replyTo: ReplyTo<JobResult> };
+  | { readonly type: 'appJob'; readonly request: AppJob; readonly replyTo: ReplyTo<JobResult> }
+  /** Own: all that such a job reads has its place in memory by now; or there is no room for it. */
+  | { readonly type: 'appJobCompleted'; readonly given: Extract<ToJobGenerator, { type: 'appJob' }>; readonly completed: Pick<JobRequest, 'nodes' | 'replays' | 'broadcasts'> }
+  | { readonly type: 'appJobRefused'; readonly given: Extract<ToJobGenerator, { type: 'appJob' }>; readonly error: WireError };
 
 /** A version of keyed state that a complete batch has to show. */
 export interface DueState {

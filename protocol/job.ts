@@ -120,6 +120,12 @@ export type ToTaskScheduler =
   | { readonly type: 'outputSpilled'; readonly file: string; readonly written: boolean }
   /** Own: the memory of the blocks that made room has been given back. */
   | { readonly type: 'roomMade' }
+  /** From who found no shared memory and is no task. Answered when it is worth while to try again, or when nothing can make room. Comes twice: two rounds. */
+  | { readonly type: 'makeRoom'; readonly bytes: number; readonly replyTo: ReplyTo<RoomMade> }
+  /** From whoever has stored records of the app or the program: they may leave memory, also before any task has read them. */
+  | { readonly type: 'sourceStored'; readonly program: ProgramId; readonly rdd: RddId; readonly blocks: readonly BlockRef[] }
+  /** From the block manager master: receivers have taken memory, and little is left. */
+  | { readonly type: 'keepRoom' }
   | { readonly type: 'storageStats'; readonly replyTo: ReplyTo<StorageStats> }
   /** Own timer: a task has passed taskTimeoutMs. */
   | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
@@ -130,6 +136,11 @@ export type ToTaskScheduler =
   /** All jobs of a program end with this error. */
   | { readonly type: 'cancelProgram'; readonly program: ProgramId; readonly error: WireError }
   | FromTaskWorker;
+
+/** False: nothing that could go is left, nor does a task run whose end would change that. */
+export interface RoomMade {
+  readonly made: boolean;
+}
 
 /** What is kept for later jobs, and what had to make room. */
 export interface StorageStats {
@@ -147,7 +158,7 @@ export interface StorageStats {
   readonly sourceBlocksOnDisk: number;
   /** Map outputs and steps of keyed state of which something lies in a file. */
   readonly outputsOnDisk: number;
-  /** Since the cluster's start: blocks and outputs moved to the disk, persisted partitions dropped, tasks that waited for memory. */
+  /** Since the cluster's start: blocks and outputs moved to the disk, persisted partitions dropped, how often a task or a store waited for memory. */
   readonly spilled: number;
   readonly dropped: number;
   readonly memoryWaits: number;

@@ -66,6 +66,11 @@ export interface TaskSpec {
   readonly offsets: readonly { readonly rdd: RddId; readonly partition: number; readonly first: number }[];
   /** Persisted partitions that this task can read instead of computing. */
   readonly cached: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
+  /**
+   * Partitions of sources that this task reads, with their blocks. Those told to a worker are the ones that lie elsewhere by now than its
+   * stage's nodes say.
+   */
+  readonly sources: readonly { readonly rdd: RddId; readonly partition: number; readonly blocks: readonly BlockRef[] }[];
   /** State that the task reads. */
   readonly states: readonly StateInput[];
   /** For a task that makes a version of state: the one before it, if there is any. */

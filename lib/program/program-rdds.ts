@@ -304,7 +304,9 @@ export class ProgramRdds implements RddContext, GraphHost {
   /** A built RDD, known to the driver's own context from its first use on, with its records stored. */
   #stored(node: RddNode): RddNode {
     const runtime = this.#runtime;
-    if (runtime === null || !this.#stores || this.#scratch !== null || this.#handedOver.has(node.id)) return node;
+    if (runtime === null || !this.#stores || this.#scratch !== null) return node;
+    // Its records may have come into memory later than it.
+    if (this.#handedOver.has(node.id)) return runtime.node(node.id);
     this.#handedOver.add(node.id);
     for (const parent of node.parents) this.node(parent);
     const stored = node.kind === 'source' ? { ...node, blocks: node.blocks.map((partition) => partition.map((block) => this.#storeBlock(runtime, block))) } : node;

@@ -87,7 +87,7 @@ function taskOf(state: JobState, stage: StageState, partition: number, inputs: T
   const base = inputs.base === null ? null : known.states.input(inputs.base, partition);
   const states = inputs.states.map((input) => known.states.input(input.rdd, input.partition));
   const owner = [...(base === null ? [] : [base]), ...states].map((input) => known.states.ownerOf(input.rdd, input.partition)).find((host) => host !== null) ?? null;
-  return { task, partition, attempt, shuffles, offsets: inputs.offsets, cached: inputs.cached, states, base, owner };
+  return { task, partition, attempt, shuffles, offsets: inputs.offsets, cached: inputs.cached, sources: inputs.sources, states, base, owner };
 }
 
 /** Has the stages of `drafts` run (again), and this one wait for them. */

@@ -85,6 +85,7 @@ export interface TaskInputs {
   readonly shuffles: readonly { readonly shuffle: ShuffleId; readonly partition: number }[];
   readonly offsets: readonly { readonly rdd: RddId; readonly partition: number; readonly first: number }[];
   readonly cached: readonly { readonly rdd: RddId; readonly partition: number; readonly block: BlockRef }[];
+  readonly sources: readonly { readonly rdd: RddId; readonly partition: number; readonly blocks: readonly BlockRef[] }[];
   /** State that it reads, and the version that a new one starts from. */
   readonly states: readonly { readonly rdd: RddId; readonly partition: number }[];
   readonly base: RddId | null;
@@ -98,7 +99,7 @@ export function taskInputs(lineage: Lineage, rdd: RddId, partition: number, make
   const needs = new NeedList(lineage);
   const walk = new PartitionWalk(lineage, needs, makes);
   walk.partition(rdd, partition);
-  return { shuffles: walk.shuffles, offsets: walk.offsets, cached: walk.cached, states: walk.states, base: walk.base, walked: walk.walked, missing: needs.drafts };
+  return { shuffles: walk.shuffles, offsets: walk.offsets, cached: walk.cached, sources: walk.sources, states: walk.states, base: walk.base, walked: walk.walked, missing: needs.drafts };
 }
 
 /** The nodes that tasks of these partitions walk, parents first, with the bounds that are known filled in. */

@@ -29,6 +29,8 @@ export class PartitionWalk {
   readonly shuffles: { shuffle: ShuffleId; partition: number }[] = [];
   readonly offsets: { rdd: RddId; partition: number; first: number }[] = [];
   readonly cached: { rdd: RddId; partition: number; block: BlockRef }[] = [];
+  /** Partitions of sources that hold blocks. */
+  readonly sources: { rdd: RddId; partition: number; blocks: readonly BlockRef[] }[] = [];
   readonly states: { rdd: RddId; partition: number }[] = [];
   base: RddId | null = null;
   readonly #lineage: Lineage;
@@ -60,7 +62,11 @@ export class PartitionWalk {
     }
     const node = this.#lineage.nodes(rdd);
     switch (node.kind) {
-      case 'source':
+      case 'source': {
+        const blocks = node.blocks[partition] ?? [];
+        if (blocks.length > 0) this.sources.push({ rdd, partition, blocks });
+        return;
+      }
       case 'textFile':
         return;
       case 'union': {

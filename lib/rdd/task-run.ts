@@ -219,6 +219,11 @@ export class TaskRun {
     return records;
   }
 
+  /** A source's blocks, where they lie by now. */
+  blocksOf(node: Extract<RddNode, { kind: 'source' }>, partition: number): readonly BlockRef[] {
+    return this.task.sources.find((moved) => moved.rdd === node.id && moved.partition === partition)?.blocks ?? node.blocks[partition] ?? [];
+  }
+
   isCached(rdd: RddId, partition: number): boolean {
     return this.task.cached.some((cached) => cached.rdd === rdd && cached.partition === partition);
   }

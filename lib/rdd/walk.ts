@@ -57,7 +57,7 @@ function beginning(run: TaskRun, node: RddNode, partition: number): readonly Pie
   const parent = (index: number, its: number): readonly Piece[] => piecesOf(run, node.parents[index]!, its);
   const array = (index: number, its: number): readonly unknown[] => arrayOf(run, parent(index, its));
   switch (node.kind) {
-    case 'source': return sourcePieces(run, node.blocks[partition] ?? []);
+    case 'source': return sourcePieces(run, run.blocksOf(node, partition));
     case 'textFile': return textFilePieces(run, node.splits[partition] ?? []);
     case 'coalesce': return (node.groups[partition] ?? []).flatMap((its) => parent(0, its));
     case 'glom': return [glomPiece(() => array(0, partition))];

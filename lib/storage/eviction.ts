@@ -1,9 +1,9 @@
 /**
  * Which blocks leave shared memory, when, and how much of it is for whom. Pure: looks at sizes, last uses and pins, changes nothing.
  *
- * Invariant: what a running task reads is never chosen, nor (where blocks go ahead of need) a partition of an RDD that is being
- * stored just now: it would go round in circles, each partition pushing out the one before it. Nor what would free nothing: a slab
- * in which something else lives, or (ahead of need) one whose owner still cuts from it.
+ * Invariant: what a running task reads is never chosen, nor (where blocks go ahead of need) what a task reads that is about to run, nor a
+ * partition of an RDD that is being stored just now: it would go round in circles, each partition pushing out the one before it. Nor what
+ * would free nothing: a slab in which something else lives, or (ahead of need) one whose owner still cuts from it.
  *
  *   slabs of the pool:   0 ............................ 5/8 ... 11/16 .... 3/4 .................... all
  *                        |  blocks, kept partitions     ^        |          |  tasks: buckets, results |
@@ -33,6 +33,8 @@ export interface Evictable {
   readonly lastUse: number;
   /** How many running tasks read it. */
   readonly pins: number;
+  /** How many tasks read it that are made and not yet handed out. Left out: none. */
+  readonly expected?: number;
   /** The persisted RDD that it is a partition of; null: a block of a source, or an output. */
   readonly rdd: number | null;
   /** False: it could not be written to the disk, and can't be computed again. */
@@ -76,7 +78,7 @@ export function chooseEvictions<Block extends Evictable>(blocks: Iterable<Block>
     if (block.phase !== 'resident') continue;
     found.blocks.push(block);
     found.lastUse = Math.max(found.lastUse, block.lastUse);
-    found.stays ||= block.pins > 0 || !block.mayGo || (block.rdd !== null && storing.has(block.rdd));
+    found.stays ||= block.pins > 0 || (!isUrgent && (block.expected ?? 0) > 0) || !block.mayGo || (block.rdd !== null && storing.has(block.rdd));
   }
   const candidates = [...bySlab.values()].filter(({ blocks: resident, stays }) => !stays && resident.length > 0);
   candidates.sort((a, b) => a.lastUse - b.lastUse);

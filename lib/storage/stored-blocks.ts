@@ -33,6 +33,7 @@ export interface StoredBlock extends Evictable {
   mayGo: boolean;
   lastUse: number;
   pins: number;
+  expected: number;
   phase: 'resident' | 'moving' | 'leaving';
 }
 
@@ -54,7 +55,7 @@ export class StoredBlocks {
     this.#keep({ rdd, partition, owners: new Set([rdd]), handle, program, scope, toDisk });
   }
 
-  /** A block of a source: it can't be made again, so it goes to the disk. */
+  /** A block of a source, which some task is to read, or whose records the app or the program gave: it can't be made again, so it goes to the disk. */
   keepSource(rdd: RddId, handle: SharedHandle, program: ProgramId | null, scope: Scope): void {
     const key = keyOf(handle);
     const known = this.#blocks.get(key) ?? this.#onDisk.get(key);
@@ -67,7 +68,23 @@ export class StoredBlocks {
     return this.#onDisk.size === 0 ? handle : (this.#onDisk.get(keyOf(handle))?.place ?? handle);
   }
 
-  /** A task (or a job) is about to read these. */
+  /** A task that is to read these was made, and waits for its turn. */
+  expect(handles: readonly SharedHandle[]): void {
+    for (const handle of handles) {
+      const block = this.#blocks.get(keyOf(handle));
+      if (block !== undefined) block.expected += 1;
+    }
+  }
+
+  /** Its turn has come, or never will. */
+  unexpect(handles: readonly SharedHandle[]): void {
+    for (const handle of handles) {
+      const block = this.#blocks.get(keyOf(handle));
+      if (block !== undefined) block.expected -= 1;
+    }
+  }
+
+  /** A task is about to read these. */
   pin(handles: readonly SharedHandle[]): void {
     for (const handle of handles) {
       const block = this.#blocks.get(keyOf(handle));
@@ -156,7 +173,7 @@ export class StoredBlocks {
   }
 
   #keep(block: Pick<StoredBlock, 'rdd' | 'partition' | 'owners' | 'handle' | 'program' | 'scope' | 'toDisk'>): void {
-    this.#blocks.set(keyOf(block.handle), { ...block, slab: block.handle.slab, bytes: block.handle.bytes, mayGo: true, lastUse: (this.#uses += 1), pins: 0, phase: 'resident' });
+    this.#blocks.set(keyOf(block.handle), { ...block, slab: block.handle.slab, bytes: block.handle.bytes, mayGo: true, lastUse: (this.#uses += 1), pins: 0, expected: 0, phase: 'resident' });
   }
 
   #forget(isOver: (block: { readonly owners: Set<RddId>; readonly program: ProgramId | null }) => boolean): string[] {

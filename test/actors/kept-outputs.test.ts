@@ -40,7 +40,7 @@ class Kept {
   /** A task that reads what is known now, for one reducer. */
   made(task: number, maps: number, partition = 0): TaskSpec {
     const named = Array.from({ length: maps }, (_, map): BucketRef => this.known.mapOutput(shuffle, map)?.[partition] ?? null);
-    return { task: asTaskId(task), partition, attempt: 0, shuffles: [{ shuffle, partition, buckets: named }], offsets: [], cached: [], states: [], base: null, owner: null };
+    return { task: asTaskId(task), partition, attempt: 0, shuffles: [{ shuffle, partition, buckets: named }], offsets: [], cached: [], sources: [], states: [], base: null, owner: null };
   }
 
   handOut(task: TaskSpec): readonly BucketRef[] {
@@ -133,7 +133,7 @@ t.test('a shuffle that was read since goes after one that was not, and steps of 
 t.test('a task that gets the steps of a dead owner gets them where they lie, and they stay while it reads them', (t) => {
   const kept = new Kept();
   kept.known.states.add(program, version, 0, step(20));
-  const task: TaskSpec = { task: asTaskId(1), partition: 0, attempt: 0, shuffles: [], offsets: [], cached: [], states: [kept.known.states.input(version.id, 0)], base: null, owner: null };
+  const task: TaskSpec = { task: asTaskId(1), partition: 0, attempt: 0, shuffles: [], offsets: [], cached: [], sources: [], states: [kept.known.states.input(version.id, 0)], base: null, owner: null };
   kept.outputs.taskHandedOut(task, 1);
   t.equal(kept.in(20).pins, 1);
   kept.outputs.taskEnded(task.task);

@@ -57,7 +57,7 @@ export class StageMaker {
   }
 
   task(partition = 0, more: Partial<TaskSpec> = {}): TaskSpec {
-    return { task: asTaskId(7), partition, attempt: 0, shuffles: [], offsets: [], cached: [], states: [], base: null, owner: null, ...more };
+    return { task: asTaskId(7), partition, attempt: 0, shuffles: [], offsets: [], cached: [], sources: [], states: [], base: null, owner: null, ...more };
   }
 
   run(rdd: RddId, sink: Sink, partition = 0, more: Partial<TaskSpec> = {}): TaskReport {
