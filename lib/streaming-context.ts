@@ -424,6 +424,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     this.graph.stop();
     wire(this, null);
     this.#bodies.close();
+    this.rdds.body.close();
     for (const { operation } of this.graph.outputs) {
       if (operation.kind === 'publish') operation.published.close(this.#failure ?? undefined);
     }

@@ -63,6 +63,7 @@ export interface ChaosWorld {
 
 /** Of the context, in each life the same. */
 export interface ChaosOptions {
+  readonly blockIntervalMs: number;
   readonly walSync: boolean;
   readonly walSegmentBytesMax: number;
   readonly walCloseFileAfterWrite: boolean;
@@ -111,6 +112,7 @@ export async function chaosRun(seed: number, trace: (line: string) => void = () 
 
 function optionsOf(prng: Prng): ChaosOptions {
   return {
+    blockIntervalMs: prng.pick([10, 50, 200]),
     walSync: prng.int(5) > 0,
     walSegmentBytesMax: prng.pick([4_096, 4_096, 16_384, 67_108_864]),
     walCloseFileAfterWrite: prng.int(10) === 0,

@@ -30,7 +30,7 @@ const directory = '/checkpoints';
 /** Rounds of sending and batches in one life; more are needed by none. */
 const roundsMax = 150;
 /** Of a life that has delivered all, and waits for the crash that is planned. */
-const idleRoundsMax = 3;
+const idleRoundsMax = 2;
 /** What an operation that the disk let down may fail with. */
 const diskCodes = ['LogFailed', 'ContextFailed', 'ContextStopped', 'AskTimeout', 'ActorGone', 'HostGone', 'StopTimeout', 'RestartIntensityReached'];
 
@@ -133,7 +133,10 @@ class Life {
     const { options, chaos, history, machine, sources } = this.#world;
     machine.disk.heal();
     const recordsMax = this.#prng.pick([1, 1, 2, 4]);
-    const receiver = (input: string): FromReliableSource => new FromReliableSource(sources.get(input)!, { level: StorageLevel.MEMORY_AND_DISK_SER_2, recordsMax, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) });
+    const paceMs = this.#prng.pick([0, 3, 20]);
+    const pause = async (): Promise<void> => (paceMs === 0 ? undefined : this.#wait(paceMs));
+    const level = StorageLevel.MEMORY_AND_DISK_SER_2;
+    const receiver = (input: string): FromReliableSource => new FromReliableSource(sources.get(input)!, { level, recordsMax, pause, positions: chaos.inputs.some(({ id, positions }) => id === input && positions) });
     const ssc = await cluster.run(
       StreamingContext.getOrCreate(
         directory,
@@ -166,7 +169,7 @@ class Life {
     this.#send(ssc);
     if (prng.int(3) === 0) await cluster.steps(prng.int(120));
     this.#fault();
-    if (this.#world.sources.size > 0 && prng.int(2) === 0) await cluster.run(this.#wait(prng.int(600)));
+    if (this.#world.sources.size > 0 && prng.int(2) === 0) await cluster.run(this.#wait(prng.int(250)));
     const { jobs, waitMs } = this.#world.chaos.generation;
     const slow = jobs + waitMs > 0;
     const done = this.#advance(ssc, slow ? 1 + prng.int(3) : prng.int(5) === 0 ? 2 : 1);

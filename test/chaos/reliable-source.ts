@@ -109,6 +109,8 @@ export interface Reading {
   /** At a time. */
   readonly recordsMax: number;
   readonly positions: boolean;
+  /** Comes between two readings: so that blocks are cut, and wait behind each other. */
+  readonly pause: () => Promise<void>;
 }
 
 /** Acknowledges what is stored, and reads again what was not; with positions, goes on behind the last that was stored. */
@@ -135,7 +137,7 @@ export class FromReliableSource extends Receiver<Envelope, number> {
   }
 
   async #read(connection: Connection): Promise<void> {
-    const { recordsMax, positions } = this.#reading;
+    const { recordsMax, positions, pause } = this.#reading;
     for (;;) {
       const next = await connection.next(recordsMax);
       if (next === null || this.isStopped()) return;
@@ -145,6 +147,7 @@ export class FromReliableSource extends Receiver<Envelope, number> {
         () => connection.acknowledge(records),
         () => connection.cut(),
       );
+      await pause();
     }
   }
 }

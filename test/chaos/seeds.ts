@@ -21,7 +21,7 @@ export interface SeedsOptions {
 /** What takes longer goes round in circles. */
 const runTimeoutMs = 120_000;
 /** Runs of one process, which then ends: compiled loops and the like gather, and slow down what comes later. */
-const runsPerProcess = 60;
+const runsPerProcess = 20;
 
 export async function runSeeds({ firstSeed, runs, jobs, take, progress = () => {}, isEnough = () => false }: SeedsOptions): Promise<void> {
   let next = firstSeed;
