@@ -210,9 +210,11 @@ interface Step extends Layout {
   readonly input: RDD<unknown> | null;
   readonly initial: PairRdd | null;
   readonly previous: RDD<unknown> | null;
+  /** It was made before a restart: what it emitted then is not known any more. */
+  readonly restored?: boolean;
 }
 
-export function makeState<T>(self: DStream<T>, { time, partitioner, update, input, initial, previous, written }: Step): RDD<unknown> {
+export function makeState<T>(self: DStream<T>, { time, partitioner, update, input, initial, previous, written, restored = false }: Step): RDD<unknown> {
   const { state } = stateRdd(
     self.host.rdds,
     {
@@ -228,7 +230,7 @@ export function makeState<T>(self: DStream<T>, { time, partitioner, update, inpu
       ...(written === undefined ? {} : { stateVersion: written.stateVersion }),
       ...(written?.migrate === undefined ? {} : { migrate: functionOf(self, written.migrate, self.kind) }),
     },
-    update.kind === 'track',
+    update.kind === 'track' && !restored,
   );
   return state;
 }

@@ -211,7 +211,7 @@ export class ProgramRecovery {
   #settledState(stream: DStream<unknown>, time: BatchTime): RDD<unknown> {
     const making = stream.spec.state?.(stream, time);
     if (making === undefined) throw new TypeError(`${stream.kind} keeps its newest RDD, and is no state.`);
-    return stream.making(() => makeState(stream, { time, ...making, input: null, initial: null, previous: null })) as RDD<unknown>;
+    return stream.making(() => makeState(stream, { time, ...making, input: null, initial: null, previous: null, restored: true })) as RDD<unknown>;
   }
 
   #uidOf(stream: StreamId): string {

@@ -20,10 +20,10 @@ t.test('what a state has emitted can be asked for as long as the state is rememb
   t.after(() => test.stop());
   // One after another: between two of them all is cleared that can be.
   // Versions are kept for two checkpoint intervals, which are 20 batches.
-  for (let batch = 0; batch < 30; batch += 1) await test.advance(1);
+  for (let batch = 0; batch < 24; batch += 1) await test.advance(1);
   const early = test.ssc.rdds.made.length;
-  for (let batch = 0; batch < 30; batch += 1) await test.advance(1);
+  for (let batch = 0; batch < 36; batch += 1) await test.advance(1);
   t.same(test.output(test.exports.windows).slice(0, 3).map(({ time, records }) => [time, records]), [[4_000, [['a', 2], ['a', 3], ['a', 4]]], [8_000, [['a', 5]]], [12_000, []]]);
   t.equal(test.output(test.exports.snapshots).length, 60);
-  t.equal(test.ssc.rdds.made.length, early, 'as many RDDs are kept after 60 batches as after 30');
+  t.equal(test.ssc.rdds.made.length, early, 'as many RDDs are kept after 60 batches as after 24');
 });
