@@ -14,6 +14,7 @@ import type { LocalFunctions } from '../lib/program/local-functions.ts';
 import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { ProgramRecovery } from '../lib/program/program-recovery.ts';
 import type { RestoreOrders } from '../lib/program/program-recovery.ts';
+import { noRoomFor } from '../lib/storage/late-records.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
@@ -31,7 +32,6 @@ import type { BatchTime } from '../protocol/time.ts';
 import { assert } from '../lib/base/assert.ts';
 import { places } from './places.ts';
 import type { Cleared, EncodedPartition, GeneratedBatch, HostProgram } from './programs.ts';
-import { noRoomFor } from './room-asked.ts';
 import { RuntimeRdds } from './runtime-rdds.ts';
 import type { HostServices } from './services.ts';
 
@@ -156,7 +156,7 @@ export class BuiltProgram implements HostProgram {
     const item = this.builder.queues[queue]?.next ?? 0;
     const given = partitions.filter(({ records }) => records > 0);
     const stored = this.#runtime.storeAll(given);
-    if (stored === null) throw noRoomFor(given.reduce((sum, { bytes }) => sum + bytes.length, 0), this.#services.options);
+    if (stored === null) throw noRoomFor(given.reduce((sum, { bytes }) => sum + bytes.length, 0), this.#services.options.blockMemoryBytesMax);
     const blocks = partitions.map((partition) => (partition.records === 0 ? [] : [stored[given.indexOf(partition)] as BlockRef]));
     this.builder.queues[queue]?.enqueue(blocksRdd(this.builder.rdds, blocks, 'queue'));
     return { item };

@@ -2,13 +2,15 @@
  * The RDDs of one program on the driver's or the app's thread: their nodes, their stored records, and jobs on them.
  *
  * Invariant: memory stored here is in the ledger, under the program, before anybody hears of it; `drop` names all of it
- * that belonged to the nodes dropped. What finds no room waits (late-records.ts): no job is asked for before all has its place.
+ * that belonged to the nodes dropped. What finds no room waits (lib/storage/late-records.ts): no job is asked for before all has its place.
  */
 import type { RddContext } from '../lib/rdd/context.ts';
+import { memoryWaitsMax } from '../lib/rdd/job-state.ts';
 import { callerPlace } from '../lib/base/caller-place.ts';
+import { LateRecords, noRoomFor } from '../lib/storage/late-records.ts';
 import { decodeRecords, encodeRecords } from '../protocol/codec.ts';
 import { programScope, resultScope } from '../protocol/block.ts';
-import type { JobRequest, JobResult } from '../protocol/job.ts';
+import type { JobRequest, JobResult, RoomMade, ToTaskScheduler } from '../protocol/job.ts';
 import type { BlockRef, FunctionRef, OperatorPlace, RddNode, SharedHandle, Sink, StorageLevel } from '../protocol/rdd.ts';
 import type { TaskOutput } from '../protocol/task.ts';
 import { asBlockId, rddIdOf } from '../protocol/ids.ts';
@@ -16,8 +18,6 @@ import type { ProgramId, RddId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError } from '../protocol/errors.ts';
 import { isPromise } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
-import { LateRecords } from './late-records.ts';
-import { noRoomFor } from './room-asked.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
@@ -32,7 +32,7 @@ export class RuntimeRdds implements RddContext {
   readonly #nodes = new Map<RddId, RddNode>();
   /** Stored, and of no node yet. */
   readonly #fresh = new Set<BlockRef>();
-  readonly #late: LateRecords;
+  readonly #late: LateRecords<BlockRef>;
   /** Whose blocks wait for their place. */
   readonly #lateNodes = new Map<BlockRef, RddId>();
 
@@ -41,7 +41,14 @@ export class RuntimeRdds implements RddContext {
     this.#program = program;
     this.#run = run;
     this.defaultParallelism = services.options.defaultParallelism;
-    this.#late = new LateRecords(services, (block, handle) => this.#placed(block, handle));
+    const { actionTimeoutMs, blockMemoryBytesMax } = services.options;
+    this.#late = new LateRecords<BlockRef>({
+      write: (bytes) => this.#written(bytes),
+      makeRoom: async (bytes) => (await services.ask<ToTaskScheduler, RoomMade>(places.taskScheduler, (replyTo) => ({ type: 'makeRoom', bytes, replyTo }), actionTimeoutMs)).made,
+      placed: (block, handle) => this.#placed(block, handle),
+      waitsMax: memoryWaitsMax,
+      poolBytes: blockMemoryBytesMax,
+    });
   }
 
   newRddId(): RddId {
@@ -101,7 +108,7 @@ export class RuntimeRdds implements RddContext {
   /** What many batches read, and nobody names as a source: it stays in memory. Throws BlockMemoryExhausted. */
   storeValue(bytes: Uint8Array): BlockRef {
     const allocated = this.#services.pool.allocate(bytes.length);
-    if (allocated === null) throw noRoomFor(bytes.length, this.#services.options);
+    if (allocated === null) throw noRoomFor(bytes.length, this.#services.options.blockMemoryBytesMax);
     allocated.view.set(bytes);
     return this.#held(allocated.handle, 1);
   }

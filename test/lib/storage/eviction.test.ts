@@ -37,6 +37,13 @@ t.test('nothing goes from a slab in which a block has to stay, since nothing wou
   t.end();
 });
 
+t.test('what a task is about to read stays ahead of need, and goes where somebody waits; what is being read never does', (t) => {
+  const blocks = [block('a', 1, 1, { expected: 1 }), block('b', 2, 2, { pins: 1, expected: 1 }), block('c', 3, 3)];
+  t.equal(chooseEvictions(blocks, wanted(9)).map(({ name }) => name).join(''), 'c');
+  t.equal(chooseEvictions(blocks, wanted(9, [], { isUrgent: true })).map(({ name }) => name).join(''), 'ac');
+  t.end();
+});
+
 t.test('a slab in which something else lives stays, and one that its owner still cuts from goes only where somebody waits', (t) => {
   const blocks = [block('a', 1, 1), block('b', 2, 2, { handleCount: 3 }), block('c', 3, 3)];
   const uses: Record<number, SlabUse> = { 1: { handles: 2, isOpen: false }, 2: { handles: 3, isOpen: true }, 3: { handles: 1, isOpen: false } };
