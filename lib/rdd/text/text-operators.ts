@@ -11,12 +11,15 @@
 import type { FunctionRef } from '../../../protocol/rdd.ts';
 import { previewOf } from '../../../protocol/errors.ts';
 import { callError } from '../../base/caller-place.ts';
+import type { ExplainOptions } from '../explain.ts';
+import { explainRdd } from '../explain.ts';
+import type { UserFunction } from '../fuse.ts';
 import type { RDD } from '../rdd.ts';
 import { builtin, derivedFunction, encodedValue } from '../rdd-base.ts';
 import type { RecordOptions } from '../record-options.ts';
 import { policyOf } from '../record-options.ts';
 
-/** What RDDs of strings have beside all others. */
+/** What RDDs of strings have beside all others; and how any RDD explains itself. */
 export abstract class TextRdd {
   /** The words of each line: runs of characters that are no whitespace (as `\s` of a regular expression has it). */
   words(this: RDD<string>, options?: RecordOptions): RDD<string> {
@@ -36,6 +39,16 @@ export abstract class TextRdd {
   /** The value of each line, which is JSON. A line that is none fails the task, or is left out by `options.onError`. */
   parseJson<V = unknown>(this: RDD<string>, options?: RecordOptions): RDD<V> {
     return onLines<V>(this, 'parseJson', 'map', builtin('parseJson'), options);
+  }
+
+  /** How it will be computed: stages, their operators, which functions are known as common ones, and the form in which each stage runs. Runs nothing. */
+  explain(this: RDD<unknown>, { recognizeClosures = true }: ExplainOptions = {}): string {
+    const { context } = this;
+    return explainRdd(this.id, {
+      node: (id) => context.node(id),
+      functionOf: (ref) => (context.functionOf?.(ref) ?? null) as UserFunction | null,
+      recognizes: recognizeClosures,
+    });
   }
 }
 
