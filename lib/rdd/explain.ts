@@ -124,7 +124,7 @@ class Plan {
     const meanings = aggregator === null ? [] : [this.#meaning(aggregator.createCombiner), this.#meaning(aggregator.mergeValue)];
     const plan = wordPlanOf(form, ops, sink, meanings, aggregator?.onError !== undefined);
     const loop = plan === null ? ['one loop'] : [form === 'text' ? 'bytes' : 'strings as bytes', 'words', plan.counted === null ? 'one loop over strings that come again' : 'byte table'];
-    lines.push(`runs as: ${[...loop, ...(end === null ? [] : [`${end.partitions} partitions${aggregator === null ? '' : ' by key'}`])].join(' -> ')}`);
+    lines.push(`runs as: ${[...loop, ...(end === null ? [] : [`${end.partitions} partition${end.partitions === 1 ? '' : 's'}${aggregator === null ? '' : ' by key'}`])].join(' -> ')}`);
   }
 
   #meaning(ref: FunctionRef): Meaning | null {
