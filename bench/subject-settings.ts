@@ -17,6 +17,10 @@ export interface SubjectSettings {
   /** memory: how many lines there are, and how many batches of them. */
   readonly lines?: number;
   readonly batches?: number;
+  /** memory: the lines lie in this file, and are read from it in each batch, instead of cached strings. */
+  readonly textFile?: string;
+  /** Millrace's option of that name. Left out: its default. */
+  readonly recognizeClosures?: boolean;
   /** Keyed state: how many keys there are from the start, and how many a batch brings. */
   readonly keys?: number;
   readonly updates?: number;
