@@ -61,6 +61,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     loops,
     states,
     recordBytesMax: options.recordBytesMax,
+    recognizeClosures: options.recognizeClosures,
     ...(options.storageCompression === 'deflate' ? { compress: deflate } : {}),
     decompress: inflate,
     files,

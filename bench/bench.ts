@@ -38,6 +38,10 @@ export interface BenchOptions {
   readonly intervals: readonly number[] | undefined;
   readonly lines: number | undefined;
   readonly batches: number | undefined;
+  /** Of the word counts: their closures are called, or recognised as the operators that they are. */
+  readonly closures: 'called' | 'recognized' | undefined;
+  /** word-count-engine: cached strings, or a text file. */
+  readonly input: 'strings' | 'text' | undefined;
   /** The batch interval of our side, in ms. */
   readonly interval: number | undefined;
   readonly keys: number | undefined;

@@ -45,6 +45,8 @@ npm run --silent bench -- list
   --rate-max R             word-count-socket, wal: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
   --lines N                word-count-engine: lines a batch; shuffle: pairs a batch
+  --closures called|recognized   word-count-engine: one of the two ways alone (default both); word-count-socket: default recognized, as in any context
+  --input strings|text     word-count-engine: cached strings (default), or a text file that is read as bytes in each batch
   --batches N              word-count-engine, shuffle, soak: how many batches
   --keys N                 state-update, shuffle, recovery, checkpoint: keys there are
   --updates N              state-update, checkpoint: keys that a batch brings
@@ -107,6 +109,8 @@ function optionsOf(values: ReturnType<typeof parse>['values']): BenchOptions {
     intervals: values.intervals?.split(',').map((part) => whole('intervals', part) ?? 0),
     lines: whole('lines', values.lines),
     batches: whole('batches', values.batches),
+    closures: oneOf('closures', ['called', 'recognized'], values.closures),
+    input: oneOf('input', ['strings', 'text'], values.input),
     interval: whole('interval', values.interval),
     keys: whole('keys', values.keys),
     updates: whole('updates', values.updates),
@@ -134,6 +138,8 @@ function parse(args: readonly string[]) {
         intervals: { type: 'string' },
         lines: { type: 'string' },
         batches: { type: 'string' },
+        closures: { type: 'string' },
+        input: { type: 'string' },
         interval: { type: 'string' },
         keys: { type: 'string' },
         updates: { type: 'string' },
@@ -153,6 +159,13 @@ function peersOf(bench: Bench, names: readonly string[]): PeerName[] {
     peers.add(peer);
   }
   return [...peers];
+}
+
+function oneOf<T extends string>(name: string, values: readonly T[], text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  const value = values.find((one) => one === text);
+  if (value !== undefined) return value;
+  throw new UsageError(`--${name} must be ${values.join(' or ')}, got ${JSON.stringify(text)}.`);
 }
 
 function positive(name: string, text: string | undefined): number | undefined {

@@ -17,6 +17,10 @@ export interface SubjectSettings {
   /** memory: how many lines there are; memory, shuffles: how many batches. */
   readonly lines?: number;
   readonly batches?: number;
+  /** memory: the lines lie in this file, and are read from it in each batch, instead of cached strings. */
+  readonly textFile?: string;
+  /** Millrace's option of that name. Left out: its default. */
+  readonly recognizeClosures?: boolean;
   /** Shuffles: how many pairs a batch makes. */
   readonly pairs?: number;
   /** Shuffles: of how many keys. Keyed state: how many keys there are from the start, and how many a batch brings. */

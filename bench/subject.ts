@@ -126,6 +126,7 @@ async function createContext() {
     batchInterval: Milliseconds(settings.batchMs),
     blockIntervalMs: settings.blockMs ?? blockIntervalFor(settings.batchMs),
     ...(settings.walSyncIntervalMs === undefined ? {} : { walSyncIntervalMs: settings.walSyncIntervalMs }),
+    ...(settings.recognizeClosures === undefined ? {} : { recognizeClosures: settings.recognizeClosures }),
     ...(settings.checkpointIntervalMs === undefined ? {} : { checkpointIntervalMs: settings.checkpointIntervalMs }),
     app: { ...app },
   };
@@ -136,7 +137,7 @@ async function createContext() {
     case 'socket':
       return StreamingContext.create<typeof socketWordCount>(new URL('./programs/socket-word-count.js', import.meta.url), { ...options, ...logged, args: address });
     case 'memory': {
-      const args = { lines: settings.lines ?? 0, batches: settings.batches ?? 0 };
+      const args = { lines: settings.lines ?? 0, batches: settings.batches ?? 0, ...(settings.textFile === undefined ? {} : { textFile: settings.textFile }) };
       return StreamingContext.create<typeof memoryWordCount>(new URL('./programs/memory-word-count.js', import.meta.url), { ...options, args });
     }
     case 'windowInverse':

@@ -1,16 +1,22 @@
 /**
- * word-count-engine: the word count over records that lie in memory: no socket, no receiver.
+ * word-count-engine: the word count over records that lie in memory, or in a text file: no socket, no receiver.
  *
- * Invariant: every batch is the same cached RDD of the same lines in two partitions; both sides and the bare loop count the same
- * text with the same functions, and end with all counts and their top 10 at the driver.
+ * Invariant: every batch is the same RDD of the same lines in two partitions; both sides and the bare loops count the same text, and end with all counts
+ * and their top 10 at the driver. Our side runs twice: with its closures recognised, held against the bare byte table; and with all of them called, as Spark
+ * calls its own, held against the bare loop that calls them.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { repeat } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { runBareLoop } from './peers/limit/word-count-loop.ts';
-import { wordsPerLine } from './load/zipf-lines.ts';
+import { makeLines, wordsPerLine } from './load/zipf-lines.ts';
+import type { Measured } from './result.ts';
 import { median, significant } from './statistics.ts';
 import { millrace, spark } from './subjects.ts';
 import type { Subject } from './subjects.ts';
+import type { SubjectSettings } from './subject-settings.ts';
 
 const defaultLines = 1_000_000;
 const defaultBatches = 15;
@@ -33,34 +39,58 @@ export const wordCountEngine: Bench = {
 async function run(request: BenchRequest): Promise<BenchOutcome> {
   const lines = request.options.lines ?? defaultLines;
   const batches = request.options.batches ?? defaultBatches;
-  const side = (subject: Subject, master: string) => repeat(request.runs, () => measure(subject, master, lines, batches, request));
+  const { input = 'strings', closures } = request.options;
   const master = request.options.master ?? 'local[2]';
-  const ours = await side(millrace, master);
-  const theirs = request.peers.has('spark') ? await side(spark, request.options.peerMaster ?? 'local[2]') : [];
-  const bare = request.peers.has('limit')
-    ? await repeat(request.runs, async () => {
-        const times = await runBareLoop({ lines, batches, threads: 2 });
-        const processingMs = median(times.slice(dropped(batches)));
-        request.log(`limit: ${significant(processingMs, 3)} ms a batch`);
-        return { linesPerSecond: (lines * 1_000) / processingMs, rssPeakMib: Number.NaN, version: '' };
-      })
-    : [];
+  const work = input === 'text' ? mkdtempSync(join(tmpdir(), 'millrace-bench-')) : null;
+  try {
+    const text = work === null ? {} : { textFile: textFileIn(work, lines) };
+    const side = (subject: Subject, name: string, more: Pick<SubjectSettings, 'master' | 'textFile' | 'recognizeClosures'>) => repeat(request.runs, () => measure(subject, name, { ...more, lines, batches }, request));
+    const ways: Way[] = [];
+    for (const way of ['recognized', 'called'] as const) {
+      if (closures !== undefined && closures !== way) continue;
+      const ours = await side(millrace, `millrace, closures ${way}`, { master, ...text, recognizeClosures: way === 'recognized' });
+      const bare = request.peers.has('limit') ? await repeat(request.runs, () => measureBare(way === 'recognized' ? 'bytes' : 'closures', lines, batches, request)) : [];
+      ways.push({ way, ours, bare });
+    }
+    const theirs = request.peers.has('spark') ? await side(spark, 'spark', { master: request.options.peerMaster ?? 'local[2]' }) : [];
+    return {
+      figures: [...ways.map((way) => rateOf(way, theirs)), ...ways.map((way) => peakOf(way, theirs))],
+      settings: { lines, batches, input, batchesDropped: dropped(batches), partitions: 2, master, peerMaster: request.options.peerMaster ?? 'local[2]' },
+      versions: theirs[0] === undefined ? {} : { spark: theirs[0].version },
+    };
+  } finally {
+    if (work !== null) rmSync(work, { recursive: true, force: true });
+  }
+}
+
+interface Way {
+  readonly way: 'recognized' | 'called';
+  readonly ours: readonly Run[];
+  readonly bare: readonly number[];
+}
+
+function rateOf({ way, ours, bare }: Way, theirs: readonly Run[]): Measured {
   const rates = (list: readonly Run[]): number[] => list.map((one) => one.linesPerSecond);
+  return { name: `lines per second of processing time, closures ${way}`, unit: 'lines/s', better: 'higher', runs: rates(ours), peers: { spark: rates(theirs), limit: bare } };
+}
+
+function peakOf({ way, ours }: Way, theirs: readonly Run[]): Measured {
   const peaks = (list: readonly Run[]): number[] => list.map((one) => one.rssPeakMib);
-  return {
-    figures: [
-      {
-        name: 'lines per second of processing time',
-        unit: 'lines/s',
-        better: 'higher',
-        runs: rates(ours),
-        peers: { spark: rates(theirs), limit: rates(bare) },
-      },
-      { name: 'peak RSS', unit: 'MiB', better: 'lower', runs: peaks(ours), peers: { spark: peaks(theirs) } },
-    ],
-    settings: { lines, batches, batchesDropped: dropped(batches), partitions: 2, master, peerMaster: request.options.peerMaster ?? 'local[2]' },
-    versions: theirs[0] === undefined ? {} : { spark: theirs[0].version },
-  };
+  return { name: `peak RSS, closures ${way}`, unit: 'MiB', better: 'lower', runs: peaks(ours), peers: { spark: peaks(theirs) } };
+}
+
+/** Lines per second of the bare loop of that form. */
+async function measureBare(form: 'closures' | 'bytes', lines: number, batches: number, request: BenchRequest): Promise<number> {
+  const times = await runBareLoop({ lines, batches, threads: 2, form });
+  const processingMs = median(times.slice(dropped(batches)));
+  request.log(`limit, ${form}: ${significant(processingMs, 3)} ms a batch`);
+  return (lines * 1_000) / processingMs;
+}
+
+function textFileIn(directory: string, lines: number): string {
+  const file = join(directory, 'lines.txt');
+  writeFileSync(file, makeLines(lines));
+  return file;
 }
 
 interface Run {
@@ -69,8 +99,9 @@ interface Run {
   readonly version: string;
 }
 
-async function measure(subject: Subject, master: string, lines: number, batches: number, request: BenchRequest): Promise<Run> {
-  const measured = await subject.start({ program: 'memory', master, batchMs, lines, batches, stopAfterBatches: batches });
+async function measure(subject: Subject, name: string, given: Pick<SubjectSettings, 'master'> & { readonly lines: number; readonly batches: number }, request: BenchRequest): Promise<Run> {
+  const { lines, batches } = given;
+  const measured = await subject.start({ ...given, program: 'memory', batchMs, stopAfterBatches: batches });
   try {
     // The end of the time is the end of the run: what is complete by then is measured, once there is anything to measure.
     const inTime = await measured.reached(() => measured.ended !== null, request.seconds * 1_000);
@@ -79,10 +110,10 @@ async function measure(subject: Subject, master: string, lines: number, batches:
     await measured.end(5_000);
   }
   const counted = measured.outputs.slice(0, batches).every((output) => output.words === lines * wordsPerLine);
-  if (!counted) throw new Error(`${subject.name} did not count ${lines * wordsPerLine} words in each batch: ${measured.outputs.map((output) => output.words).join(', ')}`);
+  if (!counted) throw new Error(`${name} did not count ${lines * wordsPerLine} words in each batch: ${measured.outputs.map((output) => output.words).join(', ')}`);
   const times = [...measured.batches].sort((a, b) => a.batchTime - b.batchTime).slice(0, batches).map((batch) => batch.processingDelayMs);
-  const processingMs = median(afterWarmUp(subject.name, times, batches, request.seconds + warmUpMsMax / 1_000));
-  request.log(`${subject.name}: ${significant(processingMs, 3)} ms a batch, ${times.length} of ${batches} batches (${times.map((time) => significant(time, 3)).join(' ')})`);
+  const processingMs = median(afterWarmUp(name, times, batches, request.seconds + warmUpMsMax / 1_000));
+  request.log(`${name}: ${significant(processingMs, 3)} ms a batch, ${times.length} of ${batches} batches (${times.map((time) => significant(time, 3)).join(' ')})`);
   return {
     linesPerSecond: (lines * 1_000) / processingMs,
     rssPeakMib: measured.ended?.rssPeakMib ?? Number.NaN,

@@ -19,11 +19,12 @@ export const wordCountSocket: Bench = {
 };
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const ours = await measureSustained({ subject: millrace }, request);
+  const { closures = 'recognized' } = request.options;
+  const ours = await measureSustained({ subject: millrace, label: `millrace, closures ${closures}`, settings: { recognizeClosures: closures === 'recognized' } }, request);
   const theirs = request.peers.has('spark') ? await measureSustained({ subject: spark }, request) : null;
   return {
     figures: [rateFigure('', ours, theirs, request), ...figuresAtBest(ours, theirs, request)],
-    settings: { batchMs: socketBatchMs, step: stepLinesPerSecond, master: masterOf(millrace, request), peerMaster: masterOf(spark, request) },
+    settings: { closures, batchMs: socketBatchMs, step: stepLinesPerSecond, master: masterOf(millrace, request), peerMaster: masterOf(spark, request) },
     details: { millrace: detailsOf(ours), ...(theirs === null ? {} : { spark: detailsOf(theirs) }) },
     ...(theirs === null ? {} : { versions: { spark: theirs.measured[0]?.run.version ?? 'unknown' } }),
   };

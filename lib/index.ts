@@ -20,6 +20,7 @@ export type { StoreOptions } from './dstream/receiver.ts';
 export type { StreamDecoder } from './dstream/input.ts';
 export { RDD } from './rdd/rdd.ts';
 export { StorageLevel } from './rdd/storage-level.ts';
+export type { ExplainOptions } from './rdd/explain.ts';
 export type { OnError, RecordOptions } from './rdd/record-options.ts';
 export type { OutputTaskContext, TaskContext } from './rdd/task-context.ts';
 export { Accumulator } from './program/accumulator.ts';

@@ -53,6 +53,10 @@ export interface SparkContextOptions {
   /** Loops compiled from text (`new Function`); false: closures. Default true; false is used by itself where text is refused. */
   readonly codegen?: boolean;
   /**
+   * Common closures (`(line) => line.split(' ')`, `(word) => [word, 1]`, `(a, b) => a + b`) run as the operators that they are, where that is the same. False: all are called. Default true.
+   */
+  readonly recognizeClosures?: boolean;
+  /**
    * Arrays and plain objects among records are frozen before a function of the program gets them, so that one that changes them fails.
    * For tests, where it is the default (`startTest`, `testOperation`): it costs time for each record. Default false.
    */
@@ -189,6 +193,7 @@ const sparkRules: Record<keyof SparkContextOptions, Rule> = {
   deadLettersPerTaskMax: whole(0, 65_536),
   storageCompression: oneOf('none', 'deflate'),
   codegen: flag,
+  recognizeClosures: flag,
   freezeRecords: flag,
   faults: { expected: 'a plan made by faultPlan of millrace/testing', accepts: (value) => value instanceof FaultPlan },
   seed: whole(0),
@@ -264,6 +269,7 @@ export function clusterOptions(given: SparkContextOptions, scratchDirectory: str
     storageCompression: given.storageCompression ?? 'none',
     inline,
     codegen: given.codegen ?? true,
+    recognizeClosures: given.recognizeClosures ?? true,
     freezeRecords: given.freezeRecords ?? false,
     seed: given.seed ?? 1,
     faults: given.faults?.share ?? null,

@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly scratchDirectory: string;
   readonly inline: boolean;
   readonly codegen: boolean;
+  /** Common closures run as the operators that they are. */
+  readonly recognizeClosures: boolean;
   /** Tests: records are unchangeable before a user's function gets them. */
   readonly freezeRecords: boolean;
   readonly seed: number;

@@ -8,7 +8,7 @@ import { textOf } from './helpers/project.ts';
 const page = proseOf(textOf('docs/spark-differences.md'));
 const classes = [DStream, MapWithStateDStream, StreamingContext];
 /** Where those classes and what they extend are written. */
-const sources = ['lib/dstream/dstream.ts', 'lib/dstream/stream-node.ts', 'lib/streaming-context.ts', 'lib/program/program-builder.ts'];
+const sources = ['lib/dstream/dstream.ts', 'lib/dstream/text-stream.ts', 'lib/dstream/stream-node.ts', 'lib/streaming-context.ts', 'lib/program/program-builder.ts'];
 
 /** The names that a user of an object or of the class itself finds. */
 function namesOf(cls: Function): string[] {

@@ -3,7 +3,7 @@
  *
  * Invariant: the pairs are made inside of the tasks, anew in each batch; what comes to the app is one number, known beforehand.
  */
-import type { StreamingContext } from '../../lib/index.ts';
+import type { StreamingContext } from 'millrace';
 import type { KeyedStateApp } from './keyed-state.ts';
 import { add, chunksOf, pairsOfChunk, shufflePartitions, weightOf } from './shuffle-functions.ts';
 import type { ShuffleSize } from './shuffle-functions.ts';

@@ -59,6 +59,7 @@ function combine<U>(
     kind,
     parents,
     parameters,
+    make: (rdds) => make(rdds as unknown as readonly RDD<never>[]),
     compute: (time, env, self) => andThen(parentRdds(kind, parents, time, env), (rdds) => self.making(() => make(rdds as unknown as readonly RDD<never>[]))),
   };
 }
@@ -80,7 +81,8 @@ const nullWithOne = (): [null, number] => [null, 1];
 export function countSpec<T>(parent: DStream<T>): OperatorSpec<number> {
   const context = parent.host.rdds;
   const zero = parallelize<[null, number]>(context, [[null, 0]], 1);
-  const spec = combine<number>('count', [parent as DStream<unknown>], {}, ([rdd]) =>
+  // No `make`: the zero is an RDD of the program's own.
+  const { make: _make, ...spec } = combine<number>('count', [parent as DStream<unknown>], {}, ([rdd]) =>
     (rdd as RDD<T>).map(nullWithOne).union(zero).reduceByKey(sum, context.defaultParallelism).values(),
   );
   return { ...spec, functions: [nullWithOne, sum].map((fn) => onWorkers('count', fn)) };

@@ -27,11 +27,11 @@ import { emittedSpec, snapshotsSpec, trackStateSpec, updateStateSpec } from './s
 import type { IteratorUpdateFunction, StateSpec, TimedUpdateFunction, UpdateFunction, UpdateStateOptions } from './state.ts';
 import { countedByValueAndWindow, countedByWindow, incrementallyReducedByWindow } from './counted-windows.ts';
 import { incrementallyReduced } from './reduced-windowed.ts';
-import { StreamNode } from './stream-node.ts';
+import { TextStream } from './text-stream.ts';
 import { groupedByKeyAndWindow, reducedByKeyAndWindow, reducedByWindow, windowDurations, windowed } from './windowed.ts';
 
 /** A stream: one RDD for each multiple of its slide. Operations on it make other streams; outputs are what makes them run. Spark's `DStream`. */
-export class DStream<T> extends StreamNode<T> {
+export class DStream<T> extends TextStream<T> {
   /** See RecordsOnly. @internal */
   declare readonly 'A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition': RecordsOnly<never>['A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition'];
 

@@ -28,6 +28,7 @@ export function narrow<T, U>(
     parents: [parent as DStream<unknown>],
     functions,
     parameters,
+    make: ([rdd]) => make(rdd as RDD<T>),
     compute: (time, env, self) => andThen(parent.getOrCompute(time, env), (rdd) => (rdd === null ? null : self.making(() => make(rdd)))),
   };
 }

@@ -51,6 +51,8 @@ export interface OperatorSpec<T> {
   readonly persists?: 'self' | 'parents' | 'both';
   /** Transforms only: calls the user's function again, with stubs of the parents' RDDs. On workers. */
   readonly replay?: (rdds: readonly RDD<unknown>[], time: BatchTime) => Eventually<unknown>;
+  /** Where it is made of its parents' RDDs of the same batch by operators alone: how. For `explain`; `compute` does the same. (A method, as `compute`.) */
+  make?(rdds: readonly RDD<unknown>[]): RDD<T>;
   /** Called once for each time at which the stream has an RDD and somebody asks for it. (A method, so that DStream<T> stays covariant.) */
   compute(time: BatchTime, env: BatchEnvironment, self: DStream<T>): Generated<T>;
 }

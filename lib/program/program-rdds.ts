@@ -115,6 +115,11 @@ export class ProgramRdds implements RddContext, GraphHost {
     return this.functions.refOf(fn, role);
   }
 
+  functionOf(ref: FunctionRef): ((...args: never[]) => unknown) | null {
+    if (ref.kind === 'program') return this.functions.resolve(ref.index);
+    return ref.kind === 'local' && this.#local !== null ? this.#local.resolve(ref.index) : null;
+  }
+
   place(name: string): OperatorPlace | null {
     if (this.#operator !== null) return this.#operator;
     if (this.#scratch !== null) return null;

@@ -9,6 +9,7 @@
 import type { FunctionScope } from './function-scope.ts';
 import { aliveEveryRecords, hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
+import type { Words } from './text/tokenizer.ts';
 import type { Feed, Loop, LoopShape, Op, PairColumns, UserFunction } from './fuse.ts';
 
 type Push = (record: unknown) => void;
@@ -25,7 +26,8 @@ export function closureLoop(shape: LoopShape): Loop {
   return (feed, state) => {
     const progress: Progress = { step: 0, record: undefined, done: false };
     let push = sinkOf(shape, state, progress);
-    for (let step = shape.ops.length - 1; step >= 0; step -= 1) push = opOf(state.ops[step]!, step, push, state, progress);
+    const first = shape.source === 'words' ? 1 : 0;
+    for (let step = shape.ops.length - 1; step >= first; step -= 1) push = opOf(state.ops[step]!, step, push, state, progress);
     try {
       sources[shape.source](feed, push, state, progress);
     } catch (thrown) {
@@ -61,6 +63,14 @@ const sources: Readonly<Record<LoopShape['source'], (feed: Feed, push: Push, sta
     for (let at = 0, end = keys.length; at < end && !progress.done; at += 1) {
       signOfLife(state);
       push([keys[at], values[at]]);
+    }
+  },
+  // Lines are counted by whoever has cut them.
+  words: (feed, push, _state, progress) => {
+    const { ids, count, words, others } = feed as Words;
+    for (let at = 0; at < count && !progress.done; at += 1) {
+      const id = ids[at]!;
+      push(id >= 0 ? words[id] : others[-1 - id]);
     }
   },
 };

@@ -141,6 +141,18 @@ function writeSource(shape: LoopShape, writer: Writer): void {
       lines.push('OUT: for (let at = 0, end = feed.length; at < end; at += 1) {', 'r = feed[at];', sign);
       writeStep(shape, 0, { record: 'r', key: null, value: null }, writer);
       break;
+    case 'words':
+      variables.add('r0');
+      lines.push(
+        'const wordIds = feed.ids, knownWords = feed.words, otherWords = feed.others;',
+        'OUT: for (let at = 0, end = feed.count; at < end; at += 1) {',
+        'const id = wordIds[at];',
+        'r0 = id >= 0 ? knownWords[id] : otherWords[-1 - id];',
+      );
+      // The step that made them is behind them; lines are counted by whoever cut them.
+      writer.inputs[0] = 'undefined';
+      writeStep(shape, 1, { record: 'r0', key: null, value: null }, writer);
+      break;
     case 'pairs':
       variables.add('k').add('v');
       lines.push('const feedKeys = feed.keys, feedValues = feed.values;', 'OUT: for (let at = 0, end = feedKeys.length; at < end; at += 1) {', 'k = feedKeys[at]; v = feedValues[at];', sign);

@@ -20,6 +20,8 @@ export interface RddContext {
    * where no worker could have it, AsyncRecordFunction where it is declared async.
    */
   functionRef(fn: (...args: never[]) => unknown, role: string): FunctionRef;
+  /** The function behind a reference of this program's, for `explain`; null: it is not known on this thread. Absent: none is. */
+  functionOf?(ref: FunctionRef): ((...args: never[]) => unknown) | null;
   /** Where the user called the method `name`, for messages; null where nobody knows. */
   place(name: string): OperatorPlace | null;
   /** Stores records given by the caller (`parallelize`). An empty list may give a block without a place. */

@@ -33,6 +33,10 @@ export const plainFunctions = {
   keyOf: (record: unknown): unknown => pairOf(record)[0],
   valueOf: (record: unknown): unknown => pairOf(record)[1],
 
+  // Of lines: see text/text-operators.ts.
+  words: (line: string): string[] => line.match(/\S+/g) ?? [],
+  parseJson: (line: string): unknown => JSON.parse(line),
+
   // groupByKey. The list is the combiner's own, so it may grow in place.
   listOf: (value: unknown): unknown[] => [value],
   listAppend: (list: unknown[], value: unknown): unknown[] => {
@@ -62,6 +66,11 @@ const makers = {
     const zero = decodeRecord(value!);
     const changeable = typeof zero === 'object' && zero !== null;
     return (first: unknown): unknown => f!(changeable ? decodeRecord(value!) : zero, first);
+  },
+  /** line -> its parts: splitBy, fields. */
+  split: (_over: readonly Call[], value: Uint8Array | undefined) => {
+    const separator = decodeRecord(value!) as string;
+    return (line: unknown): string[] => (line as string).split(separator);
   },
   /** Pairs of one key: lookup. */
   keyIs: (_over: readonly Call[], value: Uint8Array | undefined) => {

@@ -2,7 +2,7 @@
  * Fused loops: what a chain of narrow operators between one source and one sink looks like, and the cache of the code for it.
  *
  *   source form            operators (steps 0, 1, ...)              sink form (last step)
- *   text | array | pairs -> map, filter, flatMap, mapValues, ... -> collect | combine | route | ...
+ *   text | array | pairs | words -> map, filter, flatMap, mapValues, ... -> collect | combine | route | ...
  *
  * Invariant: a loop is code over a shape alone. Functions, operators' names, counters and whatever the sink gathers come in
  * with a `LoopState`, so a cached loop serves every batch. Both makers of loops (compile.ts, compile-closures.ts) do the same.
@@ -11,14 +11,19 @@ import type { FunctionRef, OperatorPlace, RecordPolicy } from '../../protocol/rd
 import type { FunctionScope } from './function-scope.ts';
 import { hasPolicy } from './loop-state.ts';
 import type { LoopState } from './loop-state.ts';
+import type { Meaning } from './text/meaning.ts';
+import type { Words } from './text/tokenizer.ts';
 import { generateLoop, generationWorks } from './compile.ts';
 import { closureLoop } from './compile-closures.ts';
 
-/** How a source hands over records: lines in a text, an array of records, or keys and values side by side. */
-export type SourceForm = 'text' | 'array' | 'pairs';
+/**
+ * How a source hands over records: lines in a text, an array of records, keys and values side by side; or words, which are what the first
+ * operator, a flatMap, makes of lines: it is no part of the loop then, though it keeps its place among the steps (text/word-plan.ts).
+ */
+export type SourceForm = 'text' | 'array' | 'pairs' | 'words';
 
 /** A portion of a source, in the form that the shape names. */
-export type Feed = string | readonly unknown[] | PairColumns;
+export type Feed = string | readonly unknown[] | PairColumns | Words;
 
 export interface PairColumns {
   readonly keys: readonly unknown[];
@@ -38,6 +43,8 @@ export interface Op {
   readonly onError?: RecordPolicy | null;
   /** Where there is a policy, or the program has accumulators. */
   readonly scope?: FunctionScope | null;
+  /** What is known of the function. */
+  readonly meaning?: Meaning | null;
   /** `zipWithIndex` only: the next index. It goes on over all pieces that share this operator. */
   next: number;
 }

@@ -24,6 +24,7 @@ import type { RecordOptions } from './record-options.ts';
 import { policyOf, refusedPolicy, refusePolicy } from './record-options.ts';
 import { StorageLevel, checkLevel, levelName, sameLevel } from './storage-level.ts';
 import type { TaskContext } from './task-context.ts';
+import { TextRdd } from './text/text-operators.ts';
 
 /**
  * The bound of a type parameter that is inferred from what a function returns. It takes every value; what it is for is the
@@ -37,13 +38,14 @@ export type RecordHint = readonly [RecordHint, RecordHint] | {} | null | undefin
 export type ZeroHint = readonly [ZeroHint, ZeroHint] | {};
 
 /** A lazy collection in partitions. Operators define another RDD and run nothing; actions return promises and run a job. Spark's `RDD`. */
-export class RDD<T> {
+export class RDD<T> extends TextRdd {
   readonly context: RddContext;
   readonly id: RddId;
   /** See RecordsOnly. @internal */
   declare readonly 'A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition': RecordsOnly<never>['A function on records must return the record itself, neither a promise nor a function; for async work use foreachPartition'];
 
   constructor(context: RddContext, id: RddId) {
+    super();
     this.context = context;
     this.id = id;
   }

@@ -8,8 +8,8 @@ import type { BlockRef } from '../../protocol/rdd.ts';
 import { decodeRecords } from '../../protocol/codec.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import type { Feed } from './fuse.ts';
-import type { Piece } from './piece.ts';
-import { pieceOf } from './piece.ts';
+import type { Piece, TextBytes } from './piece.ts';
+import { pieceOf, textPiece } from './piece.ts';
 import { recordBytesMaxDefault } from './task-environment.ts';
 import type { TaskFiles } from './task-environment.ts';
 import type { TaskRun } from './task-run.ts';
@@ -21,7 +21,7 @@ export function sourcePieces(run: TaskRun, blocks: readonly BlockRef[]): readonl
   for (let index = 1; index <= blocks.length; index += 1) {
     if (index < blocks.length && blocks[index]!.codec === blocks[start]!.codec) continue;
     const alike = blocks.slice(start, index);
-    pieces.push(alike[0]!.codec === 'text' ? pieceOf('text', (feed) => feedText(run, alike, feed)) : pieceOf('array', (feed) => feedRecords(run, alike, feed)));
+    pieces.push(alike[0]!.codec === 'text' ? textPiece(textOf(run, (each) => eachBlock(run, alike, each))) : pieceOf('array', (feed) => feedRecords(run, alike, feed)));
     start = index;
   }
   return pieces;
@@ -34,30 +34,34 @@ export interface FileSplit {
 }
 
 export function textFilePieces(run: TaskRun, splits: readonly FileSplit[]): readonly Piece[] {
-  return [
-    pieceOf('text', (feed) => {
-      const { files } = run.env;
-      for (const split of splits) {
-        const more = forEachLineRange(files, split, run.env.recordBytesMax ?? recordBytesMaxDefault, (bytes) => !feedChunks(run, bytes, feed));
-        if (!more) return;
-      }
-    }),
-  ];
+  const each: TextBytes['each'] = (bytes) => {
+    const { files } = run.env;
+    for (const split of splits) {
+      const more = forEachLineRange(files, split, run.env.recordBytesMax ?? recordBytesMaxDefault, (lines) => !bytes(lines));
+      if (!more) return;
+    }
+  };
+  return [textPiece(textOf(run, each))];
 }
 
-function feedText(run: TaskRun, blocks: readonly BlockRef[], feed: (feed: Feed) => boolean): void {
+function eachBlock(run: TaskRun, blocks: readonly BlockRef[], each: (bytes: Uint8Array) => boolean): void {
   for (const block of blocks) {
-    if (block.place !== null && feedChunks(run, run.env.read(block.place), feed)) return;
+    if (block.place !== null && each(run.env.read(block.place))) return;
   }
 }
 
-/** True: no more is wanted. The remaining chunks of these bytes are decoded in vain, at most one block's. */
-function feedChunks(run: TaskRun, bytes: Uint8Array, feed: (feed: Feed) => boolean): boolean {
-  let ended = false;
-  run.env.textChunks(bytes, (text) => {
-    if (!ended) ended = feed(text);
-  });
-  return ended;
+/** The remaining chunks of bytes that are wanted no more are decoded in vain, at most one block's. */
+function textOf(run: TaskRun, each: TextBytes['each']): TextBytes {
+  return {
+    each,
+    decoded: (bytes, feed) => {
+      let ended = false;
+      run.env.textChunks(bytes, (text) => {
+        if (!ended) ended = feed(text);
+      });
+      return ended;
+    },
+  };
 }
 
 function feedRecords(run: TaskRun, blocks: readonly BlockRef[], feed: (feed: Feed) => boolean): void {

@@ -9,6 +9,7 @@ import type { BlockRef, BucketRef, FunctionRef, StorageLevel } from '../../proto
 import type { RunningFunction } from './function-scope.ts';
 import type { LoopCache } from './fuse.ts';
 import type { StateStore } from './state/state-store.ts';
+import type { WordDictionary } from './text/word-dictionary.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Where bytes lie: shared memory, or a range of a file. */
@@ -41,8 +42,12 @@ export interface TaskEnvironment {
   readonly running?: RunningFunction | null;
   /** Records that the task may report as dead letters. Default: `deadLettersPerTaskMaxDefault`. */
   readonly deadLettersPerTaskMax?: number;
+  /** False: closures of the program are called, and never run as the operators that they are. Default true. */
+  readonly recognizeClosures?: boolean;
   /** The thread's compiled loops. Without it all environments of a thread share one cache. */
   readonly loops?: LoopCache;
+  /** The thread's dictionary of words. Without it all environments of a thread share one. */
+  readonly words?: WordDictionary;
   /** Makes stored partitions smaller, at levels that are serialized; left out: they lie as the codec has made them. */
   readonly compress?: (bytes: Uint8Array) => Uint8Array;
   /** Undoes it, for blocks that say that they are compressed. */

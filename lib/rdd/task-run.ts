@@ -14,13 +14,19 @@ import { asBlockId } from '../../protocol/ids.ts';
 import type { LetterBudget, RunningFunction, ScopeName } from './function-scope.ts';
 import { deadLettersPerTaskMaxDefault, FunctionScope, scopesThatCount } from './function-scope.ts';
 import { onFrozen, takesRecords } from './freeze.ts';
-import type { LoopCache, PairColumns, SinkForm, UserFunction } from './fuse.ts';
+import type { LoopCache, LoopShape, PairColumns, SinkForm, UserFunction } from './fuse.ts';
 import { sharedLoops } from './fuse.ts';
 import { LoopState } from './loop-state.ts';
 import type { Piece } from './piece.ts';
 import { migrationOf } from './state/migration.ts';
 import type { LinkReader, StateStore } from './state/state-store.ts';
 import type { StateTable } from './state/state-table.ts';
+import type { Meaning } from './text/meaning.ts';
+import { meaningOfBuiltin } from './text/meaning.ts';
+import { meaningOfClosure } from './text/recognize.ts';
+import { sharedWords } from './text/word-dictionary.ts';
+import { wordPlanOf } from './text/word-plan.ts';
+import { runWords } from './text/word-run.ts';
 import type { TaskContext } from './task-context.ts';
 import { sinkContextOf, taskContextOf } from './task-context.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -100,6 +106,12 @@ export class TaskRun {
 
   resolve(ref: FunctionRef): UserFunction {
     return this.env.resolve(ref) as UserFunction;
+  }
+
+  /** What is known of a function; null: nothing. */
+  meaningOf(ref: FunctionRef): Meaning | null {
+    if (ref.kind === 'builtin') return meaningOfBuiltin(ref);
+    return this.env.recognizeClosures === false ? null : meaningOfClosure(this.resolve(ref));
   }
 
   /** The function of an operator or a sink: where records are frozen, that argument of it is one. */
@@ -185,11 +197,19 @@ export class TaskRun {
   /** Runs the pieces, one after another, into the state's sink. Ends early where the sink wants no more. */
   run(pieces: readonly Piece[], state: LoopState, refs: readonly FunctionRef[]): void {
     const sinkOnError = state.sinkScope !== null && state.sinkScope.onError !== null;
+    const sinkMeanings = state.sink === 'combine' ? refs.map((ref) => this.meaningOf(ref)) : [];
     for (const piece of pieces) {
       if (state.done) return;
-      const loop = this.#loops.loopOf({ source: piece.form, ops: piece.ops, sink: state.sink, refs, sinkOnError, tracked: this.#running !== null });
+      const shape: LoopShape = { source: piece.form, ops: piece.ops, sink: state.sink, refs, sinkOnError, tracked: this.#running !== null };
+      const plan = wordPlanOf(piece.form, piece.ops, state.sink, sinkMeanings, sinkOnError);
       state.enter(piece.ops);
-      piece.feed((feed) => loop(feed, state));
+      if (plan === null) {
+        const loop = this.#loops.loopOf(shape);
+        piece.feed((feed) => loop(feed, state));
+      } else {
+        const loops = { plain: () => this.#loops.loopOf(shape), words: plan.counted === null ? this.#loops.loopOf({ ...shape, source: 'words' }) : null };
+        runWords(piece, plan, loops, state, this.env.words ?? sharedWords);
+      }
       if (state.done) for (const { scope } of piece.ops) if (scope !== null && scope !== undefined) scope.whole = false;
     }
   }

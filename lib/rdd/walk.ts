@@ -85,7 +85,7 @@ function isOp(node: RddNode): node is OpNode {
 function opOf(run: TaskRun, node: OpNode, partition: number): Op {
   if (node.kind === 'zipWithIndex') return { kind: node.kind, ref: null, fn: null, operator: node.operator, onError: null, scope: null, next: firstIndexOf(run, node, partition) };
   const onError = node.onError ?? null;
-  return { kind: node.kind, ref: node.fn, fn: run.resolveOnRecords(node.fn), operator: node.operator, onError, scope: run.nodeScope(node, partition, node.onError), next: 0 };
+  return { kind: node.kind, ref: node.fn, fn: run.resolveOnRecords(node.fn), operator: node.operator, onError, scope: run.nodeScope(node, partition, node.onError), meaning: run.meaningOf(node.fn), next: 0 };
 }
 
 function firstIndexOf(run: TaskRun, node: RddNode, partition: number): number {

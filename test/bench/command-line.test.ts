@@ -50,6 +50,11 @@ t.test('compare takes two results, or one against the baseline', async (t) => {
   t.throws(() => parse('compare'), /compare \[BEFORE\] AFTER; got 0/);
 });
 
+t.test('the two ways of a word count, and its input, are named', async (t) => {
+  t.match(parse('socket', '--closures', 'called', '--input', 'text'), { options: { closures: 'called', input: 'text' } });
+  t.throws(() => parse('socket', '--closures', 'no'), /--closures must be called or recognized, got "no"/);
+});
+
 t.test('list and help are commands of their own', async (t) => {
   t.same(parse('list'), { type: 'list' });
   t.same(parse('--help'), { type: 'help' });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { startLoadSource } from '../../bench/load/source.ts';
 import { makeLines } from '../../bench/load/zipf-lines.ts';
+import { countBytes } from '../../bench/peers/limit/byte-table.ts';
 import { runBareLoop } from '../../bench/peers/limit/word-count-loop.ts';
 
 const runScript = fileURLToPath(new URL('../../bench/run.js', import.meta.url));
@@ -39,10 +40,22 @@ t.test('a reader that connects a second time gets the same lines from the first 
   }
 });
 
-t.test('the bare loop counts every word, or fails', async (t) => {
-  const times = await runBareLoop({ lines: 1_001, batches: 3, threads: 2 });
-  t.equal(times.length, 3);
-  t.ok(times.every((time) => time > 0));
+t.test('the bare loops count every word, or fail', async (t) => {
+  for (const form of ['closures', 'bytes'] as const) {
+    const times = await runBareLoop({ lines: 1_001, batches: 3, threads: 2, form });
+    t.equal(times.length, 3);
+    t.ok(times.every((time) => time > 0));
+  }
+});
+
+t.test('the bare byte table counts what closures count', async (t) => {
+  const bytes = makeLines(1_000);
+  const expected = new Map<string, number>();
+  for (const word of Buffer.from(bytes.buffer).toString('latin1').trimEnd().split(/[ \n]/)) expected.set(word, (expected.get(word) ?? 0) + 1);
+  const { words, counts } = countBytes(bytes);
+  t.strictSame(words.map((word, index) => [word, counts[index]]), [...expected]);
+  const long = countBytes(Buffer.from('ninechars ninechart abcd abcde ninechars\n'));
+  t.strictSame(long.words.map((word, index) => [word, long.counts[index]]), [['ninechars', 2], ['ninechart', 1], ['abcd', 1], ['abcde', 1]]);
 });
 
 t.test('bench list names every benchmark', async (t) => {

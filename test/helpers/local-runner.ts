@@ -106,6 +106,10 @@ export class LocalRunner implements RddContext {
     return { kind: 'local', index: index >= 0 ? index : this.#functions.push(fn) - 1 };
   }
 
+  functionOf(ref: FunctionRef): ((...args: never[]) => unknown) | null {
+    return ref.kind === 'local' ? (this.#functions[ref.index] ?? null) : null;
+  }
+
   place(name: string): OperatorPlace {
     return { uid: name, name, place: '' };
   }

@@ -8,6 +8,7 @@ import { encodePairs, encodeRecords, decodePairs, decodeRecords } from '../../pr
 import { MillraceError } from '../../protocol/errors.ts';
 import { asBlockId } from '../../protocol/ids.ts';
 import type { LoopCache } from '../../lib/rdd/fuse.ts';
+import type { WordDictionary } from '../../lib/rdd/text/word-dictionary.ts';
 import { resolveBuiltin } from '../../lib/rdd/derived-functions.ts';
 import type { BytesPlace, TaskEnvironment } from '../../lib/rdd/task-environment.ts';
 import { forEachTextChunk } from '../../lib/storage/text-lines.ts';
@@ -22,6 +23,9 @@ export interface TestEnvironmentOptions {
   /** Bytes that may be written in all. */
   readonly memoryBytesMax?: number;
   readonly onAlive?: (records: number) => void;
+  readonly recognizeClosures?: boolean;
+  readonly freeze?: (record: unknown) => void;
+  readonly words?: WordDictionary;
 }
 
 export class TestEnvironment implements TaskEnvironment {
@@ -31,6 +35,9 @@ export class TestEnvironment implements TaskEnvironment {
   readonly reads: BytesPlace[] = [];
   readonly loops?: LoopCache;
   readonly recordBytesMax?: number;
+  readonly recognizeClosures?: boolean;
+  readonly freeze?: (record: unknown) => void;
+  readonly words?: WordDictionary;
   readonly #options: TestEnvironmentOptions;
   readonly #bytes = new Map<number, Uint8Array>();
   readonly #functions: AnyFunction[] = [];
@@ -41,6 +48,9 @@ export class TestEnvironment implements TaskEnvironment {
   constructor(options: TestEnvironmentOptions = {}) {
     this.#options = options;
     if (options.loops !== undefined) this.loops = options.loops;
+    if (options.recognizeClosures !== undefined) this.recognizeClosures = options.recognizeClosures;
+    if (options.words !== undefined) this.words = options.words;
+    if (options.freeze !== undefined) this.freeze = options.freeze;
     if (options.recordBytesMax !== undefined) this.recordBytesMax = options.recordBytesMax;
     this.files = {
       readRange: (file, start, end) => this.#file(file).subarray(start, end),
@@ -90,8 +100,8 @@ export class TestEnvironment implements TaskEnvironment {
     return this.#block('records', encodeRecords(records), records.length);
   }
 
-  textBlock(text: string): BlockRef {
-    return this.#block('text', new TextEncoder().encode(text), -1);
+  textBlock(text: string | Uint8Array): BlockRef {
+    return this.#block('text', typeof text === 'string' ? new TextEncoder().encode(text) : text, -1);
   }
 
   bucket(pairs: readonly (readonly [unknown, unknown])[]): SharedHandle | null {

@@ -9,7 +9,9 @@ t.setTimeout(150_000);
 
 const classes: Readonly<Record<string, readonly string[]>> = {
   'lib/dstream/dstream.ts': ['DStream', 'MapWithStateDStream'],
+  'lib/dstream/text-stream.ts': ['TextStream'],
   'lib/rdd/rdd.ts': ['RDD'],
+  'lib/rdd/text/text-operators.ts': ['TextRdd'],
   'lib/program/program-builder.ts': ['ProgramBuilder'],
   'lib/program/program-spark-context.ts': ['ProgramSparkContext'],
 };

@@ -42,6 +42,16 @@ export function inferred(ssc: ProgramBuilder): void {
   is<DStream<'a'>>()(words.filter((word): word is 'a' => word === 'a'), true);
   is<DStream<string[]>>()(words.glom(), true);
 
+  // Lines.
+  is<DStream<string>>()(lines.words(), true);
+  is<DStream<string>>()(lines.splitBy(',', { onError: 'skip' }), true);
+  is<DStream<string[]>>()(lines.fields(','), true);
+  is<DStream<unknown>>()(lines.parseJson({ onError: 'deadLetter' }), true);
+  is<DStream<{ id: number }>>()(lines.parseJson<{ id: number }>(), true);
+  is<DStream<[string, number]>>()(lines.words().map((word) => [word, 1]).reduceByKey((a, b) => a + b), true);
+  words.filter((word): word is 'a' => word === 'a').words();
+  is<string>()(numbers.explain({ recognizeClosures: false }), true);
+
   // A policy changes nothing about what is inferred.
   is<DStream<[string, number]>>()(words.map((word) => [word, 1], { onError: 'skip' }), true);
   is<DStream<[string, number]>>()(lines.flatMap((line) => line.split(' ').map((word) => [word, 1]), { onError: 'deadLetter' }), true);
@@ -134,6 +144,22 @@ export function inferred(ssc: ProgramBuilder): void {
 }
 
 export function refused(ssc: ProgramBuilder, words: DStream<string>, pairs: DStream<[string, number]>, byNumber: DStream<[number, number]>): void {
+  // Operations on lines are there on strings only.
+  // @ts-expect-error
+  pairs.words();
+  // @ts-expect-error
+  words.map((word) => word.length).words();
+  // @ts-expect-error
+  pairs.splitBy(',');
+  // @ts-expect-error
+  pairs.fields(',');
+  // @ts-expect-error
+  pairs.parseJson();
+  // @ts-expect-error: a closure can have a regular expression
+  words.splitBy(/,/);
+  // @ts-expect-error
+  words.words({ onError: 'drop' });
+
   // Pair operations are there on pairs only.
   // @ts-expect-error
   words.reduceByKey((a: number, b: number) => a + b);

@@ -58,6 +58,12 @@ export async function inference(context: RddContext, lines: RDD<string>, users: 
   is<RDD<number>>()(counts.values(), true);
   is<RDD<[string, number]>>()(counts.cache(), true);
   is<RDD<[string, number][]>>()(counts.glom(), true);
+  is<RDD<string>>()(words.words(), true);
+  is<RDD<string>>()(words.splitBy(','), true);
+  is<RDD<string[]>>()(words.fields(',', { onError: 'skip' }), true);
+  is<RDD<unknown>>()(words.parseJson(), true);
+  is<RDD<number[]>>()(words.parseJson<number[]>({ onError: 'skip' }), true);
+  is<string>()(counts.explain(), true);
 
   is<[string, number][]>()(await counts.collect(), true);
   is<Map<string, number>>()(await counts.collectAsMap(), true);
@@ -78,6 +84,14 @@ export function generic<T, K, V>(rdd: RDD<T>, pairs: RDD<[K, V]>): [RDD<[T, numb
 }
 
 export function refused(words: RDD<string>, counts: RDD<[string, number]>, byNumber: RDD<[number, string]>): void {
+  // @ts-expect-error Operations on lines exist on strings only.
+  counts.words();
+  // @ts-expect-error
+  counts.splitBy(',');
+  // @ts-expect-error
+  counts.fields(',');
+  // @ts-expect-error
+  counts.parseJson();
   // @ts-expect-error Pair operations exist on pairs only.
   words.reduceByKey((a: string, b: string) => a + b);
   // @ts-expect-error Nor do keys.

@@ -1,6 +1,7 @@
 /**
  * The bare loop that word-count-engine is held against: the least that a program in this language does for the same result
- * with the same functions on the same text. No actors, no stages, no blocks: threads, loops and two barriers.
+ * with the same functions on the same text; or, of the form `bytes`, for the same result without them. No actors, no stages, no blocks: threads,
+ * loops and two barriers.
  *
  *   main                      thread 0 (half of the lines)        thread 1
  *    │ ── count ─────────────► split, pair, sum into one table     the same
@@ -16,12 +17,16 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 import { lineBytes, makeLines } from '../../load/zipf-lines.ts';
 import { addCounts, lineToWords, topWords, wordToPair } from '../../programs/word-count-functions.ts';
 import type { WordCount } from '../../programs/word-count-functions.ts';
+import { countBytes } from './byte-table.ts';
+import type { WordCounts } from './byte-table.ts';
 import { monotonicMs } from '../../wall-clock.ts';
 
 export interface BareLoopOptions {
   readonly lines: number;
   readonly batches: number;
   readonly threads: number;
+  /** `closures`: lines are strings, and the functions are called. `bytes`: the bare byte table. */
+  readonly form: 'closures' | 'bytes';
 }
 
 /** Counts of distinct words as they cross threads. */
@@ -37,6 +42,7 @@ interface ThreadData {
   readonly from: number;
   readonly to: number;
   readonly reducers: number;
+  readonly form: BareLoopOptions['form'];
 }
 
 /** The processing time of each batch, in milliseconds. */
@@ -45,7 +51,7 @@ export async function runBareLoop(options: BareLoopOptions): Promise<number[]> {
   makeLines(options.lines, undefined, () => new Uint8Array(bytes));
   const boundary = (thread: number): number => Math.floor((options.lines * thread) / options.threads) * lineBytes;
   const threads = Array.from({ length: options.threads }, (_, thread) => {
-    const data: ThreadData = { bytes, from: boundary(thread), to: boundary(thread + 1), reducers: options.threads };
+    const data: ThreadData = { bytes, from: boundary(thread), to: boundary(thread + 1), reducers: options.threads, form: options.form };
     return new Worker(fileURLToPath(import.meta.url), { workerData: data });
   });
   await Promise.all(threads.map((thread) => once(thread, 'message')));
@@ -75,15 +81,26 @@ async function askAll<Reply>(threads: readonly Worker[], message: (index: number
 }
 
 function runThread(data: ThreadData): void {
-  // The records of the other sides lie in memory as strings, so they do here.
-  const lines = Buffer.from(data.bytes, data.from, data.to - data.from).toString('latin1').split('\n');
-  lines.pop();
+  const count = data.form === 'bytes' ? () => tablesOf(countBytes(new Uint8Array(data.bytes, data.from, data.to - data.from)), data.reducers) : countingLines(data);
   const port = parentPort!;
   port.on('message', (message: ToThread) => {
-    if (message.type === 'count') port.postMessage(countWords(lines, data.reducers).map(toColumns));
+    if (message.type === 'count') port.postMessage(count().map(toColumns));
     else port.postMessage(toColumns(mergeColumns(message.columns)));
   });
   port.postMessage('ready');
+}
+
+/** The records of the other sides lie in memory as strings, so they do here. */
+function countingLines(data: ThreadData): () => Map<string, number>[] {
+  const lines = Buffer.from(data.bytes, data.from, data.to - data.from).toString('latin1').split('\n');
+  lines.pop();
+  return () => countWords(lines, data.reducers);
+}
+
+function tablesOf({ words, counts }: WordCounts, reducers: number): Map<string, number>[] {
+  const tables = Array.from({ length: reducers }, () => new Map<string, number>());
+  for (let index = 0; index < words.length; index += 1) tables[hash(words[index]!) % reducers]!.set(words[index]!, counts[index]!);
+  return tables;
 }
 
 function countWords(lines: readonly string[], reducers: number): Map<string, number>[] {

@@ -40,7 +40,7 @@ export class StageMaker {
     return this.node({ kind: 'source', blocks: partitions.map((records) => (records.length === 0 ? [] : [this.env.recordsBlock(records)])) }, [], { partitions: partitions.length });
   }
 
-  text(...texts: string[]): RddId {
+  text(...texts: (string | Uint8Array)[]): RddId {
     return this.node({ kind: 'source', blocks: [texts.map((text) => this.env.textBlock(text))] }, []);
   }
 
