@@ -4,7 +4,7 @@
  * Invariant: looks only at streams that an output depends on, parents before children, and throws at the first that breaks a rule.
  *
  * Spark also demands that a stream is remembered for longer than its checkpoint interval, and then sees to that by itself, by
- * remembering every stream for two intervals. Here a checkpoint needs no remembered RDDs, so none are kept for it.
+ * remembering every stream for two intervals. Here a checkpoint needs no remembered RDDs: what is kept so long is for slices (reach-back.ts).
  */
 import { MillraceError } from '../../protocol/errors.ts';
 import { isMultipleOf } from '../../protocol/time.ts';

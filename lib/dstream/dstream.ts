@@ -215,7 +215,10 @@ export class DStream<T> extends TextStream<T> {
     return windowed(this, windowDurations('window', this, windowMs, slideMs));
   }
 
-  /** One record a window: the number of records. No record until the first record ever has come. */
+  /**
+   * One record a window: the number of records. No record until the first record ever has come; where the slide is longer than the
+   * window there is one from the first window on.
+   */
   countByWindow(windowMs: number, slideMs: number): DStream<number> {
     return countedByWindow(this, windowDurations('countByWindow', this, windowMs, slideMs));
   }
@@ -350,7 +353,10 @@ export class DStream<T> extends TextStream<T> {
     return this;
   }
 
-  /** The RDDs for the times from..to, both included and floored to the slide. Throws NotInitialized before start. */
+  /**
+   * The RDDs for the times from..to, both included and floored to the slide. Times after the last batch are computed on the spot: a queue is
+   * read for that. Throws NotInitialized before start, SliceUnavailable where records are needed that are gone, or that a receiver has yet to bring.
+   */
   async slice(from: number, to: number): Promise<RDD<T>[]> {
     return (await this.graph.slice(this as unknown as DStream<unknown>, from, to)) as RDD<T>[];
   }

@@ -28,6 +28,24 @@ t.test('a stream that must be checkpointed, or has an interval, needs a director
   t.equal(await started((ssc) => stateful(numbers(ssc))), 'none');
 });
 
+t.test('windows with an inverse function need one whatever their durations', async (t) => {
+  const pairs = (ssc: ProgramBuilder) => numbers(ssc).map((x): [string, number] => ['k', x]);
+  const [add, subtract] = [(a: number, b: number): number => a + b, (a: number, b: number): number => a - b];
+  for (const [windowMs, slideMs] of [[2_000, 1_000], [2_000, 2_000], [1_000, 2_000], [0, 1_000]] as const) {
+    for (const make of [
+      (ssc) => numbers(ssc).countByWindow(windowMs, slideMs),
+      (ssc) => numbers(ssc).countByValueAndWindow(windowMs, slideMs),
+      (ssc) => numbers(ssc).reduceByWindow(add, subtract, windowMs, slideMs),
+      (ssc) => pairs(ssc).reduceByKeyAndWindow(add, subtract, windowMs, slideMs),
+      (ssc) => pairs(ssc).reduceByKeyAndWindow(add, subtract, windowMs, slideMs, 2, ([, n]) => n > 0),
+    ] as ((ssc: ProgramBuilder) => DStream<unknown>)[]) {
+      t.equal(await started(make, null), 'CheckpointDirectoryMissing', `${windowMs} every ${slideMs} ms`);
+      t.equal(await started(make), 'none');
+    }
+    t.equal(await started((ssc) => pairs(ssc).reduceByKeyAndWindow(add, windowMs, slideMs), null), 'none', 'others need none');
+  }
+});
+
 t.test('the interval is a multiple of the slide, and at least the slide', async (t) => {
   for (const [intervalMs, code] of [[500, 'CheckpointIntervalInvalid'], [1_500, 'CheckpointIntervalInvalid'], [1_000, 'none'], [7_000, 'none']] as const) {
     t.equal(await started((ssc) => stateful(numbers(ssc)).checkpoint(intervalMs)), code, `${intervalMs} ms`);
