@@ -8,10 +8,11 @@
  */
 import type { FilePlace } from '../../protocol/rdd.ts';
 import type { Disk } from '../storage/disk.ts';
+import { decodeFrameHeader, frameHeaderBytes, frameOverheadBytes } from '../storage/log/frame.ts';
 import { openSegments } from '../storage/log/segment.ts';
 import type { Segment } from '../storage/log/segment.ts';
 import { readSegment } from '../storage/log/segment-reader.ts';
-import type { FoundFrame, LogFrame } from '../storage/log/segment-reader.ts';
+import type { FoundFrame, LogFrame, SegmentEnd } from '../storage/log/segment-reader.ts';
 import type { RecoveryBook } from './book.ts';
 
 /** Bodies of frames that are whole, by file, in the order in which they lie there. */
@@ -34,7 +35,8 @@ export class WholeBodies {
       if (starts[middle]! <= offset) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && offset + bytes <= ends[low - 1]!;
+    // Data is what a body ends with.
+    return low > 0 && offset + bytes === ends[low - 1]!;
   }
 }
 
@@ -63,16 +65,21 @@ export async function brokenPlaces(disk: Disk, directory: string, places: readon
   return broken;
 }
 
-/** Over what is no frame, too. */
+/** Up to where something is missing: from there on bodies lie where others were. Over a frame that is only damaged, it goes on. */
 async function bodiesOf(disk: Disk, segment: Segment): Promise<WholeBodies> {
   const bodies = new WholeBodies();
   let from: FoundFrame | undefined;
   while (segment.header !== null) {
     const end = await readSegment({ disk, segment, limit: Infinity, onFrame: (frame) => bodies.add(frame), ...(from === undefined ? {} : { from }) });
-    if (end.found === null) break;
+    if (end.found === null || !(await isBehindDamaged(disk, segment.file, segment.header.seed, end, end.found))) break;
     from = end.found;
   }
   return bodies;
+}
+
+async function isBehindDamaged(disk: Disk, file: string, seed: number, { offset, nextSequence }: SegmentEnd, found: FoundFrame): Promise<boolean> {
+  const header = decodeFrameHeader(seed, await disk.read(file, offset, offset + frameHeaderBytes));
+  return header !== null && header.sequence === nextSequence && found.sequence === nextSequence + 1 && found.offset === offset + header.bodyBytes + frameOverheadBytes;
 }
 
 /** Takes what is broken out of the book: a block, or a version of a state and those that are made of it; the one before stands in. */

@@ -3,9 +3,10 @@ import t from 'tap';
 import { applyEvent, emptyBook } from '../../../lib/recovery/book.ts';
 import type { RecoveryBook } from '../../../lib/recovery/book.ts';
 import { encodeCheckpoint, writeCheckpoint } from '../../../lib/recovery/checkpoint-file.ts';
-import { encodeBlock, frameTypes } from '../../../lib/recovery/event-codec.ts';
+import { encodeBlock, encodeEvent, frameTypes } from '../../../lib/recovery/event-codec.ts';
 import { recover } from '../../../lib/recovery/recover.ts';
 import { ManualClock } from '../../../lib/base/clock.ts';
+import { frameHeaderBytes } from '../../../lib/storage/log/frame.ts';
 import { LogWriter } from '../../../lib/storage/log/log-writer.ts';
 import type { LogPosition } from '../../../lib/storage/log/open-segment.ts';
 import { SimulatedDisk } from '../../../lib/storage/simulated-disk.ts';
@@ -89,9 +90,10 @@ t.test('a step of a state that is damaged where the book names it is told of, th
   t.match(recovered?.warnings, [/offset \d+ of \/program\/state.* is damaged/]);
 });
 
-t.test('a block that is damaged in a part of the log which is not read back is told of', async (t) => {
+/** Three blocks of the same length, of which a checkpoint knows: of the log only what follows them is read back. */
+async function threeBlocks(closeFileAfterWrite: boolean): Promise<{ readonly disk: SimulatedDisk; readonly places: readonly LogPosition[] }> {
   const disk = new SimulatedDisk({ seed: 1 });
-  const log = await LogWriter.open({ disk, directory: `${directory}/log`, nextSequence: 1, clock: new ManualClock(), closeFileAfterWrite: true });
+  const log = await LogWriter.open({ disk, directory: `${directory}/log`, nextSequence: 1, clock: new ManualClock(), closeFileAfterWrite });
   const book = emptyBook();
   applyEvent(book, 1, started, null);
   const places: LogPosition[] = [];
@@ -103,16 +105,34 @@ t.test('a block that is damaged in a part of the log which is not read back is t
     applyEvent(book, position.sequence + 1, event, { file: position.file.slice(directory.length + 1), offset: position.offset + dataOffset, bytes: position.bytes - dataOffset });
   }
   await log.close();
-  // The checkpoint has all three: of the log only what follows is read back.
+  const next = await LogWriter.open({ disk, directory: `${directory}/log`, nextSequence: 4, clock: new ManualClock() });
+  await next.append(frameTypes.event, encodeEvent({ type: 'batchesForgotten', upTo: asBatchTime(0) }));
+  await next.close();
   book.sequence = 3;
   await writeCheckpoint(disk, directory, 1_000, encodeCheckpoint(book));
   t.equal((await recover({ disk, directory }))?.book.blocks.size, 3);
-  const [first, second] = places as [LogPosition, LogPosition];
-  disk.flipBit(second.file, second.offset + second.bytes - 1, 4);
-  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: second.file } });
-  t.strictSame([...(await recover({ disk, directory, quarantine: true }))!.book.blocks.keys()], ['b1', 'b3']);
-  await disk.remove(first.file);
-  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: first.file } }, 'one that is missing, too');
+  return { disk, places };
+}
+
+for (const closeFileAfterWrite of [true, false]) {
+  t.test(`a block that is damaged in a part of the log which is not read back is told of (${closeFileAfterWrite ? 'a file for each' : 'one file'})`, async (t) => {
+    const { disk, places: [, second] } = await threeBlocks(closeFileAfterWrite);
+    disk.flipBit(second!.file, second!.offset + second!.bytes - 1, 4);
+    await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: second!.file } });
+    t.strictSame([...(await recover({ disk, directory, quarantine: true }))!.book.blocks.keys()], ['b1', 'b3']);
+  });
+}
+
+t.test('a file that is missing, and a frame that is missing in one, are told of, though what comes then is whole', async (t) => {
+  const separate = await threeBlocks(true);
+  await separate.disk.remove(separate.places[0]!.file);
+  await t.rejects(recover({ disk: separate.disk, directory }), { code: 'WalCorrupted', details: { file: separate.places[0]!.file } });
+  const { disk, places: [first, second] } = await threeBlocks(false);
+  const bytes = Buffer.from(disk.files.readRange(first!.file, 0, disk.files.size(first!.file)));
+  // The second block's frame lies now where the first one's was.
+  disk.replace(first!.file, Buffer.concat([bytes.subarray(0, first!.offset - frameHeaderBytes), bytes.subarray(second!.offset - frameHeaderBytes)]));
+  await t.rejects(recover({ disk, directory }), { code: 'WalCorrupted', details: { file: first!.file } });
+  t.strictSame([...(await recover({ disk, directory, quarantine: true }))!.book.blocks.keys()], []);
 });
 
 t.test('a version that failed settles the state\'s time; one that comes again changes nothing', (t) => {
