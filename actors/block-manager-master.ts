@@ -121,6 +121,8 @@ export function blockManagerMaster(services: HostServices): Behavior<State, ToBl
           return state;
         case 'spillBlock':
           return onSpillBlock(state, message, services, turn);
+        case 'spillHere':
+          return spillHere(state, message, services, turn);
         case 'spillEnded':
           turn.reply(message.replyTo, { spilled: message.spilled });
           return state;
@@ -152,17 +154,24 @@ function tellManagers(state: State, turn: Turn<ToBlockManagerMaster>): void {
   for (const manager of managers) turn.tell(manager, { type: 'managersChanged', managers });
 }
 
-/** By the io thread whose turn it is; where none is up just now, here. */
-function onSpillBlock(state: State, { places: from, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
-  const ended = (spilled: boolean): ToBlockManagerMaster => ({ type: 'spillEnded', replyTo, spilled });
+/** By the io thread whose turn it is; where none is up just now, or it dies over it, here. One that hangs may yet write: then there is no file. */
+function onSpillBlock(state: State, message: Extract<ToBlockManagerMaster, { type: 'spillBlock' }>, services: HostServices, turn: Turn<ToBlockManagerMaster>): State {
+  const { places: from, file, replyTo } = message;
   for (const [host, manager] of state.managers) {
     if (host === driverHost) continue;
     state.managers.delete(host);
     state.managers.set(host, manager);
-    turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', places: from, file, replyTo: answer }), spillTimeoutMs, (outcome) => ended(outcome.ok && outcome.value.spilled));
+    turn.ask<ToBlockManager, Spilled>(manager, (answer) => ({ type: 'spillBlock', places: from, file, replyTo: answer }), spillTimeoutMs, (outcome): ToBlockManagerMaster => {
+      if (!outcome.ok && outcome.error.code !== 'AskTimeout') return { ...message, type: 'spillHere' };
+      return { type: 'spillEnded', replyTo, spilled: outcome.ok && outcome.value.spilled };
+    });
     return state;
   }
-  turn.perform('spill', () => spill(pool, files, from, file), (outcome) => ended(outcome.ok));
+  return spillHere(state, { ...message, type: 'spillHere' }, services, turn);
+}
+
+function spillHere(state: State, { places: from, file, replyTo }: Extract<ToBlockManagerMaster, { type: 'spillHere' }>, { pool, files }: HostServices, turn: Turn<ToBlockManagerMaster>): State {
+  turn.perform('spill', () => spill(pool, files, from, file), (outcome) => ({ type: 'spillEnded', replyTo, spilled: outcome.ok }));
   return state;
 }
 

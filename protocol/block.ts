@@ -59,7 +59,9 @@ export type ToBlockManagerMaster =
   | { readonly type: 'blockManagerUp'; readonly host: HostId; readonly manager: ActorRef<ToBlockManager> }
   /** From the task scheduler: a copy of a block (or of what is forgotten together) in a file, one after another, by whichever io thread is next; its memory stays held. */
   | { readonly type: 'spillBlock'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
-  /** Own: the io thread has answered, or is gone. */
+  /** Own: the io thread that was to do so is gone: by the driver's, now. */
+  | { readonly type: 'spillHere'; readonly places: readonly SharedHandle[]; readonly file: string; readonly replyTo: ReplyTo<Spilled> }
+  /** Own: it is written, or can't be. */
   | { readonly type: 'spillEnded'; readonly replyTo: ReplyTo<Spilled>; readonly spilled: boolean }
   /** Answered behind everything that was sent before it: what was released then is free. */
   | { readonly type: 'blockStats'; readonly replyTo: ReplyTo<BlockStats> };

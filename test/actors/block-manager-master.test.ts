@@ -4,7 +4,7 @@ import { blockManagerMaster } from '../../actors/block-manager-master.ts';
 import { asHostId, asProgramId } from '../../protocol/ids.ts';
 import type { SharedHandle } from '../../protocol/rdd.ts';
 import { handle, stubServices } from '../helpers/stub-services.ts';
-import { Driven } from '../helpers/stub-turn.ts';
+import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 function master() {
   const services = stubServices();
@@ -137,5 +137,32 @@ t.test('every block manager is told of all whenever one comes or goes; the drive
   t.same(driven.asked.map(({ to }) => to.host), [2]);
   driven.send({ type: 'hostExited', host: asHostId(2) });
   t.same(told(), [[1, [1]]]);
+  t.end();
+});
+
+t.test('a block whose io thread dies over writing it is written here; one whose thread hangs is not, since that may write yet', (t) => {
+  for (const [code, written] of [['HostGone', true], ['ActorGone', true], ['AskTimeout', false]] as const) {
+    const { services, driven } = master();
+    const files: string[] = [];
+    Object.assign(services, { files: { writeScratch: (file: string) => void files.push(file), remove: () => {} } });
+    Object.assign(services.pool, { view: () => new Uint8Array(64) });
+    driven.send({ type: 'blockManagerUp', host: asHostId(2), manager: { host: asHostId(2), cell: 12 } as never });
+    driven.send({ type: 'spillBlock', places: [handle(1)], file: 'f', replyTo: driven.replyTo(1) });
+    t.same([files, driven.replies.get(1)], [[], undefined]);
+    driven.fail(wireError('gone', code));
+    t.same([files, driven.replies.get(1)], [written ? ['f'] : [], { spilled: written }], code);
+  }
+  t.end();
+});
+
+t.test('when received blocks are held and little is free, who makes room hears of it', (t) => {
+  const { services, driven } = master();
+  Object.defineProperties(services.pool, { slabs: { value: 16 }, freeSlabs: { value: 5, writable: true } });
+  const receive = (ask: number): void => void driven.send({ type: 'holdLive', scope: 'received/0', handles: [handle(ask)], replyTo: driven.replyTo(ask) });
+  receive(1);
+  t.same(driven.take('keepRoom'), []);
+  Object.assign(services.pool, { freeSlabs: 4 });
+  receive(2);
+  t.equal(driven.take('keepRoom').length, 1);
   t.end();
 });

@@ -11,7 +11,10 @@ import type { WindowsOverMemoryArgs } from '../fixtures/windows-over-memory.ts';
 import { StorageLevel } from '../../lib/rdd/storage-level.ts';
 import type { PublishedStream } from '../../lib/dstream/published-stream.ts';
 import type { StorageStats } from '../../protocol/job.ts';
-import { silent, started } from '../helpers/running.ts';
+import { Run } from '../helpers/going-on.ts';
+import type { Outputs } from '../helpers/going-on.ts';
+import { fixture, silent, started } from '../helpers/running.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 import { SparkContext } from '../../lib/spark-context.ts';
 
 /** Two streams of 125 KB a batch: 2 MB in a window of 8, and their sources as much. */
@@ -94,4 +97,21 @@ t.test('what is larger than the whole pool is refused with its size, nothing of 
   await ssc.clock.advance(3);
   await ssc.stop();
   t.same(await reading, [expected[0], expected[1], expected[1]]);
+});
+
+t.test('a program whose queue, and what its window needs, are larger than shared memory goes on from its log', async (t) => {
+  const directory = temporaryDirectory();
+  const outputs: Outputs = new Map();
+  const options = { master: 'local[2]', ...small } as const;
+  const first = await Run.begin<typeof windowsOverMemory>(t, directory, fixture('windows-over-memory'), outputs, { ...options, args: { level: 'MEMORY_AND_DISK', ...load } });
+  for (let batch = 1; batch <= load.batches; batch += 1) await first.exports.queue.push(textsOf(batch, load.records));
+  await first.advance(3);
+  await first.stop();
+  const second = await Run.begin<typeof windowsOverMemory>(t, directory, null, outputs, options);
+  await second.advance(load.batches - 3);
+  await second.stop();
+  for (const name of ['pushed', 'replayed']) {
+    const seen = [...outputs.get(name)!].map(([time, texts]) => [time, texts.map((text) => (JSON.parse(text) as [number, number][]).sort(([a], [b]) => a - b))]);
+    t.same(seen, expected.map((sums, index) => [1_000 * (index + 1), [sums]]), name);
+  }
 });

@@ -41,6 +41,22 @@ t.test('only the nodes that the partitions walk are in a stage', async (t) => {
   t.same(stageNodes(lineage, rdd.id, [5]).map((node) => node.kind), ['map', 'source', 'filter', 'union'], 'the members before it are needed for counting, what lies behind them is not');
 });
 
+t.test('a task is told the blocks of sources that it walks to, and none of what lies behind a persisted partition that is there', async (t) => {
+  const { pairs, lineage, context } = setting();
+  const kept = pairs.map((pair) => pair).persist();
+  const rdd = kept.union(pairs).coalesce(2);
+  const blocksOf = (partition: number): number[] => {
+    const node = context.node(pairs.id);
+    return taskInputs(lineage, rdd.id, partition).sources.map(({ rdd: source, partition: its, blocks }) => (source === node.id && node.kind === 'source' && blocks === node.blocks[its] ? its : -1));
+  };
+  t.same([blocksOf(0), blocksOf(1)], [[0, 1, 2], [0, 1, 2]]);
+  for (const partition of [0, 2]) context.known.addBlock(kept.id, partition, block(`kept-${partition}`));
+  t.same([blocksOf(0), blocksOf(1)], [[1], [0, 1, 2]], 'only the partition that is not there is made of its block');
+  context.known.dropBlock(kept.id, 2, context.known.version);
+  t.same(blocksOf(0), [1, 2], 'one that is gone is made again');
+  t.same(taskInputs(lineage, pairs.filter(() => true).reduceByKey((a, b) => a + b, 2).id, 0).sources, [], 'nor of what lies beyond a shuffle');
+});
+
 t.test('a shuffle cuts, and its writer comes first', async (t) => {
   const { cut, pairs, lineage } = setting();
   const counts = pairs.mapValues((x) => x).reduceByKey((a, b) => a + b, 2);
