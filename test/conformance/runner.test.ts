@@ -26,7 +26,7 @@ function modelCluster(behaviour: Behaviour): Cluster {
       return {
         exports: {
           queues: Object.fromEntries(args.case.inputs.map(({ id }) => [id, queue])),
-          streams: Object.fromEntries(['a', 'm'].map((id) => [id, { slice: async () => (run.slice ?? []).map((rdd) => ({ collect: async () => rdd.records, collectPartitions: async () => [] })) }])),
+          streams: Object.fromEntries([args.case.slice?.of ?? ''].map((id) => [id, { slice: async () => (run.slice ?? []).map((rdd) => ({ collect: async () => rdd.records, collectPartitions: async () => [] })) }])),
         },
         start: async () => {},
         advance: async () => {
