@@ -40,7 +40,12 @@ async function values(stream: Sliced, fromBatch: number, toBatch: number): Promi
 const numbersFrom = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 class Told extends Receiver<number> {
-  override onStart(): void {}
+  #begin: () => void = () => {};
+  /** Before it nothing can be stored. */
+  readonly begun = new Promise<void>((resolve) => (this.#begin = resolve));
+  override onStart(): void {
+    this.#begin();
+  }
   override onStop(): void {}
 }
 
@@ -146,6 +151,7 @@ t.test('a receiver\'s batches are kept for batches alone; the state that is made
     return { numbers, state, totals: state.publish() };
   }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
+  await receiver.begun;
   for (const n of numbersFrom(1, 24)) {
     receiver.store(n);
     await test.advance();
@@ -168,6 +174,7 @@ t.test('with remember() the records of a receiver can be sliced as far back', as
     return { numbers, seen: numbers.publish() };
   });
   t.after(() => test.stop());
+  await receiver.begun;
   for (const n of [1, 2, 3, 4, 5, 6, 7, null, 9]) {
     if (n !== null) receiver.store(n);
     await test.advance();
