@@ -108,7 +108,9 @@ t.test('a failure that is expected and does not come, or comes unexpected, fails
 });
 
 t.test('only the named cases are run; none at all is no success', async (t) => {
-  t.strictSame((await run(t, modelled, () => 'right', { only: 'slice' })).lines, ['1 passed, 0 failed']);
+  const named = modelled.filter(({ name }) => name.includes('slice')).length;
+  t.strictSame((await run(t, modelled, () => 'right', { only: 'slice' })).lines, [`${named} passed, 0 failed`]);
+  t.ok(named > 0 && named < modelled.length);
   const nothing = await run(t, modelled, () => 'right', { only: 'no such name' });
   t.strictSame(nothing.lines, ['0 passed, 0 failed']);
   t.equal(nothing.code, 1);
