@@ -76,9 +76,9 @@ export class BlockLogging {
   }
 
   /** Whether it is the last of those that are waited for. */
-  handedOver(stream: StreamId, waitedFor: Iterable<StreamId>): boolean {
+  handedOver(stream: StreamId, waitedFor: readonly StreamId[]): boolean {
     this.#handedOver.add(stream);
-    return [...waitedFor].every((one) => this.#handedOver.has(one));
+    return waitedFor.every((one) => this.#handedOver.has(one));
   }
 
   /** What is under way is synced now. */

@@ -19,7 +19,7 @@ import type { ReplyTo } from '../protocol/ref.ts';
 import type { ActorRef } from '../protocol/ref.ts';
 import type { ReceivedBlock, StreamBlocks, ToReceiver, ToReceiverTracker } from '../protocol/receiver.ts';
 import type { BlockRef, OperatorPlace, SharedHandle } from '../protocol/rdd.ts';
-import type { BlockId, HostId, ProgramId, StreamId } from '../protocol/ids.ts';
+import type { HostId, ProgramId, StreamId } from '../protocol/ids.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import type { ListenerEvent, ReceiverOf } from '../protocol/listener.ts';
 import { MillraceError, sentenceOf, toWireError } from '../protocol/errors.ts';
@@ -343,7 +343,7 @@ function onHealthChecked(state: State, { host, answered, missed, withinMs }: Ext
 
 /** A batch holds what had come when it was due: so every receiver hands over its open block first, or is not waited for. */
 function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, { type: 'allocate' }>, turn: Turning): State {
-  const live = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [{ stream, receiver }]));
+  const live = liveReceivers(state);
   if (live.length === 0 || state.batches.has(time)) {
     turn.reply(replyTo, allocate(state, time, turn));
     return state;
@@ -358,9 +358,14 @@ function onAllocate(state: State, { time, replyTo }: Extract<ToReceiverTracker, 
 
 /** What waits for the next sync of the log belongs to the batch that is due, or nothing comes behind it any more. */
 function onHandedOver(state: State, id: StreamId, turn: Turning): void {
-  const waitedFor = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [stream]));
-  const isLast = state.logging?.handedOver(id, waitedFor) === true;
-  if (state.ending !== null || (state.flushing.size > 0 && isLast)) state.logging?.sync(turn);
+  const { logging } = state;
+  if (logging === null) return;
+  const isLast = logging.handedOver(id, liveReceivers(state).map(({ stream }) => stream));
+  if (state.ending !== null || (state.flushing.size > 0 && isLast)) logging.sync(turn);
+}
+
+function liveReceivers({ streams }: State): { readonly stream: StreamId; readonly receiver: ActorRef<ToReceiver> }[] {
+  return [...streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [{ stream, receiver }]));
 }
 
 function onFlushed(state: State, time: BatchTime, turn: Turning): State {
@@ -406,7 +411,7 @@ function forget(state: State, upTo: BatchTime, turn: Turning): State {
 }
 
 function onStopReceivers(state: State, message: Extract<ToReceiverTracker, { type: 'stopReceivers' }>, turn: Turning): State {
-  const live = [...state.streams].flatMap(([stream, { receiver }]) => (receiver === null ? [] : [{ stream, receiver }]));
+  const live = liveReceivers(state);
   for (const { stream, receiver } of live) endIntake(state, stream, receiver, message.timeoutMs, turn);
   // One more than the receivers: so that the last step is the same where there are none.
   return onReceiverEnded({ ...state, ending: { left: live.length + 1, replyTo: message.replyTo }, endTimeoutMs: message.timeoutMs }, turn);

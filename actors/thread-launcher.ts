@@ -7,7 +7,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { portOf } from '../lib/actor/link.ts';
 import { ThreadPool } from '../lib/actor/thread-pool.ts';
-import type { ClusterOptions, HostInit, HostRole } from '../protocol/host.ts';
+import type { ClusterOptions, HostRole } from '../protocol/host.ts';
 import type { HostLauncher, LaunchedHost } from './launcher.ts';
 
 export interface ThreadLauncher extends HostLauncher {

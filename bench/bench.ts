@@ -64,3 +64,8 @@ export async function repeat<T>(runs: number, measure: (run: number) => Promise<
   for (let run = 0; run < runs; run += 1) results.push(await measure(run));
   return results;
 }
+
+/** The same of a peer: nothing where it was not asked for. */
+export async function repeatOn<T>({ peers, runs }: Pick<BenchRequest, 'peers' | 'runs'>, peer: PeerName, measure: (run: number) => Promise<T>): Promise<T[]> {
+  return peers.has(peer) ? repeat(runs, measure) : [];
+}

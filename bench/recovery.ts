@@ -10,7 +10,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { startLoadSource } from './load/source.ts';
 import { textSums } from './load/text-sums.ts';
@@ -59,7 +59,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const sums = textSums();
   const large = await repeat(request.runs, () => measure(millrace, keys, linesPerSecond, request, sums));
   const small = await repeat(request.runs, () => measure(millrace, 0, linesPerSecond, request, sums));
-  const theirs = request.peers.has('spark') ? await repeat(request.runs, () => measure(spark, 0, linesPerSecond, request, null)) : [];
+  const theirs = await repeatOn(request, 'spark', () => measure(spark, 0, linesPerSecond, request, null));
   const figures = (label: string, runs: readonly Run[]): Measured[] => {
     const figure = (name: string, pick: (one: Run) => number, unit = 'ms'): Measured => ({ name: `${label}: ${name}`, unit, better: 'lower', runs: runs.map(pick), peers: { spark: theirs.map(pick) } });
     return [

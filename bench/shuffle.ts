@@ -3,7 +3,7 @@
  *
  * Invariant: every batch's result is checked: so many groups with so many values in all, or so many joined pairs.
  */
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { groupWeight, shufflePartitions } from './programs/shuffle-functions.ts';
 import type { ShuffleSize } from './programs/shuffle-functions.ts';
@@ -45,7 +45,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const versions: Record<string, string> = {};
   for (const form of forms) {
     const ours = await repeat(request.runs, () => measure(millrace, form, master, batches, size, request));
-    const theirs = request.peers.has('spark') ? await repeat(request.runs, () => measure(spark, form, peerMaster, batches, size, request)) : [];
+    const theirs = await repeatOn(request, 'spark', () => measure(spark, form, peerMaster, batches, size, request));
     const figure = (name: string, unit: string, pick: (one: Run) => number): Measured => ({ name: `${form}: ${name}`, unit, better: 'lower', runs: ours.map(pick), peers: { spark: theirs.map(pick) } });
     figures.push(figure('processing time', 'ms', ({ processingMs }) => median(processingMs)), figure('peak RSS', 'MiB', ({ rssPeakMib }) => rssPeakMib));
     if (theirs[0] !== undefined) versions['spark'] = theirs[0].version;

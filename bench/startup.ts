@@ -3,7 +3,7 @@
  *
  * Invariant: times run from just before the process is started; the program is the network word count on a silent source.
  */
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { startLoadSource } from './load/source.ts';
 import type { Measured } from './result.ts';
@@ -41,7 +41,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const versions: Record<string, string> = {};
   for (const batchMs of intervalsMs) {
     const ours = await repeat(request.runs, () => measure(millrace, request, batchMs));
-    const theirs = request.peers.has('spark') ? await repeat(request.runs, () => measure(spark, request, batchMs)) : [];
+    const theirs = await repeatOn(request, 'spark', () => measure(spark, request, batchMs));
     if (theirs[0] !== undefined) versions['spark'] = theirs[0].version;
     const figure = (name: string, unit: string, pick: (one: Run) => number): Measured => ({
       name: `${name}, batch ${batchMs} ms`,

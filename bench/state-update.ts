@@ -5,7 +5,7 @@
  * Invariant: the initial state is loaded in the first batch, which is in no figure. Every batch's count is checked: all keys, or
  * the changed ones.
  */
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { runBareTables } from './peers/limit/state-loop.ts';
 import type { StateSize } from './programs/state-functions.ts';
@@ -55,8 +55,8 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const versions: Record<string, string> = {};
   for (const form of forms) {
     const ours = await repeat(request.runs, () => measure(millrace, form, master, batchMs, size, request));
-    const theirs = request.peers.has('spark') ? await repeat(request.runs, () => measure(spark, form, peerMaster, defaultBatchMs, size, request)) : [];
-    const bare = request.peers.has('limit') ? await repeat(request.runs, () => measureBare(form, size, request)) : [];
+    const theirs = await repeatOn(request, 'spark', () => measure(spark, form, peerMaster, defaultBatchMs, size, request));
+    const bare = await repeatOn(request, 'limit', () => measureBare(form, size, request));
     figures.push(...figuresOf(form, ours, theirs, bare));
     for (const [name, runs] of [['millrace', ours], ['spark', theirs], ['limit', bare]] as const) for (const one of runs) details.push({ name, form, ...one });
     if (theirs[0] !== undefined) versions['spark'] = theirs[0].version;

@@ -3,7 +3,7 @@
  *
  * Invariant: measured only once the window is full. Every result is checked: its words must be those that came within the window.
  */
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { wordsPerLine } from './load/zipf-lines.ts';
 import type { Measured } from './result.ts';
@@ -45,7 +45,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const versions: Record<string, string> = {};
   for (const form of forms) {
     const ours = await repeat(request.runs, () => measure(millrace, form, request));
-    const theirs = request.peers.has('spark') ? await repeat(request.runs, () => measure(spark, form, request)) : [];
+    const theirs = await repeatOn(request, 'spark', () => measure(spark, form, request));
     figures.push(...figuresOf(form.label, ours, theirs));
     for (const [name, runs] of [['millrace', ours], ['spark', theirs]] as const) {
       for (const one of runs) details.push({ name, form: form.program, ...one.judgement, keys: median(one.outputs.map(({ keys }) => keys)), coresUsed: one.coresUsed });

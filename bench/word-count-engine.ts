@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repeat } from './bench.ts';
+import { repeat, repeatOn } from './bench.ts';
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { runBareLoop } from './peers/limit/word-count-loop.ts';
 import { makeLines, wordsPerLine } from './load/zipf-lines.ts';
@@ -49,7 +49,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
     for (const way of ['recognized', 'called'] as const) {
       if (closures !== undefined && closures !== way) continue;
       const ours = await side(millrace, `millrace, closures ${way}`, { master, ...text, recognizeClosures: way === 'recognized' });
-      const bare = request.peers.has('limit') ? await repeat(request.runs, () => measureBare(way === 'recognized' ? 'bytes' : 'closures', lines, batches, request)) : [];
+      const bare = await repeatOn(request, 'limit', () => measureBare(way === 'recognized' ? 'bytes' : 'closures', lines, batches, request));
       ways.push({ way, ours, bare });
     }
     const theirs = request.peers.has('spark') ? await side(spark, 'spark', { master: request.options.peerMaster ?? 'local[2]' }) : [];

@@ -6,12 +6,11 @@
  */
 import type { ProgramId } from '../../protocol/ids.ts';
 import { MillraceError } from '../../protocol/errors.ts';
+import { previewOf } from '../../protocol/errors.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { callerPlace } from '../base/caller-place.ts';
+import { callError, callerPlace } from '../base/caller-place.ts';
 import { checkFunction, checkPort, checkText } from '../dstream/arguments.ts';
 import { BatchesInputDStream } from '../dstream/batches-input.ts';
-import { previewOf } from '../../protocol/errors.ts';
-import { callError } from '../base/caller-place.ts';
 import { transformSpec, unionSpec } from '../dstream/combined.ts';
 import { DeadLetterStream } from '../dstream/dead-letters.ts';
 import type { DeadLetterOptions } from '../dstream/dead-letters.ts';

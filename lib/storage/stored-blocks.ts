@@ -70,18 +70,12 @@ export class StoredBlocks {
 
   /** A task that is to read these was made, and waits for its turn. */
   expect(handles: readonly SharedHandle[]): void {
-    for (const handle of handles) {
-      const block = this.#blocks.get(keyOf(handle));
-      if (block !== undefined) block.expected += 1;
-    }
+    this.#expectBy(handles, 1);
   }
 
   /** Its turn has come, or never will. */
   unexpect(handles: readonly SharedHandle[]): void {
-    for (const handle of handles) {
-      const block = this.#blocks.get(keyOf(handle));
-      if (block !== undefined) block.expected -= 1;
-    }
+    this.#expectBy(handles, -1);
   }
 
   /** A task is about to read these. */
@@ -170,6 +164,13 @@ export class StoredBlocks {
   /** Blocks of sources that lie on disk. */
   get onDisk(): number {
     return this.#onDisk.size;
+  }
+
+  #expectBy(handles: readonly SharedHandle[], tasks: 1 | -1): void {
+    for (const handle of handles) {
+      const block = this.#blocks.get(keyOf(handle));
+      if (block !== undefined) block.expected += tasks;
+    }
   }
 
   #keep(block: Pick<StoredBlock, 'rdd' | 'partition' | 'owners' | 'handle' | 'program' | 'scope' | 'toDisk'>): void {

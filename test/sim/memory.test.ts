@@ -9,6 +9,7 @@ import { StorageLevel } from '../../lib/rdd/storage-level.ts';
 import { createPrng } from '../../lib/base/prng.ts';
 import type { PublishedBatch } from '../../lib/dstream/published-stream.ts';
 import type { StorageStats } from '../../protocol/job.ts';
+import { checkNothingLeft, goOnAWhile, killOne } from '../helpers/simulated-deaths.ts';
 
 const seeds = Number(process.env['SIM_SEEDS'] ?? 8);
 const firstSeed = Number(process.env['SIM_SEED'] ?? 1);
@@ -49,20 +50,14 @@ async function run(seed: number): Promise<{ readonly seen: readonly PublishedBat
   for (let batch = 0; batch < batches; batch += 1) {
     const done = ssc.clock.advance(1);
     if (prng.int(3) === 0) {
-      for (let step = prng.int(80); step > 0 && cluster.simulator.step(); step -= 1);
-      const victims = cluster.simulator.hosts.filter((host) => host > 1);
-      if (victims.length > 0) {
-        cluster.simulator.killHost(prng.pick(victims));
-        killed += 1;
-      }
+      goOnAWhile(cluster, prng, 80);
+      if (killOne(cluster, prng)) killed += 1;
     }
     await cluster.run(done);
   }
   const stats = await cluster.run(cluster.sparkContext.storageStats());
   await cluster.run(ssc.stop({ stopSparkContext: false }));
-  const left = await cluster.run(cluster.sparkContext.storageStats());
-  const { heldHandles } = await cluster.run(cluster.sparkContext.blockStats());
-  if (left.persistedPartitions + left.evictable + left.sourceBlocksOnDisk + heldHandles > 0) throw new Error(`Something is left of the program: ${JSON.stringify({ ...left, heldHandles })}`);
+  await checkNothingLeft(cluster);
   await cluster.sparkContext.stop();
   return { seen, stats, killed };
 }

@@ -10,6 +10,7 @@ import { statefulPrograms } from '../model/random-program.ts';
 import type { RandomProgram } from '../model/random-program.ts';
 import { runProgram } from '../model/run-program.ts';
 import type { ProgramResult } from '../model/run-program.ts';
+import { goOnAWhile, killOne } from '../helpers/simulated-deaths.ts';
 
 /** Steps of all actors that a batch is let go before a thread dies, at most. */
 const stepsMax = 200;
@@ -19,11 +20,7 @@ async function runKilling(program: RandomProgram, expected: ProgramResult, seed:
   const cluster = new SimulatedCluster({ seed, workers: 2, defaultParallelism: 2, logger: { log: () => {} } });
   const prng = createPrng(`kills ${seed}`);
   const kill = (): void => {
-    // Neither the app's thread nor the driver's: their loss ends the context.
-    const victims = cluster.simulator.hosts.filter((host) => host > 1);
-    if (victims.length === 0) return;
-    cluster.simulator.killHost(prng.pick(victims));
-    killed += 1;
+    if (killOne(cluster, prng)) killed += 1;
   };
   try {
     return await runProgram(cluster.sparkContext, program, expected.failedMs.length, {
@@ -33,7 +30,7 @@ async function runKilling(program: RandomProgram, expected: ProgramResult, seed:
           if (prng.int(4) === 0) kill();
           const done = ssc.clock.advance(1);
           if (prng.int(2) === 0) {
-            for (let step = prng.int(stepsMax); step > 0 && cluster.simulator.step(); step -= 1);
+            goOnAWhile(cluster, prng, stepsMax);
             kill();
           }
           await cluster.run(done);

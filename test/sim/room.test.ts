@@ -11,6 +11,7 @@ import { createPrng } from '../../lib/base/prng.ts';
 import windowsOverMemory, { expectedOf, textsOf } from '../fixtures/windows-over-memory.ts';
 import type { WindowsOverMemoryArgs } from '../fixtures/windows-over-memory.ts';
 import type { StorageStats } from '../../protocol/job.ts';
+import { checkNothingLeft, goOnAWhile, killOne } from '../helpers/simulated-deaths.ts';
 
 const seeds = Number(process.env['SIM_SEEDS'] ?? 6);
 const firstSeed = Number(process.env['SIM_SEED'] ?? 1);
@@ -60,21 +61,15 @@ async function run(seed: number): Promise<Outcome> {
     const done = Promise.all(asked).then(() => ssc.clock.advance(several));
     done.catch(() => {});
     if (prng.int(2) === 0) {
-      for (let step = prng.int(200); step > 0 && cluster.simulator.step(); step -= 1);
-      const victims = cluster.simulator.hosts.filter((host) => host > 1);
-      if (victims.length > 0) {
-        cluster.simulator.killHost(prng.pick(victims));
-        killed += 1;
-      }
+      goOnAWhile(cluster, prng, 200);
+      if (killOne(cluster, prng)) killed += 1;
     }
     await cluster.run(done);
     batch += several;
   }
   const stats = await cluster.run(cluster.sparkContext.storageStats());
   await cluster.run(ssc.stop({ stopSparkContext: false }));
-  const left = await cluster.run(cluster.sparkContext.storageStats());
-  const { heldHandles } = await cluster.run(cluster.sparkContext.blockStats());
-  if (left.persistedPartitions + left.evictable + left.sourceBlocksOnDisk + heldHandles > 0) throw new Error(`Something is left of the program: ${JSON.stringify({ ...left, heldHandles })}`);
+  await checkNothingLeft(cluster);
   await cluster.sparkContext.stop();
   return { args, seen, bodies, stats, killed };
 }

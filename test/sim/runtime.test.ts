@@ -7,6 +7,7 @@ import { StreamingContext } from '../../lib/streaming-context.ts';
 import { SimulatedCluster } from '../../lib/simulated-cluster.ts';
 import { createPrng } from '../../lib/base/prng.ts';
 import type { PublishedBatch } from '../../lib/dstream/published-stream.ts';
+import { goOnAWhile, killOne } from '../helpers/simulated-deaths.ts';
 
 const seeds = Number(process.env['SIM_SEEDS'] ?? 25);
 const firstSeed = Number(process.env['SIM_SEED'] ?? 1);
@@ -44,12 +45,8 @@ async function run(seed: number, input: readonly (readonly string[])[], kills: b
     const done = ssc.clock.advance(1);
     if (kills && prng.int(2) === 0) {
       // In the middle of the batch: after a number of steps of the seed's choice.
-      for (let step = prng.int(60); step > 0 && cluster.simulator.step(); step -= 1);
-      const victims = cluster.simulator.hosts.filter((host) => host > 1);
-      if (victims.length > 0) {
-        cluster.simulator.killHost(prng.pick(victims));
-        killed += 1;
-      }
+      goOnAWhile(cluster, prng, 60);
+      if (killOne(cluster, prng)) killed += 1;
     }
     await cluster.run(done);
   }

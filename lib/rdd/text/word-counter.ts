@@ -106,4 +106,3 @@ function larger<A extends Int32Array | Float64Array | Uint8Array>(from: A, to: A
   to.set(from);
   return to;
 }
-
