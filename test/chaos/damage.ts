@@ -5,6 +5,7 @@
  */
 import type { Prng } from '../../lib/base/prng.ts';
 import { decodeFrameHeader, decodeSegmentHeader, frameHeaderBytes, frameOverheadBytes, segmentHeaderBytes } from '../../lib/storage/log/frame.ts';
+import { segmentsAmong } from '../../lib/storage/log/segment.ts';
 import type { SimulatedDisk } from '../../lib/storage/simulated-disk.ts';
 
 export interface Damage {
@@ -16,7 +17,10 @@ export interface Damage {
 /** Null: there is nothing yet that could be damaged. */
 export function damageOne(disk: SimulatedDisk, prng: Prng): Damage | null {
   const files = disk.filesBelow('').filter((path) => path.startsWith('/checkpoints/') && !path.endsWith('.writing') && disk.files.size(path) > 0);
-  const logs = ['/checkpoints/log/', '/checkpoints/state/'].map((folder) => files.filter((path) => path.startsWith(folder)).slice(0, -1));
+  const logs = ['/checkpoints/log', '/checkpoints/state'].map((folder) => {
+    const names = files.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
+    return segmentsAmong(folder, names).slice(0, -1).map(({ file }) => file);
+  });
   const candidates = [files.filter((path) => path.startsWith('/checkpoints/checkpoint-')), ...logs].filter((some) => some.length > 0);
   if (candidates.length === 0) return null;
   const path = prng.pick(prng.pick(candidates));

@@ -41,10 +41,14 @@ export function segmentFile(directory: string, first: number, attempt: number): 
   return `${directory}/${String(first).padStart(20, '0')}${attempt === 0 ? '' : `.${attempt}`}.log`;
 }
 
-/** By first sequence number, then attempt. */
 export async function listSegments(disk: Disk, directory: string): Promise<SegmentName[]> {
+  return segmentsAmong(directory, await disk.list(directory));
+}
+
+/** Of the names in a directory: by first sequence number, then attempt, which is not the order of the names. */
+export function segmentsAmong(directory: string, names: readonly string[]): SegmentName[] {
   const found: SegmentName[] = [];
-  for (const name of await disk.list(directory)) {
+  for (const name of names) {
     const [, first, attempt = '0'] = /^(\d{20})(?:\.(\d+))?\.log$/.exec(name) ?? [];
     if (first !== undefined) found.push({ file: `${directory}/${name}`, first: Number(first), attempt: Number(attempt) });
   }
