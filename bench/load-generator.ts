@@ -84,7 +84,8 @@ function feed(socket: Socket, connection: number, pool: Uint8Array, pace: readon
     stamped: options.stamped,
     monotonicMs,
     epochUs,
-    write: (chunk, flushed) => socket.write(chunk, (error) => void (error ?? flushed())),
+    // A write that the kernel takes at once calls back before any timer could run: one that a fast reader has always taken would keep them all waiting.
+    write: (chunk, flushed) => socket.write(chunk, (error) => void (error ?? setImmediate(flushed))),
     ended: () => {
       say(tick('written'));
       if (!options.hold) socket.end();

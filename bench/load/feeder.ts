@@ -2,7 +2,8 @@
  * Feeds one reader with lines from the pool, at a rate or as fast as it reads.
  *
  * Invariant: at most one chunk is on its way, so `linesWritten` is what the kernel has taken; what is due is sent, late
- * or not, and never dropped. Lines are sent in the pool's order, around and around.
+ * or not, and never dropped. Lines are sent in the pool's order, around and around. What is due is looked at once a turn:
+ * at 500,000 lines/s another line is due by the end of any write, and looking after each one would make an endless run of small writes.
  *
  *   pool   ┌────────────┬───────────────────────────┐
  *          │ sent again │ next lines                │   one chunk never runs over the pool's end
@@ -44,6 +45,8 @@ export class Feeder {
   readonly #options: FeederOptions;
   readonly #startMs: number;
   #linesHanded = 0;
+  /** Lines that were due at the last turn. */
+  #linesDue = 0;
   #onItsWay = false;
   #inTurn = false;
 
@@ -62,8 +65,13 @@ export class Feeder {
     return due === Infinity ? 0 : Math.max(0, due - this.linesWritten);
   }
 
-  /** Hands over what is due, chunk after chunk, until one stays on its way. Called every few milliseconds. */
+  /** Hands over what is due now, chunk after chunk; those behind one that stays on its way follow it. Called every few milliseconds. */
   turn(): void {
+    this.#linesDue = Math.floor(this.#due());
+    this.#goOn();
+  }
+
+  #goOn(): void {
     if (this.#inTurn) return;
     this.#inTurn = true;
     while (!this.#onItsWay) {
@@ -86,14 +94,14 @@ export class Feeder {
       this.linesWritten += lines;
       this.bytesWritten += chunk.length;
       if (this.linesWritten === this.#options.linesMax) this.#options.ended();
-      else this.turn();
+      else this.#goOn();
     });
   }
 
   #linesNow(): number {
     const { pool } = this.#options;
     const poolLinesLeft = pool.length / lineBytes - this.#position();
-    return Math.max(0, Math.min(Math.floor(this.#due()) - this.#linesHanded, chunkLinesMax, poolLinesLeft));
+    return Math.max(0, Math.min(this.#linesDue - this.#linesHanded, chunkLinesMax, poolLinesLeft));
   }
 
   #position(): number {

@@ -108,6 +108,30 @@ t.test('a reader that does not take its chunk is sent nothing more, and what is 
   t.equal(text(), poolText.slice(0, 30 * lineBytes));
 });
 
+/**
+ * Bug: what was due was looked at after each write. Where writes take longer than a line, which is so from some 500,000 lines/s on, that was an
+ * endless run of writes of a few lines each, by which a core was busy and no timer ever ran: the generator was the bottleneck.
+ */
+t.test('what becomes due while it writes waits for the next turn', async (t) => {
+  let nowMs = 0;
+  const chunks: number[] = [];
+  const { feeder } = held({
+    monotonicMs: () => nowMs,
+    write: (chunk, flushed) => {
+      chunks.push(chunk.length / lineBytes);
+      nowMs += 1;
+      if (chunks.length < 1_000) flushed();
+    },
+  });
+  nowMs = 10;
+  feeder.turn();
+  t.same(chunks, [10]);
+  t.equal(feeder.lag, 1, 'it is told of as late');
+  nowMs = 15;
+  feeder.turn();
+  t.same(chunks, [10, 5]);
+});
+
 t.test('it ends after the last line, and not before that is written', async (t) => {
   const { feeder, state, advance } = held({ linesMax: 15 });
   state.readerTakes = false;
