@@ -12,6 +12,7 @@
  *            0                 start                       lineEnd          end                       size
  */
 import type { SharedHandle } from '../../protocol/rdd.ts';
+import { LineEndCounter } from './line-end-counter.ts';
 
 /** A whole slab of shared memory, as `SlabPool.openSlab` gives it. */
 export interface OpenMemory {
@@ -43,6 +44,8 @@ const readBytesMax = 65_536;
 export class TextBlockBuilder {
   readonly #options: TextBlockBuilderOptions;
   #memory: OpenMemory | null = null;
+  /** Of that memory. */
+  #counter: LineEndCounter | null = null;
   /** A partial line that lies in no slab: only while there is none. */
   #carried: Uint8Array = nothing;
   #ending = false;
@@ -80,7 +83,8 @@ export class TextBlockBuilder {
   /** `bytes` bytes have come into the memory that `space()` gave. */
   received(bytes: number): void {
     const memory = this.#memory;
-    if (memory === null) return;
+    const counter = this.#counter;
+    if (memory === null || counter === null) return;
     const { recordBytesMax } = this.#options;
     const view = memory.view;
     let at = this.#end;
@@ -102,19 +106,29 @@ export class TextBlockBuilder {
     let lineEnd = this.#lineEnd;
     let records = this.#records;
     while (at < end) {
-      if (view[at] !== newline) {
-        at += 1;
+      // No line that lies within so many bytes is too long: their ends are only counted.
+      const windowEnd = Math.min(end, lineEnd + recordBytesMax);
+      if (windowEnd > at) {
+        const last = lastNewline(view, at, windowEnd);
+        if (last >= at) {
+          records += counter.count(at, last + 1);
+          lineEnd = last + 1;
+        }
+        at = windowEnd;
         continue;
       }
+      // The open line is at least as long as the bound, if only by a \r of its end.
+      at = nextNewline(view, at, end);
+      if (at === end) break;
       const lineBytes = at - lineEnd - (at > lineEnd && view[at - 1] === carriageReturn ? 1 : 0);
+      at += 1;
       if (lineBytes > recordBytesMax) {
         this.#options.onRecordTooLarge(lineBytes);
-        view.copyWithin(lineEnd, at + 1, end);
-        end -= at + 1 - lineEnd;
+        view.copyWithin(lineEnd, at, end);
+        end -= at - lineEnd;
         at = lineEnd;
         continue;
       }
-      at += 1;
       lineEnd = at;
       records += 1;
     }
@@ -216,6 +230,21 @@ export class TextBlockBuilder {
     this.#end = partial.length;
     this.#start = this.#lineEnd = 0;
     this.#memory = next;
+    this.#counter = new LineEndCounter(next.view);
     return true;
   }
+}
+
+/** Looked for from the end: half a line on average. `from - 1` where there is none. */
+function lastNewline(bytes: Uint8Array, from: number, to: number): number {
+  let at = to - 1;
+  while (at >= from && bytes[at] !== newline) at -= 1;
+  return at;
+}
+
+/** `to` where there is none. */
+function nextNewline(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] !== newline) at += 1;
+  return at;
 }
