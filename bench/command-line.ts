@@ -40,12 +40,12 @@ npm run --silent bench -- list
 
   --master local[n]        where Millrace runs                            (default local[2])
   --peer-master local[n]   where Spark runs                               (default as bench/README.md says)
-  --rate R                 word-count-socket, wal: measure this rate, do not search; soak, recovery: lines per second
+  --rate R                 word-count-socket, wal: measure this rate, do not search; overload: the sustained rate; soak, recovery: lines per second
   --start-rate R           word-count-socket, wal: where the search starts
   --rate-max R             word-count-socket, wal: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
   --lines N                word-count-engine: lines a batch; shuffle: pairs a batch
-  --closures called|recognized   word-count-engine: one of the two ways alone (default both); word-count-socket: default recognized, as in any context
+  --closures called|recognized   word-count-engine: one of the two ways alone (default both); word-count-socket, overload: default recognized, as in any context
   --input strings|text     word-count-engine: cached strings (default), or a text file that is read as bytes in each batch
   --batches N              word-count-engine, shuffle, soak: how many batches
   --keys N                 state-update, shuffle, recovery, checkpoint: keys there are

@@ -5,6 +5,7 @@ import { batchOverhead } from './batch-overhead.ts';
 import type { Bench } from './bench.ts';
 import { checkpoint } from './checkpoint.ts';
 import { messages } from './messages.ts';
+import { overload } from './overload.ts';
 import { recovery } from './recovery.ts';
 import { shuffle } from './shuffle.ts';
 import { soak } from './soak.ts';
@@ -15,4 +16,4 @@ import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, wordCountEngine, stateUpdate, window, shuffle, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];
+export const benches: readonly Bench[] = [wordCountSocket, overload, wordCountEngine, stateUpdate, window, shuffle, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];

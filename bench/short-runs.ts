@@ -12,6 +12,7 @@ export interface ShortRun {
 
 export const shortRuns: Readonly<Record<string, ShortRun>> = {
   'word-count-socket': { seconds: 2, options: { rate: 5_000 } },
+  overload: { seconds: 2, options: { rate: 5_000 } },
   'word-count-engine': { seconds: 20, options: { lines: 5_000, batches: 3 } },
   'state-update': { seconds: 1, options: { keys: 2_000, updates: 100, interval: 100 } },
   window: { seconds: 4, options: { window: 2 } },

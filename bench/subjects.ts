@@ -1,5 +1,5 @@
 /**
- * What can be measured: Millrace itself and Spark Streaming, under one face, so that every benchmark is written once.
+ * What can be measured: Millrace itself, Spark Streaming and the bare loop, under one face, so that every benchmark is written once.
  *
  * Invariant: both run the same program on the same records with two reduce partitions; they differ only in `settings`.
  */
@@ -10,10 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { startMeasuredProcess } from './measured-process.ts';
 import type { MeasuredProcess } from './measured-process.ts';
 import { startSparkPeer } from './peers/spark/spark-peer.ts';
+import type { PeerName } from './result.ts';
 import type { SubjectSettings } from './subject-settings.ts';
 
 export interface Subject {
-  readonly name: 'millrace' | 'spark';
+  readonly name: 'millrace' | PeerName;
   readonly start: (settings: SubjectSettings) => Promise<MeasuredProcess>;
 }
 
@@ -32,3 +33,9 @@ export const millrace: Subject = {
 };
 
 export const spark: Subject = { name: 'spark', start: startSparkPeer };
+
+/** The word count of a socket alone. */
+export const limit: Subject = {
+  name: 'limit',
+  start: async (settings) => startMeasuredProcess('The bare loop', { file: process.execPath, args: [fileURLToPath(new URL('./peers/limit/socket-loop.js', import.meta.url)), JSON.stringify(settings)] }),
+};

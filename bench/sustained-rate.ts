@@ -6,7 +6,7 @@
 import type { BenchRequest } from './bench.ts';
 import { searchHighestRate } from './rate-search.ts';
 import type { SearchResult } from './rate-search.ts';
-import type { Better, Measured } from './result.ts';
+import type { Better, Measured, PeerName } from './result.ts';
 import { runSocket } from './socket-run.ts';
 import type { SocketRun, SocketRunOptions } from './socket-run.ts';
 import { median, significant } from './statistics.ts';
@@ -20,10 +20,10 @@ const probeFraction = 1 / 3;
 const probeSecondsMin = 5;
 const giveUpLagSeconds = 2;
 
-/** Spark's receiver takes a task slot, so it counts words on n - 1; with 4 it was fastest on 2 cores. */
-const masters = { millrace: 'local[2]', spark: 'local[4]' } as const;
+/** Spark's receiver takes a task slot, so it counts words on n - 1; with 4 it was fastest on 2 cores. The bare loop has its two threads whatever is said. */
+const masters = { millrace: 'local[2]', spark: 'local[4]', limit: 'local[2]' } as const;
 /** Where the search starts: near what was measured, so that it is short. */
-const startRates = { millrace: 300_000, spark: 150_000 } as const;
+const startRates = { millrace: 300_000, spark: 150_000, limit: 500_000 } as const;
 
 export interface Side {
   readonly subject: Subject;
@@ -40,6 +40,9 @@ export interface SustainedRate {
   readonly measured: readonly { readonly rate: number; readonly window: number; readonly run: SocketRun }[];
   readonly tried: SearchResult['tried'];
 }
+
+/** What the peers that were asked for came to. */
+export type PeerRates = Readonly<Partial<Record<PeerName, SustainedRate>>>;
 
 /** With --rate that rate alone, `request.runs` times. */
 export async function measureSustained(side: Side, request: BenchRequest): Promise<SustainedRate> {
@@ -94,14 +97,14 @@ export function runsAtBest({ tried, measured, value }: SustainedRate, request: B
   return measured.filter(({ rate, window, run: one }) => rate === best && window === request.seconds && one.judgement.batches > 0).map(({ run: one }) => one);
 }
 
-/** Figures of those runs, against a peer where there is one. */
-export function figuresAtBest(ours: SustainedRate, theirs: SustainedRate | null, request: BenchRequest): Measured[] {
+/** Figures of those runs, against the peers'. */
+export function figuresAtBest(ours: SustainedRate, peers: PeerRates, request: BenchRequest): Measured[] {
   const figure = (name: string, unit: string, better: Better, pick: (one: SocketRun) => number): Measured => ({
     name,
     unit,
     better,
     runs: runsAtBest(ours, request).map(pick),
-    ...(theirs === null ? {} : { peers: { spark: runsAtBest(theirs, request).map(pick) } }),
+    peers: ofEach(peers, (theirs) => runsAtBest(theirs, request).map(pick)),
   });
   return [
     ...(request.options.rate === undefined ? [] : [figure('lines sent and not counted', 'lines', 'lower', (one) => (one.exact === null ? Number.NaN : one.exact.sentLines - one.exact.countedLines))]),
@@ -114,14 +117,15 @@ export function figuresAtBest(ours: SustainedRate, theirs: SustainedRate | null,
 }
 
 /** The first figure: the rate itself. */
-export function rateFigure(name: string, ours: SustainedRate, theirs: SustainedRate | null, request: BenchRequest): Measured {
+export function rateFigure(name: string, ours: SustainedRate, peers: PeerRates, request: BenchRequest): Measured {
   return {
     name: request.options.rate === undefined ? `highest sustained rate${name}` : `counted at ${request.options.rate} lines/s${name}`,
     unit: 'lines/s',
     better: 'higher',
     runs: ours.runs,
     value: ours.value,
-    ...(theirs === null ? {} : { peers: { spark: theirs.runs }, peerValues: { spark: theirs.value } }),
+    peers: ofEach(peers, ({ runs }) => runs),
+    peerValues: ofEach(peers, ({ value }) => value),
   };
 }
 
@@ -136,4 +140,8 @@ export function detailsOf(side: SustainedRate): Record<string, unknown> {
       rssPeakMib: one.rssPeakMib,
     })),
   };
+}
+
+function ofEach<T>(peers: PeerRates, pick: (theirs: SustainedRate) => T): Partial<Record<PeerName, T>> {
+  return Object.fromEntries(Object.entries(peers).map(([peer, theirs]) => [peer, pick(theirs)]));
 }

@@ -40,6 +40,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const settings = { writeAheadLog: true } as const;
   const on = await measureSustained({ subject: millrace, label: 'millrace with the log', settings }, request);
   const theirs = request.peers.has('spark') ? await measureSustained({ subject: spark, label: 'spark with its log', startRate: 100_000, settings }, request) : null;
+  const peers = theirs === null ? {} : { spark: theirs };
   const off = await measureSustained({ subject: millrace, label: 'millrace without the log', startRate: Math.max(stepLinesPerSecond, on.value) }, request);
   const fewBlocks = await repeat(request.runs, () => countSyncs(request));
   const latencies = [
@@ -50,10 +51,10 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const atBest = runsAtBest(on, request).map(({ logs }) => writtenPerBatch(logs));
   return {
     figures: [
-      rateFigure(', with the log', on, theirs, request),
-      rateFigure(', without the log', off, null, request),
+      rateFigure(', with the log', on, peers, request),
+      rateFigure(', without the log', off, {}, request),
       { name: 'rate with the log, as a part of that without', unit: 'of 1', better: 'higher', runs: [on.value / off.value] },
-      ...figuresAtBest(on, theirs, request),
+      ...figuresAtBest(on, peers, request),
       lower('syncs of the log a batch, at that rate', 'syncs', atBest.map(({ syncs }) => syncs)),
       lower('written to the log a second, at that rate', 'MB', atBest.map(({ bytes }) => bytes / 1e6 / (socketBatchMs / 1_000))),
       lower(`syncs of the log a batch, where a block lasts a batch, at ${syncLinesPerSecond} lines/s`, 'syncs', fewBlocks),
