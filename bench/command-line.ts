@@ -45,7 +45,7 @@ npm run --silent bench -- list
   --rate-max R             word-count-socket, wal: where the search ends
   --intervals MS,MS,...    batch-overhead: these batch intervals only; soak: the first of them
   --lines N                word-count-engine: lines a batch; shuffle: pairs a batch
-  --closures called|recognized   word-count-engine: one of the two ways alone (default both); word-count-socket, overload: default recognized, as in any context
+  --closures called|recognized   word-count-engine: one of the two ways alone (default both); word-count-socket, wal, overload: default recognized, as in any context
   --input strings|text     word-count-engine: cached strings (default), or a text file that is read as bytes in each batch
   --batches N              word-count-engine, shuffle, soak: how many batches
   --keys N                 state-update, shuffle, recovery, checkpoint: keys there are

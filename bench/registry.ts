@@ -4,9 +4,11 @@
 import { batchOverhead } from './batch-overhead.ts';
 import type { Bench } from './bench.ts';
 import { checkpoint } from './checkpoint.ts';
+import { manyPrograms } from './many-programs.ts';
 import { messages } from './messages.ts';
 import { overload } from './overload.ts';
 import { recovery } from './recovery.ts';
+import { scaling } from './scaling.ts';
 import { shuffle } from './shuffle.ts';
 import { soak } from './soak.ts';
 import { startup } from './startup.ts';
@@ -16,4 +18,4 @@ import { window } from './window.ts';
 import { wordCountEngine } from './word-count-engine.ts';
 import { wordCountSocket } from './word-count-socket.ts';
 
-export const benches: readonly Bench[] = [wordCountSocket, overload, wordCountEngine, stateUpdate, window, shuffle, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];
+export const benches: readonly Bench[] = [wordCountSocket, overload, wordCountEngine, stateUpdate, window, shuffle, scaling, manyPrograms, wal, recovery, checkpoint, batchOverhead, messages, startup, soak];

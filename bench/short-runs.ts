@@ -17,6 +17,8 @@ export const shortRuns: Readonly<Record<string, ShortRun>> = {
   'state-update': { seconds: 1, options: { keys: 2_000, updates: 100, interval: 100 } },
   window: { seconds: 4, options: { window: 2 } },
   shuffle: { seconds: 60, options: { lines: 20_000, keys: 1_000, batches: 3 } },
+  scaling: { seconds: 20, options: { lines: 5_000, batches: 3 } },
+  'many-programs': { seconds: 60, options: { lines: 1_000, batches: 3 } },
   wal: { seconds: 2, options: { rate: 2_000 } },
   recovery: { seconds: 1, options: { keys: 20_000, rate: 1_000 } },
   checkpoint: { seconds: 2, options: { keys: 2_000, updates: 100, interval: 200 } },

@@ -37,11 +37,12 @@ export const wal: Bench = {
 };
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const settings = { writeAheadLog: true } as const;
+  const { closures = 'recognized' } = request.options;
+  const settings = { writeAheadLog: true, recognizeClosures: closures === 'recognized' } as const;
   const on = await measureSustained({ subject: millrace, label: 'millrace with the log', settings }, request);
   const theirs = request.peers.has('spark') ? await measureSustained({ subject: spark, label: 'spark with its log', startRate: 100_000, settings }, request) : null;
   const peers = theirs === null ? {} : { spark: theirs };
-  const off = await measureSustained({ subject: millrace, label: 'millrace without the log', startRate: Math.max(stepLinesPerSecond, on.value) }, request);
+  const off = await measureSustained({ subject: millrace, label: 'millrace without the log', startRate: Math.max(stepLinesPerSecond, on.value), settings: { ...settings, writeAheadLog: false } }, request);
   const fewBlocks = await repeat(request.runs, () => countSyncs(request));
   const latencies = [
     { name: 'store to acknowledgement', runs: await repeat(request.runs, () => measureLatency(request, undefined)) },
@@ -63,7 +64,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
         lower(`${name}, p99`, 'ms', runs.map((ms) => percentile(ms, 0.99))),
       ]),
     ],
-    settings: { batchMs: socketBatchMs, step: stepLinesPerSecond, master: masterOf(millrace, request), peerMaster: masterOf(spark, request), ...load },
+    settings: { closures, batchMs: socketBatchMs, step: stepLinesPerSecond, master: masterOf(millrace, request), peerMaster: masterOf(spark, request), ...load },
     details: { withLog: detailsOf(on), withoutLog: detailsOf(off), ...(theirs === null ? {} : { spark: detailsOf(theirs) }) },
     ...(theirs === null ? {} : { versions: { spark: theirs.measured[0]?.run.version ?? 'unknown' } }),
   };

@@ -44,7 +44,7 @@ async function run(request: BenchRequest): Promise<BenchOutcome> {
   const work = input === 'text' ? mkdtempSync(join(tmpdir(), 'millrace-bench-')) : null;
   try {
     const text = work === null ? {} : { textFile: textFileIn(work, lines) };
-    const side = (subject: Subject, name: string, more: Pick<SubjectSettings, 'master' | 'textFile' | 'recognizeClosures'>) => repeat(request.runs, () => measure(subject, name, { ...more, lines, batches }, request));
+    const side = (subject: Subject, name: string, more: Pick<SubjectSettings, 'master' | 'textFile' | 'recognizeClosures'>) => repeat(request.runs, () => measureMemoryWordCount(subject, name, { ...more, lines, batches }, request));
     const ways: Way[] = [];
     for (const way of ['recognized', 'called'] as const) {
       if (closures !== undefined && closures !== way) continue;
@@ -99,7 +99,7 @@ interface Run {
   readonly version: string;
 }
 
-async function measure(subject: Subject, name: string, given: Pick<SubjectSettings, 'master'> & { readonly lines: number; readonly batches: number }, request: BenchRequest): Promise<Run> {
+export async function measureMemoryWordCount(subject: Subject, name: string, given: Pick<SubjectSettings, 'master' | 'textFile' | 'recognizeClosures'> & { readonly lines: number; readonly batches: number }, request: BenchRequest): Promise<Run> {
   const { lines, batches } = given;
   const measured = await subject.start({ ...given, program: 'memory', batchMs, stopAfterBatches: batches });
   try {

@@ -8,7 +8,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Durability } from '../protocol/host.ts';
 import type { BatchTime } from '../protocol/time.ts';
-import { MillraceError, previewOf } from '../protocol/errors.ts';
+import { clauseOf, MillraceError, previewOf } from '../protocol/errors.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
 import { changeProgram } from './recovery/book.ts';
@@ -16,6 +16,7 @@ import { lockFile, logDirectory, recover, stateDirectory } from './recovery/reco
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './program/matching.ts';
 import type { Clock } from './base/clock.ts';
+import { systemCodeOf } from './storage/disk.ts';
 import type { Disk, Lock } from './storage/disk.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import { nodeDisk } from './storage/node-disk.ts';
@@ -40,42 +41,44 @@ interface Machine {
   readonly clock?: Clock;
 }
 
+interface Found {
+  readonly recovered: Recovered | null;
+  readonly warnings: readonly string[];
+}
+
 export class CheckpointDirectory {
   readonly path: string;
   readonly recovered: Recovered | null;
   /** As it was found: inline, the log goes on with the same book. */
   readonly from: { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null;
+  /** What the user should know of how it was found, in sentences. */
+  readonly warnings: readonly string[];
   readonly #lock: Lock;
   readonly #options: RecoveryOptions;
 
-  private constructor(path: string, recovered: Recovered | null, lock: Lock, options: RecoveryOptions) {
+  private constructor(path: string, { recovered, warnings }: Found, lock: Lock, options: RecoveryOptions) {
     this.#options = options;
     this.path = path;
+    this.warnings = warnings;
     this.recovered = recovered;
     this.from = recovered === null ? null : { completed: recovered.book.completed, generated: recovered.book.generated };
     this.#lock = lock;
   }
 
-  /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown. */
+  /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown, FileFailed. */
   static async open({ disk, clock }: Machine, directory: string, options: RecoveryOptions = {}): Promise<CheckpointDirectory> {
-    const { quarantine = false, createOnError = false } = options;
     const path = isAbsolute(directory) ? directory : resolve(directory);
-    await disk.makeDirectory(path);
-    const lock = await disk.lock(lockFile(path));
     try {
-      const recovered = await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) });
-      if (recovered === null && (await hasStateWithoutLog(disk, path))) await setAside(disk, path);
-      return new CheckpointDirectory(path, recovered, lock, options);
-    } catch (thrown) {
-      if (createOnError && thrown instanceof MillraceError) {
-        await setAside(disk, path).catch(async (failed: unknown) => {
-          await lock.release();
-          throw failed;
-        });
-        return new CheckpointDirectory(path, null, lock, options);
+      await disk.makeDirectory(path);
+      const lock = await disk.lock(lockFile(path));
+      try {
+        return new CheckpointDirectory(path, await readOrSetAside({ disk, ...(clock === undefined ? {} : { clock }) }, path, options), lock, options);
+      } catch (thrown) {
+        await lock.release();
+        throw thrown;
       }
-      await lock.release();
-      throw thrown;
+    } catch (thrown) {
+      throw unusable(path, thrown);
     }
   }
 
@@ -117,7 +120,8 @@ export class CheckpointDirectory {
    */
   async readAgain({ disk, clock }: Machine): Promise<CheckpointDirectory> {
     const { quarantine = false } = this.#options;
-    return new CheckpointDirectory(this.path, await recover({ disk, directory: this.path, quarantine, ...(clock === undefined ? {} : { clock }) }), this.#lock, this.#options);
+    const recovered = await recover({ disk, directory: this.path, quarantine, ...(clock === undefined ? {} : { clock }) });
+    return new CheckpointDirectory(this.path, { recovered, warnings: recovered?.warnings ?? [] }, this.#lock, this.#options);
   }
 
   /** Throws CheckpointMismatch, QueueNotRecoverable where this program can't go on from what is there. */
@@ -178,11 +182,22 @@ export class CheckpointDirectory {
   }
 }
 
+async function readOrSetAside({ disk, clock }: Machine, path: string, { quarantine = false, createOnError = false }: RecoveryOptions): Promise<Found> {
+  try {
+    const recovered = await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) });
+    if (recovered !== null || !(await hasStateWithoutLog(disk, path))) return { recovered, warnings: recovered?.warnings ?? [] };
+    return { recovered, warnings: [await setAside(disk, path, 'it holds steps of a state, and no log that they belong to')] };
+  } catch (thrown) {
+    if (!createOnError || !isUnreadable(thrown)) throw thrown;
+    return { recovered: null, warnings: [await setAside(disk, path, `it can't be read (${thrown.code}: ${clauseOf(thrown)})`)] };
+  }
+}
+
 /**
  * What can't be read stays there, under names that nobody looks at: `unreadable-1.log`. In the same directory, since only there a rename is all or
  * nothing also where the power goes; and step by step, so that whoever comes in between finds either all that the log needs, or no log.
  */
-async function setAside(disk: Disk, path: string): Promise<void> {
+async function setAside(disk: Disk, path: string, why: string): Promise<string> {
   const names = await disk.list(path);
   const numbers = names.map((name) => Number(/^unreadable-(\d+)/.exec(name)?.[1] ?? 0));
   const prefix = `unreadable-${Math.max(0, ...numbers) + 1}`;
@@ -190,6 +205,19 @@ async function setAside(disk: Disk, path: string): Promise<void> {
     for (const name of step) await disk.rename(`${path}/${name}`, `${path}/${prefix}.${name}`);
     await disk.syncDirectory(path);
   }
+  return `What was in ${path} is set aside, under names that begin with ${prefix}, and the program begins anew: ${why}.`;
+}
+
+/** As against a directory that somebody else uses, or that the system refuses. */
+function isUnreadable(thrown: unknown): thrown is MillraceError {
+  return thrown instanceof MillraceError && ['CheckpointCorrupted', 'WalCorrupted', 'FormatUnknown'].includes(thrown.code);
+}
+
+/** The system's own errors say neither which directory it was nor what for. */
+function unusable(path: string, thrown: unknown): unknown {
+  const code = systemCodeOf(thrown);
+  if (code === null || thrown instanceof MillraceError) return thrown;
+  return new MillraceError('FileFailed', `Expected ${path} to be a directory that this process may read and write, for its checkpoints; the system says ${previewOf((thrown as Error).message)}. Give another directory, or mend this one.`, { cause: thrown, details: { directory: path, systemCode: code } });
 }
 
 /** Somebody began to set the directory aside, and did not come to the end: steps of a state whose log is gone are of no use to a program that begins. */

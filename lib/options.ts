@@ -136,9 +136,9 @@ export interface StreamingOptions<Args = unknown> extends SparkContextOptions {
 export interface RecoveryOptions {
   /** What is damaged in the log is set aside, and the rest taken. Default false: WalCorrupted. */
   readonly quarantine?: boolean;
-  /** Where no checkpoint can be read, a new program is begun, and what is there is set aside. Default false, as in Spark. */
+  /** Where what is there can't be read (CheckpointCorrupted, WalCorrupted, FormatUnknown) it is set aside, with a warning, and a new program is begun. Default false, as in Spark. */
   readonly createOnError?: boolean;
-  /** State of operators that the program does not have any more is left behind. Default false: CheckpointMismatch. */
+  /** What is kept of operators that the program does not have any more is left behind. Default false: CheckpointMismatch. */
   readonly allowNonRestoredState?: boolean;
 }
 

@@ -167,6 +167,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       if (kept.appName !== undefined) ahead?.rename(kept.appName);
       const ssc = await StreamingContext.#create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>, ahead);
       ssc.#checkpoints = checkpoints;
+      ssc.#warnOf(checkpoints);
       try {
         checkpoints.check(ssc);
         checkpoints.restoreAccumulators(ssc, ssc.#contributions);
@@ -358,13 +359,20 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { checkpointDirectory } = this.graph;
     if (checkpointDirectory === null) return null;
     const { services } = this.sparkContext.internals.host;
-    if (this.#checkpoints === null) this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
-    else if (this.#wasWritten) {
+    if (this.#checkpoints === null) {
+      this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
+      this.#warnOf(this.#checkpoints);
+    } else if (this.#wasWritten) {
       this.#checkpoints = await this.#checkpoints.readAgain(services);
+      this.#warnOf(this.#checkpoints);
       this.#checkpoints.check(this);
       this.#contributions = this.#checkpoints.startAccumulatorsOver(this);
     }
     return this.#checkpoints.durability(this.#options);
+  }
+
+  #warnOf({ warnings }: CheckpointDirectory): void {
+    for (const warning of warnings) this.sparkContext.internals.logger.log('warn', warning);
   }
 
   /** The run that this one goes on from; null: it begins. Batches behind `completed`, up to `generated`, run again by themselves, before others. */

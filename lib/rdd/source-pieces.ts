@@ -72,11 +72,13 @@ function feedRecords(run: TaskRun, blocks: readonly BlockRef[], feed: (feed: Fee
 
 /** How much of a file is read at once. */
 export const readBytes = 1024 * 1024;
+/** How much at once beyond the split's end, where its last line is looked for. */
+const readBeyondBytes = 64 * 1024;
 const newline = 10;
 const carriageReturn = 13;
 
 /**
- * Calls `each` with whole lines of the split, some at a time, until it returns false. The split's first line begins behind
+ * Calls `each` with whole lines of the split, some at a time, until it returns false; their memory is used again behind that. The split's first line begins behind
  * the first \n at or after start - 1; its last one is the one in which byte end - 1 lies, read to its end beyond `end`.
  *
  *      start          end
@@ -86,26 +88,31 @@ export function forEachLineRange(files: TaskFiles, split: FileSplit, recordBytes
   // A read is no longer than a record may be: so a line over the bound always spans two reads, and is seen before it is whole.
   const chunkBytes = Math.min(readBytesMax, recordBytesMax);
   let at = split.start === 0 ? 0 : lineStart(files, split.file, split.start - 1, split.end, chunkBytes);
-  // What has been read of a line that has not ended yet, in parts.
+  // What has been read of a line that is longer than a read, in parts.
   let open: Uint8Array[] = [];
   let openBytes = 0;
+  // One for all reads: memory that is new for each costs more than the reading. Parts of a long line must outlive it.
+  const buffer = new Uint8Array(Math.min(chunkBytes, Math.max(0, split.end - at) + readBeyondBytes));
   while (at < split.end || openBytes > 0) {
-    const chunk = files.readRange(split.file, at, at + chunkBytes);
+    const chunk = files.readRange(split.file, at, Math.min(at + chunkBytes, Math.max(at, split.end) + readBeyondBytes), buffer);
     if (chunk.length === 0) break;
     const { cut, last } = cutOf(chunk, split.end - at);
     const inChunk = cut >= 0 ? chunk.indexOf(newline) : chunk.length;
     // A \r before the end is a part of it, or may become one with the next read.
     const lastByte = inChunk > 0 ? chunk[inChunk - 1] : open.at(-1)?.at(-1);
     if (openBytes + inChunk - (lastByte === carriageReturn ? 1 : 0) > recordBytesMax) throw lineTooLarge(split.file, at - openBytes, recordBytesMax);
-    if (cut >= 0) {
-      if (!each(joined(open, chunk.subarray(0, cut + 1)))) return false;
-      open = [];
-      openBytes = 0;
+    if (cut < 0) {
+      open.push(chunk.slice());
+      openBytes += chunk.length;
+      at += chunk.length;
+      continue;
     }
+    if (!each(joined(open, chunk.subarray(0, cut + 1)))) return false;
     if (last) return true;
-    open.push(chunk.subarray(cut + 1));
-    openBytes += chunk.length - (cut + 1);
-    at += chunk.length;
+    open = [];
+    openBytes = 0;
+    // The line behind is read again, with the next ones: that is less than putting it together.
+    at += cut + 1;
   }
   return openBytes === 0 || each(joined(open, new Uint8Array(0)));
 }

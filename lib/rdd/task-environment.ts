@@ -59,8 +59,8 @@ export interface TaskEnvironment {
 }
 
 export interface TaskFiles {
-  /** The bytes [start, end) of the file, fewer where it ends before. */
-  readRange(file: string, start: number, end: number): Uint8Array;
+  /** The bytes [start, end) of the file, fewer where it ends before. They may lie in `into`, where that is long enough. */
+  readRange(file: string, start: number, end: number, into?: Uint8Array): Uint8Array;
   /** In bytes. */
   size(file: string): number;
   /** All or nothing: a temporary name, then a rename. */

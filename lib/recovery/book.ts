@@ -16,6 +16,7 @@ import type { StateVersion } from '../../protocol/state.ts';
 import type { BlockId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { versionsNeeded } from '../rdd/state/state-versions.ts';
+import { goesOn, operatorsByUid, stateKinds } from './same-operator.ts';
 
 export interface LoggedBlock {
   readonly uid: string;
@@ -105,23 +106,21 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
   }
 }
 
-/** The operators that keep state: a new one begins empty where the program goes on; it isn't made of the batches that others have seen. */
-const stateKinds: ReadonlySet<string> = new Set(['updateStateByKey', 'mapWithState', 'reduceByKeyAndWindow']);
-
 /**
- * What operators had that a changed program does not have any more, or has as another kind: nobody takes it up again, so it is not kept, and a
- * later restart has nothing to say of it. The program was asked before (see matching.ts). What is new in it begins where the others go on.
+ * What operators had that a changed program does not have any more, or has as one that can't go on with it: nobody takes it up again, so it is not kept,
+ * and a later restart has nothing to say of it. The program was asked before (see matching.ts). A state that is new begins empty where the others go
+ * on; it isn't made of the batches that these have seen.
  */
-export function changeProgram(book: RecoveryBook, { operators }: Fingerprint): void {
-  const before = new Map((book.identity?.fingerprint.operators ?? []).map(({ uid, kind }) => [uid, kind]));
-  const now = new Map(operators.map(({ uid, kind }) => [uid, kind]));
-  const isGone = (uid: string): boolean => before.has(uid) && now.get(uid) !== before.get(uid);
+export function changeProgram(book: RecoveryBook, fingerprint: Fingerprint): void {
+  const before = operatorsByUid(book.identity?.fingerprint);
+  const now = operatorsByUid(fingerprint);
+  const isGone = (uid: string): boolean => before.has(uid) && !goesOn(before.get(uid), now.get(uid));
   for (const uid of book.states.keys()) if (isGone(uid)) book.states.delete(uid);
   for (const uid of book.receivers.keys()) if (isGone(uid)) book.receivers.delete(uid);
   for (const [block, { uid }] of book.blocks) if (isGone(uid)) book.blocks.delete(block);
   if (book.completed === null) return;
-  for (const { uid, kind } of operators) {
-    if (stateKinds.has(kind) && before.get(uid) !== kind) book.states.set(uid, { oldest: book.completed, upTo: book.completed, versions: [] });
+  for (const [uid, operator] of now) {
+    if (stateKinds.has(operator.kind) && !goesOn(before.get(uid), operator)) book.states.set(uid, { oldest: book.completed, upTo: book.completed, versions: [] });
   }
 }
 

@@ -35,8 +35,6 @@ export interface RecoverOptions {
   readonly clock?: Clock;
   /** Sets aside what is damaged in the log. Default false. */
   readonly quarantine?: boolean;
-  /** Where no checkpoint can be read: as if there were nothing. Default false. */
-  readonly createOnError?: boolean;
 }
 
 export const logDirectory = (directory: string): string => `${directory}/log`;

@@ -13,8 +13,8 @@ import { basename, dirname, join } from 'node:path';
 import { clauseOf, MillraceError } from '../../protocol/errors.ts';
 
 export interface SyncFiles {
-  /** The bytes [start, end) of the file, fewer where it ends before. */
-  readRange(file: string, start: number, end: number): Uint8Array;
+  /** The bytes [start, end) of the file, fewer where it ends before; in `into`, where that is given and long enough. */
+  readRange(file: string, start: number, end: number, into?: Uint8Array): Uint8Array;
   size(file: string): number;
   writeAtomically(path: string, bytes: Uint8Array): void;
   /** A file that need not outlive the process: no sync. */
@@ -24,12 +24,12 @@ export interface SyncFiles {
 }
 
 export const nodeFiles: SyncFiles = {
-  readRange(file, start, end) {
+  readRange(file, start, end, into) {
     return attempt('read', file, () => {
       const descriptor = openSync(file, 'r');
       try {
         const length = Math.max(0, Math.min(end, fstatSync(descriptor).size) - start);
-        const bytes = new Uint8Array(length);
+        const bytes = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
         let done = 0;
         while (done < length) {
           const read = readSync(descriptor, bytes, done, length - done, start + done);

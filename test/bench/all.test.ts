@@ -14,7 +14,7 @@ function runBench(...args: string[]): Promise<{ code: number; stdout: string; st
   });
 }
 
-for (const names of [['word-count-socket', 'overload', 'word-count-engine'], ['batch-overhead', 'messages', 'startup', 'shuffle']]) {
+for (const names of [['word-count-socket', 'overload', 'word-count-engine'], ['batch-overhead', 'messages', 'startup', 'shuffle'], ['scaling', 'many-programs']]) {
   t.test(`${names.join(', ')}: together they are one result, which can be compared`, async (t) => {
     const { code, stdout, stderr } = await runBench('all', ...names, '--short', '--peer', 'limit', '--json');
     t.equal(code, 0, stderr);

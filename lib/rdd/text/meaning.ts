@@ -6,8 +6,8 @@
  */
 import type { FunctionRef } from '../../../protocol/rdd.ts';
 import { decodeRecord } from '../../../protocol/codec.ts';
-import type { Cut, LineSource } from './tokenizer.ts';
-import { cutAt, cutAtSpaces } from './tokenizer.ts';
+import type { Cut, LineSource } from './cut.ts';
+import { cutAt, cutAtSpaces } from './cut.ts';
 
 export type Meaning =
   /** line -> line.split(separator) */

@@ -4,10 +4,10 @@
  * A string that is made anew for each occurrence of a word costs its making, and the first look-up of it in a Map hashes it. A string that
  * comes again is in the cache, and V8 keeps its hash in it.
  *
- *   bytes of a word --hash--> slots[i]: id + 1 --same length, same bytes?--> words[id]
- *                                       0: not known
+ *   bytes of a word --hash--> place: | first four bytes | next four | length | id + 1 |  --all the same?--> words[id]
+ *                                                                             0: not known
  *
- * The first eight bytes of a word are compared as two numbers (`firstFours`, `nextFours`); what is longer lies in `tails`.
+ * A place is 16 bytes side by side, so that most words are found with one look at memory. What is longer than eight bytes lies in `tails`.
  *
  * Invariant: an id means the same bytes, and the same string, for as long as anybody is between `enter` and `leave`. Words are never taken out
  * one by one: a dictionary that is full takes no more, and begins anew when a task enters that finds it so and nobody else in it.
@@ -27,6 +27,12 @@ export const dictionaryTailBytesMax = 2 * 1024 * 1024;
 
 const wordsAtFirst = 1_024;
 
+/** A place has 1 << placeShift numbers: the first four bytes, then these. */
+export const placeShift = 2;
+export const placeField = { nextFour: 1, length: 2, id: 3 } as const;
+/** Places for each word that there may be before they grow: short ways from a hash to its word. */
+const placesPerWord = 4;
+
 export interface DictionaryLimits {
   readonly wordsMax?: number;
   readonly tailBytesMax?: number;
@@ -35,12 +41,8 @@ export interface DictionaryLimits {
 export class WordDictionary {
   /** By id. Read only for others, as all fields here. */
   words: string[] = [];
-  /** Four times as many as there may be words before it grows: short ways from a hash to its word. */
-  slots: Int32Array = new Int32Array(wordsAtFirst * 4);
+  places: Int32Array = new Int32Array((wordsAtFirst * placesPerWord) << placeShift);
   hashes: Int32Array = new Int32Array(wordsAtFirst);
-  lengths: Int32Array = new Int32Array(wordsAtFirst);
-  firstFours: Int32Array = new Int32Array(wordsAtFirst);
-  nextFours: Int32Array = new Int32Array(wordsAtFirst);
   tailStarts: Int32Array = new Int32Array(wordsAtFirst);
   tails: Uint8Array = new Uint8Array(wordsAtFirst);
   readonly #wordsMax: number;
@@ -87,11 +89,12 @@ export class WordDictionary {
       this.#grow();
       slot = this.#freeSlot(hash);
     }
-    this.slots[slot] = id + 1;
     this.hashes[id] = hash;
-    this.lengths[id] = length;
-    this.firstFours[id] = firstFour;
-    this.nextFours[id] = nextFour;
+    const place = slot << placeShift;
+    this.places[place] = firstFour;
+    this.places[place + placeField.nextFour] = nextFour;
+    this.places[place + placeField.length] = length;
+    this.places[place + placeField.id] = id + 1;
     this.tailStarts[id] = this.#tailBytes;
     if (tail > 0) this.#addTail(bytes.subarray(start + 8, start + length));
     this.words.push(word);
@@ -116,25 +119,26 @@ export class WordDictionary {
       return copy;
     };
     this.hashes = larger(this.hashes);
-    this.lengths = larger(this.lengths);
-    this.firstFours = larger(this.firstFours);
-    this.nextFours = larger(this.nextFours);
     this.tailStarts = larger(this.tailStarts);
-    this.slots = new Int32Array(this.slots.length * 2);
-    for (let id = 0; id < this.words.length; id += 1) this.slots[this.#freeSlot(this.hashes[id]!)] = id + 1;
+    const before = this.places;
+    this.places = new Int32Array(before.length * 2);
+    for (let from = 0; from < before.length; from += 1 << placeShift) {
+      const id = before[from + placeField.id]! - 1;
+      if (id >= 0) this.places.set(before.subarray(from, from + (1 << placeShift)), this.#freeSlot(this.hashes[id]!) << placeShift);
+    }
   }
 
   #freeSlot(hash: number): number {
-    const mask = this.slots.length - 1;
+    const mask = (this.places.length >> placeShift) - 1;
     let slot = hash & mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
+    while (this.places[(slot << placeShift) + placeField.id] !== 0) slot = (slot + 1) & mask;
     return slot;
   }
 
   /** Keeps the arrays at their size: what was full once will be so again. */
   #clear(): void {
     this.words = [];
-    this.slots.fill(0);
+    this.places.fill(0);
     this.#tailBytes = 0;
     this.#full = false;
   }

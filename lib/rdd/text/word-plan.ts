@@ -11,7 +11,7 @@ import type { Op, SinkForm } from '../fuse.ts';
 import type { Piece } from '../piece.ts';
 import type { Meaning } from './meaning.ts';
 import { cutOf } from './meaning.ts';
-import type { Cut } from './tokenizer.ts';
+import type { Cut } from './cut.ts';
 
 export interface WordPlan {
   readonly cut: Cut;

@@ -14,8 +14,9 @@ import type { LoopState } from '../loop-state.ts';
 import type { Feed, Loop } from '../fuse.ts';
 import type { Piece, TextBytes } from '../piece.ts';
 import { textBufferOf } from '../../../protocol/text-buffer.ts';
+import { stringEnd } from './cut.ts';
 import { nativesAreUntouched } from './natives.ts';
-import { stringEnd, Tokenizer } from './tokenizer.ts';
+import { Tokenizer } from './tokenizer.ts';
 import { WordCounter } from './word-counter.ts';
 import type { WordDictionary } from './word-dictionary.ts';
 import type { WordPlan } from './word-plan.ts';
@@ -64,7 +65,7 @@ class WordRun {
     this.#loops = loops;
     this.#state = state;
     this.#dictionary = dictionary;
-    this.#tokenizer = new Tokenizer(dictionary, plan.cut);
+    this.#tokenizer = new Tokenizer(dictionary, plan.cut, plan.counted !== null);
     this.#counter = plan.counted === null ? null : counterOf(plan.counted, state);
   }
 
@@ -130,7 +131,7 @@ class WordRun {
     const state = this.#state;
     tokenizer.begin(bytes, start, end);
     while (tokenizer.next()) {
-      if (this.#dictionary.full) this.#isUseless = tokenizer.others.length > tokenizer.count / 2;
+      if (this.#dictionary.full) this.#isUseless = tokenizer.others.length > tokenizer.found / 2;
       if (this.#counter !== null) this.#counter.add(tokenizer);
       else if (this.#loops.words!(tokenizer, state)) return true;
       state.left -= tokenizer.lines;

@@ -6,6 +6,8 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { StreamingContext } from '../../../lib/streaming-context.ts';
+import { Receiver } from '../../../lib/dstream/receiver.ts';
+import type { State } from '../../../lib/index.ts';
 import { recover } from '../../../lib/recovery/recover.ts';
 import { nodeDisk } from '../../../lib/storage/node-disk.ts';
 import { Run } from '../../helpers/going-on.ts';
@@ -14,8 +16,10 @@ import { projectRoot } from '../../helpers/project.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 const fixture = join(projectRoot, 'test/fixtures/formats/checkpoint-1');
+/** Of the same version: what was received. */
+const receivedFixture = join(projectRoot, 'test/fixtures/formats/checkpoint-1-received');
 
-/** All that a checkpoint holds something of, but received blocks, which are kept in test/fixtures/formats/log-1. */
+/** The checkpoint's own part of what can be held: what the app has given, state, and a plain window. */
 function program(ssc: StreamingContext) {
   const factor = ssc.sc.broadcast(1);
   const count = ssc.sc.accumulator(0);
@@ -53,6 +57,66 @@ t.test('version 1 is recovered: state, queue, broadcast variable, accumulator an
   await run.stop();
   t.same([...outputs.get('totals')!], [[3_000, ['[["even",120],["odd",90]]']]]);
   t.same([...outputs.get('window')!], [[3_000, ['[["even",40],["even",60],["odd",50]]']]]);
+});
+
+class Told extends Receiver<string> {
+  readonly #tell: (receiver: Told) => void;
+
+  constructor(tell: (receiver: Told) => void) {
+    super();
+    this.#tell = tell;
+  }
+
+  override onStart(): void {
+    this.#tell(this);
+  }
+
+  override onStop(): void {}
+}
+
+/** Received blocks in the log, how far the receiver had come, both other kinds of state. */
+function receiving() {
+  let tell: (receiver: Told) => void = () => {};
+  const running = new Promise<Told>((resolve) => (tell = resolve));
+  const program = (ssc: StreamingContext) => {
+    const pairs = ssc.receiverStream(() => new Told(tell)).uid('words').map((word): [string, number] => [word, word.length]);
+    const track = (_time: number, word: string, length: number | undefined, state: State<number>): string => {
+      const seen = (state.exists() ? state.get() : 0) + 1;
+      state.update(seen);
+      return `${word}/${String(length)}: ${seen}`;
+    };
+    return {
+      tracked: pairs.mapWithState({ fn: track, partitions: 1 }).uid('tracked').publish(),
+      window: pairs.reduceByKeyAndWindow((a: number, b: number) => a + b, (a: number, b: number) => a - b, 2_000, 1_000, 1).uid('window').publish(),
+    };
+  };
+  return { program, running };
+}
+
+t.test('version 1 is recovered: received blocks, the receiver\'s position, mapWithState and the inverse window go on', async (t) => {
+  if (process.argv.includes('--make') && !existsSync(receivedFixture)) {
+    const { program, running } = receiving();
+    const run = await Run.begin(t, receivedFixture, program, new Map(), { writeAheadLog: true });
+    const receiver = await running;
+    await receiver.storeBatch(['a', 'bb'], { position: 2 });
+    await run.advance();
+    await receiver.storeBatch(['bb', 'ccc'], { position: 4 });
+    await run.advance();
+    await receiver.storeBatch(['a', 'dddd'], { position: 6 });
+    await run.stop();
+    rmSync(join(receivedFixture, 'lock'), { force: true });
+  }
+  const directory = temporaryDirectory();
+  cpSync(receivedFixture, directory, { recursive: true });
+  const outputs: Outputs = new Map();
+  const { program, running } = receiving();
+  const run = await Run.begin(t, directory, program, outputs, { writeAheadLog: true });
+  t.same(run.ssc.recoveredFrom, { completed: 2_000, generated: 2_000 });
+  t.equal((await running).lastAcknowledged, 6);
+  await run.advance();
+  await run.stop();
+  t.same([...outputs.get('tracked')!], [[3_000, ['["a/1: 2","dddd/4: 1"]']]]);
+  t.same([...outputs.get('window')!], [[3_000, ['[["a",1],["bb",2],["ccc",3],["dddd",4]]']]]);
 });
 
 t.test('its log alone gives the same as its newest checkpoint', async (t) => {

@@ -1,8 +1,10 @@
 /** The dictionary of words and what cuts bytes into them: one id and one string for the same bytes, and bounds that hold. */
 import t from 'tap';
-import { cutAt, cutAtSpaces, Tokenizer } from '../../../../lib/rdd/text/tokenizer.ts';
-import type { Cut } from '../../../../lib/rdd/text/tokenizer.ts';
+import { cutAt, cutAtSpaces } from '../../../../lib/rdd/text/cut.ts';
+import type { Cut } from '../../../../lib/rdd/text/cut.ts';
+import { Tokenizer } from '../../../../lib/rdd/text/tokenizer.ts';
 import { dictionaryWordsMax, wordBytesMax, WordDictionary } from '../../../../lib/rdd/text/word-dictionary.ts';
+import { createPrng } from '../../../../lib/base/prng.ts';
 import { StageMaker } from '../compute/stage.ts';
 
 function cutText(dictionary: WordDictionary, text: string, cut: Cut): { ids: number[]; words: string[]; lines: number } {
@@ -68,6 +70,50 @@ t.test('long words, and words with whitespace beyond ASCII, are never taken', as
   t.strictSame(cutText(dictionary, `${long} ${long.slice(1)} \u3000a\u2003b\n`, atSpace).ids.map((id) => id < 0), [true, false, true]);
   t.notOk(dictionary.full);
   t.ok(dictionaryWordsMax >= 65_536);
+});
+
+t.test('words are the same wherever they lie in memory, with bytes below a space in them or not, up to the last byte', async (t) => {
+  const random = createPrng(9);
+  const parts = ['\0', '\x01', '\x1f', ' ', '\t', '\n', '\r\n', '!', 'a', 'é', '\x7f', '\xff', 'four', 'sevenin', 'eightyes', 'ninechars'];
+  const dictionary = new WordDictionary();
+  for (const [separator, cut] of [[' ', atSpace], ['\t', cutAt('\t', 'text')!], ['!', cutAt('!', 'text')!], [/[\t-\r ]/, cutAtSpaces('text')]] as const) {
+    for (let round = 0; round < 400; round += 1) {
+      const text = `${Array.from({ length: random.int(24) }, () => random.pick(parts)).join('')}\n`;
+      const isSpaces = typeof separator !== 'string';
+      const expected = text.split('\n').slice(0, -1).flatMap((line) => (isSpaces ? line : line.replace(/\r$/, '')).split(separator)).filter((word) => !isSpaces || word !== '');
+      const encoded = new TextEncoder().encode(text);
+      const before = random.int(8);
+      // What lies behind the text is no part of it.
+      const bytes = new Uint8Array(before + encoded.length + random.int(9)).fill(0x61);
+      bytes.set(encoded, before);
+      const tokenizer = new Tokenizer(dictionary, cut);
+      tokenizer.begin(bytes, before, before + encoded.length);
+      const words: string[] = [];
+      while (tokenizer.next()) for (const id of tokenizer.ids.subarray(0, tokenizer.count)) words.push(tokenizer.words[id]!);
+      if (JSON.stringify(words) !== JSON.stringify(expected)) t.strictSame(words, expected, JSON.stringify(text));
+    }
+  }
+  t.equal(new Set(dictionary.words).size, dictionary.words.length, 'and none has two ids');
+});
+
+t.test('counted words are given where their count was 0, and words that the dictionary has not taken at each occurrence', async (t) => {
+  const dictionary = new WordDictionary({ wordsMax: 3 });
+  const tokenizer = new Tokenizer(dictionary, atSpace, true);
+  const cut = (text: string): number[] => {
+    const bytes = new TextEncoder().encode(text);
+    tokenizer.begin(bytes, 0, bytes.length);
+    t.ok(tokenizer.next());
+    return [...tokenizer.ids.subarray(0, tokenizer.count)];
+  };
+  t.strictSame(cut('a b a\na\n'), [0, 1]);
+  t.equal(tokenizer.found, 4);
+  t.strictSame(cut('b x c x a c\n'), [2, -1, -2]);
+  t.strictSame(tokenizer.others, ['c', 'c']);
+  t.equal(tokenizer.found, 6);
+  t.strictSame([...tokenizer.counts.subarray(0, 3)], [4, 2, 2]);
+  tokenizer.counts[0] = 0;
+  t.strictSame(cut('b a a\n'), [0]);
+  t.equal(tokenizer.counts[0], 2);
 });
 
 t.test('what can\'t be found byte by byte is no cut', async (t) => {

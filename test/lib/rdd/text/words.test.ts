@@ -129,6 +129,25 @@ for (const [form, makeLoops] of loopForms) {
   });
 }
 
+t.test('sums that round are added up one by one, and those that do not are the same multiplied', async (t) => {
+  const values: readonly AnyFunction[] = [(w: string) => [w, 0.1], (w: string) => [w, 3], (w: string) => [w, -2], (w: string) => [w, 4503599627370496], (w: string) => [w, 4503599627370497], (w: string) => [w, 9007199254740991], (w: string) => [w, 0], (w: string) => [w, -0]];
+  for (const value of values) {
+    for (const first of [null, 0.7, -0, 9007199254740990, -9007199254740991, 1e300, NaN, 'text', true]) {
+      const [ours, theirs] = [true, false].map((recognizeClosures) => {
+        const stage = new StageMaker({ recognizeClosures });
+        const words = stage.op('map', stage.op('flatMap', stage.text('a b a a\na c a a a\n'), (one: string) => one.split(' ')), value);
+        const union = stage.node({ kind: 'union' }, [stage.source(first === null ? [] : [['a', first]]), words], { partitions: 2 });
+        const all = stage.node({ kind: 'coalesce', groups: [[0, 1]] }, [union]);
+        const ref = stage.env.fn((a: number, b: number) => a + b);
+        const combine = { createCombiner: { kind: 'builtin', name: 'identity' }, mergeValue: ref, mergeCombiners: ref } as const;
+        const { output } = stage.run(all, { kind: 'shuffle', shuffle: 16 as never, spec: { kind: 'hash', partitions: 1 }, combine, keyed: true });
+        return stage.env.pairsOf(output.kind === 'shuffle' ? output.buckets[0]! : null).map((one) => (one as unknown[]).map(exact));
+      });
+      same(ours, theirs, `${String(value)} from ${String(first)}`);
+    }
+  }
+});
+
 /** As JSON can tell them apart. */
 function exact(value: unknown): unknown {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `n${value}`;
