@@ -2,6 +2,7 @@
 import t from 'tap';
 import fc from 'fast-check';
 import { TextBlockBuilder } from '../../../lib/sources/text-block-builder.ts';
+import type { SharedHandle } from '../../../protocol/rdd.ts';
 import { BlockMemory } from '../../helpers/block-memory.ts';
 
 const encoder = new TextEncoder();
@@ -227,6 +228,66 @@ t.test('any text, read in any parts and cut into blocks at any time, gives exact
       return same && bench.tooLarge.length === whole.filter((text) => !fits(text)).length && bench.memory.opened === bench.memory.closed;
     }),
     { numRuns: 300 },
+  );
+  t.end();
+});
+
+/** What the builder must find, one byte after another. */
+function plainly(bytes: Uint8Array, recordBytesMax: number): { lines: string[]; tooLarge: number[] } {
+  const lines: string[] = [];
+  const tooLarge: number[] = [];
+  let from = 0;
+  for (let at = 0; at <= bytes.length; at += 1) {
+    if (at < bytes.length ? bytes[at] !== 10 : from === at) continue;
+    const to = at > from && bytes[at - 1] === 13 ? at - 1 : at;
+    // Of a line that has no end all bytes are told, a \r as well: nobody knows what would have followed.
+    if (to - from > recordBytesMax) tooLarge.push((at < bytes.length ? to : at) - from);
+    else lines.push(Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+    from = at + 1;
+  }
+  return { lines, tooLarge };
+}
+
+t.test('any bytes, in any parts, under any bound: the records, their number and the lines that are too long, as a loop over single bytes finds them', (t) => {
+  // Few values, so that ends, halves of ends and runs of both stand everywhere; some that differ from an end in one bit.
+  const byte = fc.oneof({ weight: 2, arbitrary: fc.constantFrom(10, 10, 13) }, { weight: 5, arbitrary: fc.constantFrom(0x61, 0x0a ^ 0x80, 0x0b, 0x00) });
+  const part = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 300 }));
+  fc.assert(
+    fc.property(fc.array(byte, { maxLength: 500 }), fc.integer({ min: 1, max: 40 }), fc.array(part, { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 5 }), (list, recordBytesMax, parts, cutEvery) => {
+      const bytes = Uint8Array.from(list);
+      const text: string[] = [];
+      const tooLarge: number[] = [];
+      const views: Uint8Array[] = [];
+      let records = 0;
+      const builder = new TextBlockBuilder({
+        open: () => {
+          const view = new Uint8Array(new SharedArrayBuffer(4_500));
+          return {
+            view,
+            commit: (offset, length) => {
+              views.push(view.slice(offset, offset + length));
+              return {} as SharedHandle;
+            },
+            close: () => {},
+          };
+        },
+        recordBytesMax,
+        onRecordTooLarge: (length) => void tooLarge.push(length),
+      });
+      for (let at = 0, index = 0; at < bytes.length; index += 1) {
+        const space = builder.space()!;
+        const read = bytes.subarray(at, at + Math.min(space.length, parts[index % parts.length]!));
+        space.set(read);
+        builder.received(read.length);
+        at += read.length;
+        if (index % cutEvery === 0) for (const block of builder.cut()) records += block.records;
+      }
+      for (const block of builder.finish()) records += block.records;
+      for (const view of views) text.push(...Buffer.from(view).toString('latin1').split('\n').slice(0, -1).map((line) => line.replace(/\r$/, '')));
+      const expected = plainly(bytes, recordBytesMax);
+      return records === expected.lines.length && JSON.stringify(text) === JSON.stringify(expected.lines) && JSON.stringify(tooLarge) === JSON.stringify(expected.tooLarge);
+    }),
+    { seed: 42, numRuns: 1_500 },
   );
   t.end();
 });
