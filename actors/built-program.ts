@@ -5,6 +5,8 @@
  * driver's context serves the app too.
  */
 import type { RunningFunction } from '../lib/rdd/function-scope.ts';
+import { partitionsOf } from '../lib/dstream/block-partitions.ts';
+import type { BlockPartitions } from '../lib/dstream/block-partitions.ts';
 import { blocksRdd } from '../lib/rdd/make.ts';
 import { andThen, guarded, inOrder, isPromise } from '../lib/dstream/generated.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
@@ -49,7 +51,7 @@ export class BuiltProgram implements HostProgram {
   readonly #broadcastsThen = new Map<BatchTime, readonly (readonly [BroadcastVersion, Uint8Array | null])[]>();
   /** Driver only. */
   readonly #rdds: RuntimeRdds | null;
-  readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, readonly BlockRef[]>>();
+  readonly #blocks = new Map<BatchTime, ReadonlyMap<StreamId, BlockPartitions>>();
   readonly #broadcasts: BroadcastVersion[];
   /** By the newest batch. */
   #seen: readonly BroadcastVersion[] = [];
@@ -79,7 +81,7 @@ export class BuiltProgram implements HostProgram {
   }
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {
-    this.#blocks.set(time, new Map(blocks.map(({ stream, blocks: own }) => [stream, own])));
+    this.#blocks.set(time, new Map(blocks.map(({ stream, blocks: own }) => [stream, this.#recovery.blocksAt(stream, time) ?? partitionsOf(own, this.builder.sc.defaultParallelism)])));
     this.#seen = this.#installBroadcasts(time);
     const broadcasts = this.#seen;
     this.#broadcastsAt.push({ time, versions: broadcasts });
@@ -96,8 +98,8 @@ export class BuiltProgram implements HostProgram {
     });
   }
 
-  takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] } {
-    return { inputs: this.#recovery.inputsOf(time, blocks), broadcasts: this.#seen.map(({ version }) => version) };
+  takenFor(time: BatchTime): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] } {
+    return { inputs: this.#recovery.inputsOf(time, this.#blocks.get(time) ?? new Map()), broadcasts: this.#seen.map(({ version }) => version) };
   }
 
   restore(book: RecoveryBook, directory: string): RestoreOrders {

@@ -54,7 +54,6 @@ interface State {
   readonly waiting: readonly BatchTime[];
   /** The batch whose blocks or jobs are being waited for. */
   readonly current: BatchTime | null;
-  readonly blocks: readonly StreamBlocks[];
   readonly given: GivenInputs;
   /** Who asks what is left in the queues: answered when no batch is left to be generated. */
   readonly counting: readonly ReplyTo<InputWaiting>[];
@@ -103,12 +102,12 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
       () => program.generate(time, blocks),
       (outcome) => (outcome.ok ? { type: 'jobsGenerated', jobSet: { ...outcome.value, time, inputRecords, submittedAt } satisfies JobSet } : { type: 'generationFailed', time, error: outcome.error }),
     );
-    return { ...state, blocks };
+    return state;
   };
 
   /** What the batch takes is in the log before its jobs run: so it takes the same, if it must run again. */
   const submit = (state: State, time: BatchTime, message: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>, turn: Turning): State => {
-    const taken = programOf(state).takenFor(time, state.blocks);
+    const taken = programOf(state).takenFor(time);
     if (!state.args.isDurable || isUnfinished(state, time)) return submitted(state, message, turn);
     turn.ask<ToWriteAheadLog, null>(
       programPlaces(state.args.program).writeAheadLog,
@@ -122,14 +121,14 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
   const submitted = (state: State, message: Extract<ToJobScheduler, { type: 'submitJobSet' | 'generationFailed' }>, turn: Turning): State => {
     turn.tell(programPlaces(state.args.program).jobScheduler, message);
     const given = message.type === 'submitJobSet' ? answerPushes(state.given, programOf(state), turn) : state.given;
-    return next({ ...state, current: null, blocks: [], given }, turn);
+    return next({ ...state, current: null, given }, turn);
   };
 
   return {
     name: 'job-generator',
     init(turn, args) {
       // The log goes on with the same book: what it says is taken now.
-      const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, blocks: [], given: nothingGiven, counting: [] };
+      const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, given: nothingGiven, counting: [] };
       const program = programOf(state);
       program.startAt(args.zeroTime, args.startTime);
       return args.recovered === null ? state : restore(state, program, args.recovered, turn);

@@ -47,7 +47,7 @@ export interface HostProgram {
   /** Driver. Calls transform functions; a promise only where one of them is async, or where memory is short. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. For the log, once the batch is generated or that has failed: what its inputs have taken, and the version of each broadcast variable. */
-  takenFor(time: BatchTime, blocks: readonly StreamBlocks[]): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] };
+  takenFor(time: BatchTime): { readonly inputs: readonly InputRecord[]; readonly broadcasts: readonly number[] };
   /** Driver. Where the program goes on from what a log has told, before its first batch; after `startAt`. `directory`: where the files lie that the book names. */
   restore(book: RecoveryBook, directory: string): RestoreOrders;
   /** Driver. The blocks of a batch that was generated before the restart, and is to be run again. */

@@ -26,7 +26,8 @@ export interface InputRecord {
 }
 
 export type InputTaken =
-  | { readonly kind: 'blocks'; readonly blocks: readonly BlockId[] }
+  /** `partitions`: how many of them each partition has, in order; left out: one each. */
+  | { readonly kind: 'blocks'; readonly blocks: readonly BlockId[]; readonly partitions?: readonly number[] }
   | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly bytes: number }[] }
   /** Numbers of the queue's items, in the order of their pushes, from 0. */
   | { readonly kind: 'queue'; readonly queue: number; readonly items: readonly number[] };

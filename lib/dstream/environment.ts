@@ -6,10 +6,11 @@
  */
 import type { RddContext } from '../rdd/context.ts';
 import type { RDD } from '../rdd/rdd.ts';
-import type { FunctionRef, OperatorPlace, BlockRef } from '../../protocol/rdd.ts';
+import type { FunctionRef, OperatorPlace } from '../../protocol/rdd.ts';
 import type { InputTaken } from '../../protocol/recovery.ts';
 import type { ProgramId, RddId, StreamId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import type { BlockPartitions } from './block-partitions.ts';
 import type { Eventually } from './generated.ts';
 
 /** The program's side of a graph: one for each (thread, program). Implemented by lib/program/program-rdds.ts. */
@@ -37,8 +38,8 @@ export interface FileEntry {
 
 /** What the driver gives for generating one batch. */
 export interface BatchEnvironment {
-  /** The blocks that the tracker allocated to the stream at this batch time, in order. Empty where there are none; null: nothing is known of that time. */
-  allocatedBlocks(stream: StreamId, time: BatchTime): readonly BlockRef[] | null;
+  /** The blocks that the tracker allocated to the stream at this batch time, in order, as partitions. Empty where there are none; null: nothing is known of that time. */
+  allocatedBlocks(stream: StreamId, time: BatchTime): BlockPartitions | null;
   /** What the input of this uid took for this time, where that was written down before a restart; null: it takes now. */
   recorded(uid: string, time: BatchTime): InputTaken | null;
   /** The plain files directly in a directory; none where it does not exist. */

@@ -82,6 +82,6 @@ export class ReceiverInputDStream<T> extends InputDStream<T> {
     const blocks = env.allocatedBlocks(this.streamId, time);
     // Without an error the batch, when it comes, would find this RDD, and what was received would be in none.
     if (blocks === null && env.slicing !== undefined) throw sliceUnavailable(this, time, 'not yet');
-    return this.making(() => blocksRdd<T>(this.host.rdds, (blocks ?? []).map((block) => [block]), this.kind)) as RDD<T>;
+    return this.making(() => blocksRdd<T>(this.host.rdds, blocks ?? [], this.kind)) as RDD<T>;
   }
 }

@@ -16,6 +16,8 @@ import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { waitingBlocks } from '../recovery/book.ts';
 import type { LoggedState, RecoveryBook } from '../recovery/book.ts';
+import { partitionsAsBefore } from '../dstream/block-partitions.ts';
+import type { BlockPartitions } from '../dstream/block-partitions.ts';
 import type { DStream } from '../dstream/dstream.ts';
 import { blocksRdd } from '../rdd/make.ts';
 import { makeState } from '../dstream/state.ts';
@@ -37,7 +39,7 @@ export class ProgramRecovery {
   readonly #builder: ProgramBuilder;
   /** By input and time: of batches that are remembered. */
   readonly #recorded = new Map<string, InputTaken>();
-  readonly #blocks = new Map<BatchTime, Map<StreamId, readonly BlockRef[]>>();
+  readonly #blocks = new Map<BatchTime, Map<StreamId, BlockPartitions>>();
   /** The totals as of the last complete batch, apart from the app's own. */
   readonly #accumulators: readonly Accumulator<unknown>[];
   readonly #contributions = new ContributionLedger();
@@ -55,8 +57,8 @@ export class ProgramRecovery {
   // Writing down.
 
   /** What the batch's inputs are, in the names of the log. */
-  inputsOf(time: BatchTime, blocks: readonly StreamBlocks[]): InputRecord[] {
-    const received = blocks.map(({ stream, blocks: own }): InputRecord => ({ uid: this.#uidOf(stream), time, taken: { kind: 'blocks', blocks: own.map(({ id }) => id) } }));
+  inputsOf(time: BatchTime, blocks: ReadonlyMap<StreamId, BlockPartitions>): InputRecord[] {
+    const received = [...blocks].map(([stream, partitions]): InputRecord => ({ uid: this.#uidOf(stream), time, taken: takenOf(partitions) }));
     return [...received, ...this.#builder.graph.takenSince()];
   }
 
@@ -107,7 +109,7 @@ export class ProgramRecovery {
   }
 
   /** Null: nothing is known of that time. */
-  blocksAt(stream: StreamId, time: BatchTime): readonly BlockRef[] | null {
+  blocksAt(stream: StreamId, time: BatchTime): BlockPartitions | null {
     const blocks = this.#blocks.get(time);
     return blocks === undefined ? null : blocks.get(stream) ?? [];
   }
@@ -145,7 +147,7 @@ export class ProgramRecovery {
 
   /** The blocks of a batch that was generated before the restart. */
   blocksOf(time: BatchTime): StreamBlocks[] {
-    return [...(this.#blocks.get(time) ?? [])].map(([stream, blocks]) => ({ stream, blocks, records: countOf(blocks) }));
+    return [...(this.#blocks.get(time) ?? [])].map(([stream, partitions]) => ({ stream, blocks: partitions.flat(), records: countOf(partitions.flat()) }));
   }
 
   #restoreInputs(book: RecoveryBook, refs: ReadonlyMap<BlockId, BlockRef>): void {
@@ -158,8 +160,8 @@ export class ProgramRecovery {
         if (input === undefined) continue;
         this.#recorded.set(`${uid}@${time}`, taken);
         if (taken.kind === 'blocks') {
-          const byStream = this.#blocks.get(time) ?? new Map<StreamId, readonly BlockRef[]>();
-          this.#blocks.set(time, byStream.set(input.streamId, taken.blocks.flatMap((id) => refs.get(id) ?? [])));
+          const byStream = this.#blocks.get(time) ?? new Map<StreamId, BlockPartitions>();
+          this.#blocks.set(time, byStream.set(input.streamId, partitionsAsBefore(taken.blocks, taken.partitions, (id) => refs.get(id))));
         } else input.restoreTaken(time, taken);
       }
     }
@@ -240,6 +242,11 @@ function inFiles(directory: string, version: StateVersion): StateVersion {
 
 function inLog(directory: string, place: FilePlace): FilePlace {
   return { ...place, file: `${directory}/${place.file}`, durable: true };
+}
+
+function takenOf(partitions: BlockPartitions): InputTaken {
+  const blocks = partitions.flatMap((own) => own.map(({ id }) => id));
+  return { kind: 'blocks', blocks, ...(partitions.every(({ length }) => length === 1) ? {} : { partitions: partitions.map(({ length }) => length) }) };
 }
 
 function countOf(blocks: readonly BlockRef[]): number {

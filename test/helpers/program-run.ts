@@ -126,7 +126,7 @@ export class ProgramRun {
 
   get env(): BatchEnvironment {
     return {
-      allocatedBlocks: (stream, time) => this.blocks.get(`${stream}@${time}`) ?? null,
+      allocatedBlocks: (stream, time) => this.blocks.get(`${stream}@${time}`)?.map((block) => [block]) ?? null,
       recorded: () => null,
       listFiles: () => this.files,
       warn: (message) => void this.warnings.push(message),

@@ -6,8 +6,8 @@ import { MillraceError } from '../../../protocol/errors.ts';
 import { smallKey } from './key-values.ts';
 
 t.test('a table does as a list that is searched with keyEquals, also when its maps are full', async () => {
-  fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), smallKey), { maxLength: 60 }), fc.integer({ min: 1, max: 100 }), (steps, mapEntriesMax) => {
-    const table = new KeyTable<number>(mapEntriesMax);
+  fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), smallKey), { maxLength: 60 }), fc.integer({ min: 1, max: 100 }), fc.constantFrom(2, 8, 64), (steps, mapEntriesMax, placesMax) => {
+    const table = new KeyTable<number>(mapEntriesMax, [], [], placesMax);
     const model: unknown[] = [];
     for (const [add, key] of steps) {
       let expected = model.findIndex((known) => keyEquals(known, key));
