@@ -12,6 +12,7 @@ import type { Piece } from './piece.ts';
 import { pairsPiece } from './piece.ts';
 import { bucketPieces } from './shuffle-read.ts';
 import type { TaskRun } from './task-run.ts';
+import { ValueLists } from './value-lists.ts';
 
 type CoGroupedNode = Extract<RddNode, { kind: 'coGrouped' }>;
 
@@ -19,24 +20,19 @@ type CoGroupedNode = Extract<RddNode, { kind: 'coGrouped' }>;
 export function coGroupedPieces(run: TaskRun, node: CoGroupedNode, partition: number, parent: (index: number) => readonly Piece[]): readonly Piece[] {
   return [
     pairsPiece(() => {
-      const table = new KeyTable<unknown[][]>();
-      const sides = node.parents.length;
-      node.shuffles.forEach((shuffle, side) => {
+      const table = new KeyTable<unknown>();
+      const sides = node.shuffles.map((shuffle, side) => {
         const pieces = shuffle === null ? parent(side) : bucketPieces(run, run.shuffle(shuffle, partition));
+        const lists = new ValueLists(table);
         const state = run.state('putPair', [], node.operator);
-        state.putPair = (key, value) => {
-          const slot = table.slotOf(key);
-          let groups = table.values[slot];
-          if (groups === undefined) {
-            groups = [];
-            for (let count = 0; count < sides; count += 1) groups.push([]);
-            table.values[slot] = groups;
-          }
-          groups[side]!.push(value);
-        };
+        state.putPair = (key, value) => lists.put(key, value);
         run.run(pieces, state, []);
+        return lists;
       });
-      return { keys: table.keys, values: table.values };
+      // Behind the last side: each has a list for every key.
+      const lists = sides.map((side) => side.end());
+      const values = table.keys.map((_key, slot) => lists.map((list) => list[slot]!));
+      return { keys: table.keys, values };
     }),
   ];
 }

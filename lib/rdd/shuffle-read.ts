@@ -18,6 +18,7 @@ import type { Piece } from './piece.ts';
 import { pairsPiece, pieceOf } from './piece.ts';
 import type { TaskRun } from './task-run.ts';
 import { noRecord, orMissing, taskFailure } from './task-failure.ts';
+import { ValueLists } from './value-lists.ts';
 
 type ShuffledNode = Extract<RddNode, { kind: 'shuffled' }>;
 
@@ -63,12 +64,28 @@ function forEachBucket<T>(run: TaskRun, input: ShuffleInput, decode: (bytes: Uin
 function merged(run: TaskRun, pieces: readonly Piece[], aggregator: AggregatorSpec, node: ShuffledNode, partition: number): PairColumns {
   // The values are combiners already, made on the map side.
   const combined = node.mapSideCombine && !node.narrow;
+  if (!combined && isGrouping(aggregator)) return grouped(run, pieces, node);
   const refs: readonly FunctionRef[] = combined ? [aggregator.mergeCombiners] : [aggregator.createCombiner, aggregator.mergeValue];
   const state = run.state(combined ? 'merge' : 'combine', refs, node.operator, run.nodeScope(node, partition, combined ? undefined : aggregator.onError));
   const table = new KeyTable<unknown>();
   state.table = table;
   run.run(pieces, state, refs);
   return { keys: table.keys, values: table.values };
+}
+
+/** groupByKey: all that its functions do is to put values into lists. */
+function isGrouping({ createCombiner, mergeValue, onError }: AggregatorSpec): boolean {
+  const isBuiltin = (ref: FunctionRef, name: string): boolean => ref.kind === 'builtin' && ref.name === name;
+  return onError === undefined && isBuiltin(createCombiner, 'listOf') && isBuiltin(mergeValue, 'listAppend');
+}
+
+function grouped(run: TaskRun, pieces: readonly Piece[], node: ShuffledNode): PairColumns {
+  const table = new KeyTable<unknown>();
+  const lists = new ValueLists(table);
+  const state = run.state('putPair', [], node.operator);
+  state.putPair = (key, value) => lists.put(key, value);
+  run.run(pieces, state, []);
+  return { keys: table.keys, values: lists.end() };
 }
 
 /** By key; pairs of equal keys stay in their order, also descending. */

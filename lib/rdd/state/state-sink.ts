@@ -41,7 +41,8 @@ export function runState(run: TaskRun): TaskOutput {
   const policy = node.update.kind === 'window' ? undefined : node.update.onError;
   const scope = run.nodeScope(node, partition, policy);
   run.enter(scope);
-  table.begin(node.versionsKept);
+  const timed = node.update.kind === 'track' && node.update.timeoutMs !== null;
+  table.begin(node.versionsKept, timed);
   for (const values of [input.keys, input.values, initial.values, table.values]) run.frozen(values);
   try {
     initial.keys.forEach((key, index) => table.set(key, initial.values[index], node.time));
@@ -64,7 +65,7 @@ export function runState(run: TaskRun): TaskOutput {
       },
       node.update,
     );
-    const link = linkOf(run, node, table);
+    const link = linkOf(run, node, table, timed);
     if (node.emits !== null) {
       const block = run.writeRecords(asBlockId(`emitted-${node.emits}-${partition}`), emitted, node.operator, levelOfState);
       run.stored.push({ rdd: node.emits, partition, block });
@@ -81,7 +82,7 @@ export function runState(run: TaskRun): TaskOutput {
 /** In memory while there is room: what only a dead worker's successor reads may as well lie on the disk. */
 const levelOfState = StorageLevel.MEMORY_AND_DISK_SER;
 
-function linkOf(run: TaskRun, node: StateNode, table: StateTable): StateLink {
+function linkOf(run: TaskRun, node: StateNode, table: StateTable, timed: boolean): StateLink {
   const name = (what: string): ReturnType<typeof asBlockId> => asBlockId(`state-${node.id}-${run.task.partition}-${what}`);
   const changes = table.changes();
   // Nothing can build on bytes of another layout, or of another version of the values.
@@ -95,7 +96,6 @@ function linkOf(run: TaskRun, node: StateNode, table: StateTable): StateLink {
     };
   }
   const { keys, values } = table.liveColumns();
-  const timed = node.update.kind === 'track' && node.update.timeoutMs !== null;
   return {
     time: node.time,
     snapshot: true,

@@ -56,6 +56,10 @@ export class StateTable {
   /** By slot, the number of the last change that has noted its old value. Typed, since an array filled at random is a slow one. */
   #noted = new Uint32Array(0);
   #changes = 0;
+  /** Of the change that goes on: the keys of its slots, as they came with it where they are strings: the table's own lie far apart in memory. */
+  #changedKeys: unknown[] = [];
+  /** Somebody asks when keys were touched; else it is not written down. */
+  #isTimed = true;
   #scratch = new Int32Array(0);
 
   /** Live keys. */
@@ -88,9 +92,14 @@ export class StateTable {
     return this.#index.find(key);
   }
 
-  /** A change begins. `versionsKept`: how many older versions must stay readable; one can always be undone. */
-  begin(versionsKept: number): void {
+  /**
+   * A change begins. `versionsKept`: how many older versions must stay readable; one can always be undone. `isTimed`: it matters when keys are touched,
+   * for this table in all of its changes or in none.
+   */
+  begin(versionsKept: number, isTimed = true): void {
     this.rollback();
+    this.#isTimed = isTimed;
+    this.#changedKeys = [];
     const keep = Math.max(0, versionsKept - 1);
     if (this.#undo.length > keep) this.#undo.splice(0, this.#undo.length - keep);
     const empty = this.size - this.#live;
@@ -113,11 +122,11 @@ export class StateTable {
     this.#live = keys.length;
   }
 
-  /** For a live slot. */
-  setAt(slot: number, value: unknown, time: number): void {
-    this.#note(slot);
+  /** For a live slot. `key`: that of the slot, or an equal one, where it is at hand. */
+  setAt(slot: number, value: unknown, time: number, key?: unknown): void {
+    this.#note(slot, key);
     this.#index.values[slot] = value;
-    this.#touched[slot] = time;
+    if (this.#isTimed) this.#touched[slot] = time;
   }
 
   /** The key must be new. */
@@ -127,7 +136,7 @@ export class StateTable {
 
   /** For a live slot. */
   removeAt(slot: number): void {
-    this.#note(slot);
+    this.#note(slot, undefined);
     this.#index.remove(slot);
     this.#index.values[slot] = removed;
     this.#live -= 1;
@@ -138,11 +147,13 @@ export class StateTable {
     const changes: StateChanges = { keys: [], values: [], removed: [] };
     const { slots, size } = this.#open as Undo;
     const { keys, values } = this.#index;
-    for (const slot of slots) {
-      if (values[slot] === removed) changes.removed.push(keys[slot]);
+    for (let index = 0; index < slots.length; index += 1) {
+      const value = values[slots[index] as number];
+      const key = this.#changedKeys[index];
+      if (value === removed) changes.removed.push(key);
       else {
-        changes.keys.push(keys[slot]);
-        changes.values.push(values[slot]);
+        changes.keys.push(key);
+        changes.values.push(value);
       }
     }
     for (let slot = size; slot < keys.length; slot += 1) {
@@ -157,6 +168,7 @@ export class StateTable {
   commit(time: number): void {
     this.#undo.push(this.#open as Undo);
     this.#open = null;
+    this.#changedKeys = [];
     this.version = time;
   }
 
@@ -227,14 +239,16 @@ export class StateTable {
   }
 
   /** Once for each slot and change. Slots of this change itself are cut off on the way back: nothing to note. */
-  #note(slot: number): void {
+  #note(slot: number, key: unknown): void {
     const open = this.#open as Undo;
     if (slot >= open.size || this.#noted[slot] === this.#changes) return;
     if (slot >= this.#noted.length) this.#makeRoomToNote();
     this.#noted[slot] = this.#changes;
     open.slots.push(slot);
     open.values.push(this.#index.values[slot]);
-    open.touched.push(this.#touched[slot] as number);
+    if (this.#isTimed) open.touched.push(this.#touched[slot] as number);
+    // Equal strings are one and the same; other equal keys need not be (0 and -0).
+    this.#changedKeys.push(typeof key === 'string' ? key : this.#index.keys[slot]);
   }
 
   #makeRoomToNote(): void {
@@ -253,7 +267,7 @@ export class StateTable {
       const old = undo.values[index];
       if (values[slot] === removed && old !== removed) this.#index.restore(slot);
       values[slot] = old;
-      this.#touched[slot] = undo.touched[index] as number;
+      if (undo.touched.length > 0) this.#touched[slot] = undo.touched[index] as number;
     });
     this.#live = undo.live;
     this.version = undo.version;

@@ -169,26 +169,43 @@ function updateAllAtOnce(run: UpdateRun, update: UpdateOf<'update'>): void {
 }
 
 function track(run: UpdateRun, update: UpdateOf<'track'>): unknown[] {
-  const { table, time, input } = run;
+  const { table, time } = run;
+  const { keys, values } = run.input;
   const fn = run.resolve(update.fn);
   const emitted: unknown[] = [];
   const state = new KeyedState();
-  input.keys.forEach((key, index) => {
-    if ((index & (callsPerLook - 1)) === 0) run.alive();
-    const slot = table.find(key);
-    state.wrap(slot >= 0, slot < 0 ? undefined : table.values[slot], false);
-    const result = calledOr(run, leftOut, () => fn(time, key, input.values[index], state), [key, input.values[index]]);
-    // What it had done to the state before it threw is forgotten with the call.
-    if (result === leftOut) return;
-    if (result !== undefined) emitted.push(result);
-    if (state.isRemoved) {
-      if (slot >= 0) table.removeAt(slot);
-    } else if (state.isUpdated || (update.timeoutMs !== null && state.exists())) {
-      // With a timeout, being asked for is being in use.
-      if (slot < 0) table.add(key, state.get(), time);
-      else table.setAt(slot, state.get(), time);
+  const isTimed = update.timeoutMs !== null;
+  // As in `updateEach`: no object for a record, and one `try` around the loop.
+  let calling = false;
+  let index = 0;
+  while (index < keys.length) {
+    try {
+      for (; index < keys.length; index += 1) {
+        if ((index & (callsPerLook - 1)) === 0) run.alive();
+        const key = keys[index];
+        const slot = table.find(key);
+        state.wrap(slot >= 0, slot < 0 ? undefined : table.values[slot], false);
+        calling = true;
+        const result = fn(time, key, values[index], state);
+        calling = false;
+        if (typeof result === 'object' && result !== null) run.refuseAsync(result);
+        if (result !== undefined) emitted.push(result);
+        if (state.isRemoved) {
+          if (slot >= 0) table.removeAt(slot);
+        } else if (state.isUpdated || (isTimed && state.exists())) {
+          // With a timeout, being asked for is being in use.
+          if (slot < 0) table.add(key, state.get(), time);
+          else table.setAt(slot, state.get(), time, key);
+        }
+      }
+    } catch (thrown) {
+      if (!calling) throw thrown;
+      run.leaveOut(thrown, [keys[index], values[index]]);
+      // What it had done to the state before it threw is forgotten with the call.
+      calling = false;
+      index += 1;
     }
-  });
+  }
   if (update.timeoutMs === null || !update.sweeps) return emitted;
   for (const slot of table.idleSince(time - update.timeoutMs)) {
     const [key, last] = [table.keys[slot], table.values[slot]];
@@ -240,8 +257,6 @@ function slideWindow(run: UpdateRun, update: UpdateOf<'window'>): void {
     } else if (kept) table.add(key, next, time);
   });
 }
-
-const leftOut = Symbol('left out');
 
 /** The function's result; `instead` where its record, which begins with the key, is left out. */
 function calledOr<R, I>(run: UpdateRun, instead: I, call: () => R, record: readonly unknown[]): R | I {

@@ -143,3 +143,23 @@ t.test('a table whose keys come and go stays as large as its live keys need', (t
   t.ok(table.size <= live && table.scratch().length < 1_000, `${table.size} slots, and ${table.scratch().length} numbers`);
   t.end();
 });
+
+t.test('what has changed is named by the key that the table has, where an equal one may look otherwise', async (t) => {
+  const table = new StateTable();
+  table.begin(1, false);
+  for (const key of [-0, 'a', [1]]) table.set(key, 1, 1);
+  const first = table.keys[2];
+  table.commit(1);
+  table.begin(1, false);
+  table.setAt(0, 2, 2, 0);
+  table.setAt(1, 2, 2, 'a');
+  table.setAt(2, 2, 2, [1]);
+  table.setAt(1, 3, 2, 'a');
+  const { keys, values } = table.changes();
+  t.ok(Object.is(keys[0], -0));
+  t.equal(keys[2], first);
+  t.strictSame(keys.length, 3);
+  t.strictSame(values, [2, 3, 2]);
+  table.rollback();
+  t.strictSame(table.values, [1, 1, 1]);
+});
