@@ -1,7 +1,7 @@
 /**
  * What the task scheduler knows of its jobs and workers, and the end of a job.
  *
- * Invariant: behind a job's end nothing here names it, and each worker that knew stages of it has been told to forget them.
+ * Invariant: behind a job's end nothing here names it but what idle workers are still to be told: to forget its stages.
  */
 import type { Turn } from '../lib/actor/behavior.ts';
 import type { WaitingPlace } from '../lib/base/task-control.ts';
@@ -37,6 +37,8 @@ export interface Worker {
   nextPlace: number;
   /** `job/stage` of the stages it was told. */
   readonly stages: Set<string>;
+  /** Jobs that have ended, whose stages it knows. */
+  readonly toForget: JobId[];
   /** The task for which its thread is being ended. */
   timedOut: { readonly task: TaskId; readonly error: WireError } | null;
 }
@@ -60,6 +62,14 @@ export interface SchedulerState extends Kept {
   nextJob: number;
 }
 
+/** Ended jobs of whose stages a worker that has nothing to do may not know yet that they are over. */
+const jobsToForgetMax = 16;
+
+/** Before the next task, in the same post, or when they are many. */
+export function tellForgotten(worker: Worker, turn: Turn<ToTaskScheduler>): void {
+  if (worker.toForget.length > 0) turn.tell(worker.ref, { type: 'forgetJobs', jobs: worker.toForget.splice(0) });
+}
+
 export function endJob(state: SchedulerState, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turn<ToTaskScheduler>): void {
   state.jobs.delete(id);
   for (let index = state.ready.length - 1; index >= 0; index -= 1) {
@@ -77,7 +87,9 @@ export function endJob(state: SchedulerState, id: JobId, job: Job, end: NonNulla
     for (const key of worker.stages) {
       if (key.startsWith(`${id}/`)) worker.stages.delete(key);
     }
-    turn.tell(worker.ref, { type: 'forgetJobs', jobs: [id] });
+    worker.toForget.push(id);
+    // What waits there finds its stage forgotten. Who has nothing to do is not woken for it.
+    if (worker.handed.length > 0 || worker.toForget.length >= jobsToForgetMax) tellForgotten(worker, turn);
   }
   turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
 }

@@ -34,7 +34,7 @@ import { BlockEvictions } from './block-evictions.ts';
 import { giveBack, giveUp, hold, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
 import { onKept, rddsOf } from './kept-state.ts';
 import { passOn } from './left-behind.ts';
-import { endJob } from './scheduled-jobs.ts';
+import { endJob, tellForgotten } from './scheduled-jobs.ts';
 import type { Job, Ready, SchedulerState, Worker } from './scheduled-jobs.ts';
 import { noteState, settleStates } from './state-news.ts';
 import { places } from './places.ts';
@@ -101,6 +101,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
 
   /** `then`: what follows on it there, without a word in between. */
   const handTo = (state: State, worker: Worker, next: Ready, turn: Turning, then: readonly Ready[] = []): void => {
+    tellForgotten(worker, turn);
     for (const { job, stage } of [next, ...then]) {
       const key = `${job}/${stage.stage}`;
       if (worker.stages.has(key)) continue;
@@ -307,7 +308,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
             turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
             return state;
           }
-          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), timedOut: null });
+          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), toForget: [], timedOut: null });
           return handOut(state, turn);
         case 'workerDown':
           return onWorkerDown(state, message.host, message.error, turn);
@@ -330,6 +331,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
+          for (const worker of state.workers.values()) tellForgotten(worker, turn);
           releaseLeaving(state.leaving, state.workers, turn);
           state.evictions.releasing(turn);
           return handOut(state, turn);

@@ -93,9 +93,14 @@ function onLatencies(ms: readonly number[]): void {
   say({ event: 'latency', of: 'acknowledgement', epochMs: epochMs(), ms });
 }
 
+/** False from the first answer that names no log: to ask after each batch would be work for the driver that is no batch's. */
+let hasLog = true;
+
 /** Where it has a log. It may have stopped by then. */
 async function tellLog({ sparkContext }: StreamingContext, batchTime: number): Promise<void> {
+  if (!hasLog) return;
   const [stats] = await sparkContext.logStats().catch(() => []);
+  hasLog = stats !== undefined;
   if (stats !== undefined) say({ event: 'log', batchTime, epochMs: epochMs(), log: stats.log, state: stats.state, checkpoints: stats.checkpoints });
 }
 
