@@ -27,6 +27,8 @@ import { epochMs, epochUs, monotonicMs, sleep } from './wall-clock.ts';
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as SubjectSettings;
 let batches = 0;
+/** False from the first answer that names no log: to ask after each batch would be work for the driver that is no batch's. */
+let hasLog = true;
 
 const { millrace, node } = describeVersions();
 say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });
@@ -92,9 +94,6 @@ function onState(batchTime: number, sums: readonly StateSums[]): void {
 function onLatencies(ms: readonly number[]): void {
   say({ event: 'latency', of: 'acknowledgement', epochMs: epochMs(), ms });
 }
-
-/** False from the first answer that names no log: to ask after each batch would be work for the driver that is no batch's. */
-let hasLog = true;
 
 /** Where it has a log. It may have stopped by then. */
 async function tellLog({ sparkContext }: StreamingContext, batchTime: number): Promise<void> {
