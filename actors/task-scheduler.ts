@@ -13,73 +13,34 @@
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { rddsMade } from '../lib/rdd/job-stage.ts';
 import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
-import { cancelJob, describeJob, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
-import type { JobEvents, JobState } from '../lib/rdd/job-state.ts';
+import { cancelJob, describeJob, groupOf, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
+import type { JobEvents } from '../lib/rdd/job-state.ts';
 import { nodeOf } from '../lib/rdd/lineage.ts';
 import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf } from '../lib/rdd/report-places.ts';
+import { GroupRoom, RunTimes } from '../lib/rdd/task-group.ts';
 import { StateHolds } from '../lib/rdd/state/state-holds.ts';
 import type { JobRequest, JobResult, ToTaskScheduler } from '../protocol/job.ts';
 import type { RddNode, SharedHandle } from '../protocol/rdd.ts';
-import type { ActorRef, ReplyTo } from '../protocol/ref.ts';
-import type { FromTaskWorker, StageSpec, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
+import type { ReplyTo } from '../protocol/ref.ts';
+import type { FromTaskWorker } from '../protocol/task.ts';
 import { asJobId } from '../protocol/ids.ts';
-import type { HostId, JobId, ProgramId, RddId, TaskId } from '../protocol/ids.ts';
+import type { HostId, JobId, RddId, TaskId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError, toWireError } from '../protocol/errors.ts';
 import type { WireError } from '../protocol/errors.ts';
-import { unreachable } from '../lib/base/assert.ts';
+import { assert, unreachable } from '../lib/base/assert.ts';
 import type { WaitingPlace } from '../lib/base/task-control.ts';
 import { BlockEvictions } from './block-evictions.ts';
 import { giveBack, giveUp, hold, readBlock, releaseLeaving, removeFiles } from './output-memory.ts';
 import { onKept, rddsOf } from './kept-state.ts';
-import type { Kept } from './kept-state.ts';
 import { passOn } from './left-behind.ts';
+import { endJob, tellForgotten } from './scheduled-jobs.ts';
+import type { Job, Ready, SchedulerState, Worker } from './scheduled-jobs.ts';
 import { noteState, settleStates } from './state-news.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 
-interface Job {
-  readonly request: JobRequest;
-  readonly plan: JobState;
-  readonly replyTo: ReplyTo<JobResult>;
-  /** Workers that know stages of it. */
-  readonly hosts: Set<HostId>;
-  /** Blocks of inner stages that have been read. */
-  readonly read: SharedHandle[];
-}
-
-interface Worker {
-  readonly host: HostId;
-  readonly ref: ActorRef<ToTaskWorker>;
-  /** The first one runs, the others wait there. */
-  readonly handed: (Ready & { readonly waits: WaitingPlace | null })[];
-  /** See WorkerLoad. */
-  tookBack: boolean;
-  /** Where the last task was put that waited. */
-  nextPlace: number;
-  /** `job/stage` of the stages it was told. */
-  readonly stages: Set<string>;
-  timedOut: WireError | null;
-}
-
-interface Ready {
-  readonly job: JobId;
-  readonly stage: StageSpec;
-  readonly task: TaskSpec;
-}
-
-/** `evictions`: which blocks make room in shared memory, and for whom. */
-interface State extends Kept {
-  readonly jobs: Map<JobId, Job>;
-  readonly workers: Map<HostId, Worker>;
-  readonly ready: Ready[];
-  /** Where a partition's last attempt failed: the next goes elsewhere where there is an elsewhere. */
-  readonly failedAt: Map<string, HostId>;
-  /** Programs that have ended, and have tasks running all the same: their memory is in use until those end. */
-  readonly leaving: Set<ProgramId>;
-  nextJob: number;
-}
-
+type State = SchedulerState;
 type Turning = Turn<ToTaskScheduler>;
 
 /** How long a task whose output has passed its time may take to end. */
@@ -138,23 +99,36 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     return state;
   };
 
-  const handTo = (state: State, worker: Worker, next: Ready, turn: Turning): void => {
-    const key = `${next.job}/${next.stage.stage}`;
-    if (!worker.stages.has(key)) {
+  /** `then`: what follows on it there, without a word in between. */
+  const handTo = (state: State, worker: Worker, next: Ready, turn: Turning, then: readonly Ready[] = []): void => {
+    tellForgotten(worker, turn);
+    for (const { job, stage } of [next, ...then]) {
+      const key = `${job}/${stage.stage}`;
+      if (worker.stages.has(key)) continue;
       worker.stages.add(key);
-      state.jobs.get(next.job)?.hosts.add(worker.host);
-      turn.tell(worker.ref, { type: 'defineStage', stage: next.stage });
+      state.jobs.get(job)?.hosts.add(worker.host);
+      turn.tell(worker.ref, { type: 'defineStage', stage });
     }
     const waits = worker.handed.length === 0 ? null : (worker.nextPlace ^= 1) as WaitingPlace;
     if (waits !== null) services.controls.get(worker.host)?.putBehind(next.task.task, waits);
-    turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task, waits });
-    worker.handed.push({ ...next, waits });
-    if (worker.handed.length === 1) watchHead(worker, turn);
+    turn.tell(worker.ref, { type: 'runTask', job: next.job, stage: next.stage.stage, task: next.task, waits, ...(then.length === 0 ? {} : { then: then.map(({ stage, task }) => ({ stage: stage.stage, task })) }) });
+    worker.handed.push({ ...next, waits }, ...then.map((each) => ({ ...each, waits: null })));
+    if (waits === null) watchHead(worker, turn);
+  };
+
+  const handGroup = (state: State, worker: Worker, group: readonly Ready[], turn: Turning): void => {
+    const [first, ...then] = group.map((each): Ready => {
+      const task = state.evictions.taskHandedOut(each.stage, each.task);
+      assert(task !== null, 'a task of a group reads no persisted partition', each.task.task);
+      return { ...each, task };
+    });
+    if (first !== undefined) handTo(state, worker, first, turn, then);
   };
 
   /** A worker that has nothing to do takes over what waits at another one, whose running task may take long. */
   const moveWaiting = (state: State, workers: readonly Worker[], turn: Turning): void => {
-    const isBound = ({ host, handed }: Worker): boolean => handed.at(-1)?.task.owner === host;
+    // To the worker that has its state, or to the task that it follows on.
+    const isBound = ({ host, handed }: Worker): boolean => handed.at(-1)?.task.owner === host || handed.at(-1)?.waits === null;
     for (let uneven = unevenLoad(workers, isBound); uneven !== null; uneven = unevenLoad(workers, isBound)) {
       const { idle, busy } = uneven;
       const waiting = busy.handed.at(-1) as Worker['handed'][number];
@@ -180,6 +154,19 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     else turn.startTimer(timer, taskTimeoutMs, { type: 'taskTimedOut', host: worker.host, task: head.task.task });
   };
 
+  const onTimedOut = ({ workers, jobs }: State, { host, task }: Extract<ToTaskScheduler, { type: 'taskTimedOut' }>, turn: Turning): void => {
+    const worker = workers.get(host);
+    const late = worker?.handed.find((handed) => handed.task.task === task);
+    if (worker === undefined || late === undefined) return;
+    const running = services.controls.get(host)?.running;
+    const follower = worker.handed.find((handed) => handed.waits === null && handed.task.task === running);
+    // It has ended, and one that follows on it has its own time; of a job that has ended, none has.
+    if (follower !== undefined && follower !== late && jobs.has(late.job)) return turn.startTimer(`task-${host}`, taskTimeoutMs, { type: 'taskTimedOut', host, task: follower.task.task });
+    const error = toWireError(new MillraceError('TaskTimeout', `Expected task ${task} to end within taskTimeoutMs (${taskTimeoutMs} ms), or its output's time; it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
+    worker.timedOut = { task: late.task.task, error };
+    turn.tell(places.hostManager, { type: 'killHost', host, how: 'terminate' });
+  };
+
   const ended = (state: State, host: HostId, task: TaskId, turn: Turning): Ready | null => {
     const worker = state.workers.get(host);
     const at = worker?.handed.findIndex((handed) => handed.task.task === task) ?? -1;
@@ -201,6 +188,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       state.evictions.releasing(turn);
       return handOut(state, turn);
     }
+    state.runTimes.note(handed.stage.shape, report.runMs);
     hold(report, job.request, turn);
     for (const { rdd } of report.stored) rddsOf(state, job.request.program).add(rdd);
     const events = taskSucceeded(job.plan, message.stage, message.task, report);
@@ -222,6 +210,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     return follow(state, message.job, job, taskFailed(job.plan, message.stage, message.task, message.error, message.missing, { taskFailuresMax, memoryFreed }), turn);
   };
 
+  const onNotRun = (state: State, message: Extract<FromTaskWorker, { type: 'taskNotRun' }>, turn: Turning): State => {
+    const job = ended(state, message.host, message.task, turn) === null ? undefined : state.jobs.get(message.job);
+    return job === undefined ? handOut(state, turn) : follow(state, message.job, job, taskTakenBack(job.plan, message.stage, message.task), turn);
+  };
+
   const onWorkerDown = (state: State, host: HostId, error: WireError, turn: Turning): State => {
     // From here, since reports of that thread that lay in this mailbox before have been entered in the ledger by now, and later ones don't come.
     turn.tell(places.blockManagerMaster, { type: 'hostExited', host });
@@ -230,14 +223,14 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     state.workers.delete(host);
     state.known.states.disown(host);
     turn.cancelTimer(`task-${host}`);
-    worker.handed.forEach((handed, index) => {
+    for (const handed of worker.handed) {
       state.evictions.taskEnded(handed.task.task, turn);
       const job = state.jobs.get(handed.job);
-      if (job === undefined) return;
-      const own = index === 0 ? worker.timedOut : null;
+      if (job === undefined) continue;
+      const own = worker.timedOut?.task === handed.task.task ? worker.timedOut.error : null;
       const events = taskFailed(job.plan, handed.stage.stage, handed.task.task, own ?? error, null, { taskFailuresMax, hostLost: own === null });
       follow(state, handed.job, job, events, turn);
-    });
+    }
     releaseLeaving(state.leaving, state.workers, turn);
     state.evictions.releasing(turn);
     return handOut(state, turn);
@@ -246,12 +239,12 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   /** Queues the tasks that can run; a job that needs no (further) task ends. */
   const goOn = (state: State, id: JobId, job: Job, turn: Turning): void => {
     const { groups, events } = readyTasks(job.plan);
-    for (const { stage, tasks } of groups) {
-      for (const task of tasks) {
-        state.ready.push({ job: id, stage, task });
-        state.evictions.taskMade(task, job.request.program);
-      }
-    }
+    const idle = groups.length === 0 || state.ready.length > 0 || state.evictions.isUrgent ? undefined : [...state.workers.values()].find(({ handed, tookBack }) => handed.length === 0 && !tookBack);
+    const group = idle === undefined ? null : groupOf(job.plan, groups, new GroupRoom(state.runTimes));
+    const ready = (group ?? groups).flatMap(({ stage, tasks }): Ready[] => tasks.map((task) => ({ job: id, stage, task })));
+    for (const { task } of ready) state.evictions.taskMade(task, job.request.program);
+    if (idle === undefined || group === null) state.ready.push(...ready);
+    else handGroup(state, idle, ready, turn);
     for (const rdd of rddsMade(job.plan)) rddsOf(state, job.request.program).add(rdd);
     if (events.ended !== null) carryOut(state, id, job, events, turn);
   };
@@ -303,7 +296,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
     init: () => {
       const known = new KnownOutputs();
-      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), holds: new StateHolds(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
+      return { known, evictions: new BlockEvictions(services, known), jobs: new Map(), workers: new Map(), ready: [], failedAt: new Map(), runTimes: new RunTimes(), holds: new StateHolds(), rdds: new Map(), leaving: new Set(), nextJob: 1 };
     },
     receive(state, message, turn) {
       switch (message.type) {
@@ -315,7 +308,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
             turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
             return state;
           }
-          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), timedOut: null });
+          state.workers.set(message.host, { host: message.host, ref: message.worker, handed: [], tookBack: false, nextPlace: 0, stages: new Set(), toForget: [], timedOut: null });
           return handOut(state, turn);
         case 'workerDown':
           return onWorkerDown(state, message.host, message.error, turn);
@@ -323,6 +316,8 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           return onSucceeded(state, message, turn);
         case 'taskFailed':
           return onFailed(state, message, turn);
+        case 'taskNotRun':
+          return onNotRun(state, message, turn);
         case 'forgetRdds':
         case 'forgetStored':
         case 'restoreState':
@@ -336,6 +331,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
           state.evictions.forgetProgram(message.program, turn);
           state.rdds.delete(message.program);
           state.leaving.add(message.program);
+          for (const worker of state.workers.values()) tellForgotten(worker, turn);
           releaseLeaving(state.leaving, state.workers, turn);
           state.evictions.releasing(turn);
           return handOut(state, turn);
@@ -350,13 +346,9 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
         case 'storageStats':
           turn.reply(message.replyTo, state.evictions.stats());
           return state;
-        case 'taskTimedOut': {
-          const worker = state.workers.get(message.host);
-          if (worker === undefined || worker.handed[0]?.task.task !== message.task) return state;
-          worker.timedOut = toWireError(new MillraceError('TaskTimeout', `Expected task ${message.task} to end within taskTimeoutMs (${taskTimeoutMs} ms), or its output's time; it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
-          turn.tell(places.hostManager, { type: 'killHost', host: message.host, how: 'terminate' });
+        case 'taskTimedOut':
+          onTimedOut(state, message, turn);
           return state;
-        }
         case 'cancelOutput': {
           const concerned = ({ request }: Job): boolean => request.resultScope === message.resultScope;
           endSoon(state, concerned, turn);
@@ -374,26 +366,4 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
       }
     },
   };
-}
-
-function endJob(state: State, id: JobId, job: Job, end: NonNullable<JobState['ended']>, turn: Turning): void {
-  state.jobs.delete(id);
-  for (let index = state.ready.length - 1; index >= 0; index -= 1) {
-    const ready = state.ready[index] as Ready;
-    if (ready.job !== id) continue;
-    state.ready.splice(index, 1);
-    state.evictions.taskDropped(ready.task);
-  }
-  for (const key of state.failedAt.keys()) {
-    if (key.startsWith(`${id}/`)) state.failedAt.delete(key);
-  }
-  for (const host of job.hosts) {
-    const worker = state.workers.get(host);
-    if (worker === undefined) continue;
-    for (const key of worker.stages) {
-      if (key.startsWith(`${id}/`)) worker.stages.delete(key);
-    }
-    turn.tell(worker.ref, { type: 'forgetJobs', jobs: [id] });
-  }
-  turn.reply(job.replyTo, end.ok ? { ok: true, outputs: end.outputs } : { ok: false, error: toWireError(end.error) });
 }

@@ -11,8 +11,9 @@
 import type { Behavior, Turn } from '../lib/actor/behavior.ts';
 import { LoopCache } from '../lib/rdd/fuse.ts';
 import { runTask } from '../lib/rdd/run-task.ts';
+import { runGroup } from '../lib/rdd/task-group.ts';
 import { MissingInput } from '../lib/rdd/task-failure.ts';
-import type { HostId, JobId } from '../protocol/ids.ts';
+import type { HostId, JobId, TaskId } from '../protocol/ids.ts';
 import type { BroadcastVersion } from '../protocol/rdd.ts';
 import type { FromTaskWorker, StageSpec, TaskEnd, TaskReport, TaskSpec, ToTaskWorker } from '../protocol/task.ts';
 import { MillraceError, toWireError } from '../protocol/errors.ts';
@@ -43,12 +44,13 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
     while (given !== undefined && !services.control.begin(given.task.task, given.waits)) given = state.waiting.shift();
     if (given === undefined) return state;
     const taken = given;
-    const stage = state.stages.get(taken.job)?.get(taken.stage);
+    const { stage, task, then = [] } = taken;
+    const stages = state.stages.get(taken.job) ?? new Map<number, StageSpec>();
     state.busy = true;
     turn.perform(
       'runTask',
-      () => (stage === undefined ? unknownStage(taken) : run(services, loops, state.states, stage, taken.task)),
-      (outcome) => ({ type: 'taskEnded', given: taken, end: outcome.ok ? outcome.value : { error: outcome.error, missing: null } }),
+      () => runGroup([{ stage, task }, ...then], stages, (its, next) => runOne(services, loops, state.states, its, next, taken)),
+      (outcome) => ({ type: 'taskEnded', given: taken, ends: outcome.ok ? outcome.value : [{ error: outcome.error, missing: null }] }),
     );
     return state;
   };
@@ -71,7 +73,7 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
           state.waiting.push(message);
           return next(state, turn);
         case 'taskEnded': {
-          turn.tell(places.taskScheduler, endOf(services.host, message.given, message.end));
+          for (const end of endsOf(services.host, message.given, message.ends)) turn.tell(places.taskScheduler, end);
           state.busy = false;
           return next(state, turn);
         }
@@ -85,9 +87,16 @@ export function taskWorker(services: HostServices): Behavior<State, ToTaskWorker
   };
 }
 
-function run(services: HostServices, loops: LoopCache, tables: State['states'], stage: StageSpec, task: TaskSpec): TaskEnd | Promise<TaskEnd> {
+/** `given`: by the id of its first task all are cancelled. */
+function runOne(services: HostServices, loops: LoopCache, tables: State['states'], stage: StageSpec | undefined, task: TaskSpec, given: Given): TaskEnd | Promise<TaskEnd> {
+  if (stage === undefined) return unknownStage(given);
+  if (task.task !== given.task.task) services.control.begin(task.task, null);
+  return run(services, loops, tables, stage, task, given.task.task);
+}
+
+function run(services: HostServices, loops: LoopCache, tables: State['states'], stage: StageSpec, task: TaskSpec, cancelledBy: TaskId): TaskEnd | Promise<TaskEnd> {
   const program = stage.program === null ? undefined : services.programs.get(stage.program);
-  const environment = workerEnvironment(services, loops, storeOf(tables, program), stage, task);
+  const environment = workerEnvironment(services, loops, storeOf(tables, program), stage, task, cancelledBy);
   const failed = (thrown: unknown): TaskEnd => {
     environment.discard();
     return { error: toWireError(thrown), missing: thrown instanceof MissingInput ? thrown.missing : null };
@@ -115,6 +124,12 @@ function unknownStage({ job, stage }: Given): TaskEnd {
   return { error: toWireError(new MillraceError('BlockMissing', `Stage ${stage} of job ${job} is not known on this worker: its job has ended.`)), missing: null };
 }
 
-function endOf(host: HostId, { job, stage, task }: Given, end: TaskEnd): FromTaskWorker {
-  return 'report' in end ? { type: 'taskSucceeded', host, job, stage, task: task.task, report: end.report } : { type: 'taskFailed', host, job, stage, task: task.task, error: end.error, missing: end.missing };
+/** Of each task that was given one, in their order: what has no end was not run. */
+function endsOf(host: HostId, { job, stage, task, then = [] }: Given, ends: readonly TaskEnd[]): FromTaskWorker[] {
+  return [{ stage, task }, ...then].map((one, index): FromTaskWorker => {
+    const end = ends[index];
+    const named = { host, job, stage: one.stage, task: one.task.task };
+    if (end === undefined) return { type: 'taskNotRun', ...named };
+    return 'report' in end ? { type: 'taskSucceeded', ...named, report: end.report } : { type: 'taskFailed', ...named, error: end.error, missing: end.missing };
+  });
 }

@@ -15,6 +15,7 @@ import { deflate, inflate } from '../lib/storage/compression.ts';
 import { hasRoomToKeep } from '../lib/storage/eviction.ts';
 import { forEachTextChunk } from '../lib/storage/text-lines.ts';
 import type { BucketRef, FilePlace, FunctionRef, SharedHandle, StorageLevel } from '../protocol/rdd.ts';
+import type { TaskId } from '../protocol/ids.ts';
 import type { StageSpec, TaskSpec } from '../protocol/task.ts';
 import { MillraceError } from '../protocol/errors.ts';
 import { assert } from '../lib/base/assert.ts';
@@ -32,7 +33,8 @@ function readPlace(files: TaskFiles, { file, offset, bytes }: FilePlace): Uint8A
   throw new MillraceError('BlockMissing', `Expected ${bytes} bytes at byte ${offset} of ${file}, and it ends after ${read.length} of them. It was cut, or another took its place.`, { details: { file, offset, bytes } });
 }
 
-export function workerEnvironment(services: HostServices, loops: LoopCache, states: StateStore, stage: StageSpec, task: TaskSpec): WorkerEnvironment {
+/** `cancelledBy`: the task whose id the scheduler names to cancel this one: the first of those that were given together. */
+export function workerEnvironment(services: HostServices, loops: LoopCache, states: StateStore, stage: StageSpec, task: TaskSpec, cancelledBy: TaskId = task.task): WorkerEnvironment {
   const { pool, control, files, options } = services;
   const program = stage.program === null ? undefined : services.programs.get(stage.program);
   const written: SharedHandle[] = [];
@@ -83,7 +85,7 @@ export function workerEnvironment(services: HostServices, loops: LoopCache, stat
     textChunks: forEachTextChunk,
     alive(records) {
       control.progressed(records);
-      if (control.isCancelled(task.task)) {
+      if (control.isCancelled(cancelledBy)) {
         throw new MillraceError('TaskCancelled', `Task ${task.task} was cancelled: its job has ended.`);
       }
     },

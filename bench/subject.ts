@@ -27,6 +27,8 @@ import { epochMs, epochUs, monotonicMs, sleep } from './wall-clock.ts';
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as SubjectSettings;
 let batches = 0;
+/** False from the first answer that names no log: to ask after each batch would be work for the driver that is no batch's. */
+let hasLog = true;
 
 const { millrace, node } = describeVersions();
 say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });
@@ -95,7 +97,9 @@ function onLatencies(ms: readonly number[]): void {
 
 /** Where it has a log. It may have stopped by then. */
 async function tellLog({ sparkContext }: StreamingContext, batchTime: number): Promise<void> {
+  if (!hasLog) return;
   const [stats] = await sparkContext.logStats().catch(() => []);
+  hasLog = stats !== undefined;
   if (stats !== undefined) say({ event: 'log', batchTime, epochMs: epochMs(), log: stats.log, state: stats.state, checkpoints: stats.checkpoints });
 }
 

@@ -127,7 +127,7 @@ export type ToTaskScheduler =
   /** From the block manager master: receivers have taken memory, and little is left. */
   | { readonly type: 'keepRoom' }
   | { readonly type: 'storageStats'; readonly replyTo: ReplyTo<StorageStats> }
-  /** Own timer: a task has passed taskTimeoutMs. */
+  /** Own timer: taskTimeoutMs after this task was the one to run there. */
   | { readonly type: 'taskTimedOut'; readonly host: HostId; readonly task: number }
   /** The job whose results would go there has taken too long. */
   | { readonly type: 'cancelOutput'; readonly resultScope: Scope; readonly error: WireError }

@@ -145,12 +145,21 @@ export interface TaskReport {
 export type ToTaskWorker =
   /** Once for each (worker, stage), before the first task of it. */
   | { readonly type: 'defineStage'; readonly stage: StageSpec }
-  /** `waits`: the place in shared memory from which it can be taken back while it waits behind another one; null: it is the worker's only one. */
-  | { readonly type: 'runTask'; readonly job: JobId; readonly stage: number; readonly task: TaskSpec; readonly waits: 0 | 1 | null }
+  /**
+   * `waits`: the place in shared memory from which it can be taken back while it waits behind another one; null: it is the worker's only one.
+   * `then`: tasks of the job that follow on it here, in this order, without a word in between; they may read what those before them
+   * have written, which is not named yet. All are cancelled by the first one's id. Absent: none.
+   */
+  | { readonly type: 'runTask'; readonly job: JobId; readonly stage: number; readonly task: TaskSpec; readonly waits: 0 | 1 | null; readonly then?: readonly StageTask[] }
   /** All tasks of these jobs have ended; the worker forgets their stages. */
   | { readonly type: 'forgetJobs'; readonly jobs: readonly JobId[] }
-  /** The worker's own: what it had under way has ended. */
-  | { readonly type: 'taskEnded'; readonly given: Extract<ToTaskWorker, { type: 'runTask' }>; readonly end: TaskEnd };
+  /** The worker's own: what it had under way has ended. Behind a task that failed those that follow on it have no end. */
+  | { readonly type: 'taskEnded'; readonly given: Extract<ToTaskWorker, { type: 'runTask' }>; readonly ends: readonly TaskEnd[] };
+
+export interface StageTask {
+  readonly stage: number;
+  readonly task: TaskSpec;
+}
 
 /** How a task ended, as the worker knows it. */
 export type TaskEnd = { readonly report: TaskReport } | { readonly error: WireError; readonly missing: MissingInputs };
@@ -162,7 +171,9 @@ export type MissingInputs =
   | { readonly state: RddId; readonly partition: number }
   | null;
 
-/** Sent by the task worker. Comes at most once for each task; none comes from a dead thread. */
+/** Sent by the task worker. One comes at most for each task; none comes from a dead thread. */
 export type FromTaskWorker =
   | { readonly type: 'taskSucceeded'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly report: TaskReport }
-  | { readonly type: 'taskFailed'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly error: WireError; readonly missing: MissingInputs };
+  | { readonly type: 'taskFailed'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId; readonly error: WireError; readonly missing: MissingInputs }
+  /** It was to follow on another task, which has failed: its partition becomes a task anew. */
+  | { readonly type: 'taskNotRun'; readonly host: HostId; readonly job: JobId; readonly stage: number; readonly task: TaskId };

@@ -19,10 +19,12 @@ import type { WireError } from '../../protocol/errors.ts';
 import { MillraceError, fromWireError, previewOf } from '../../protocol/errors.ts';
 import type { JobEvents, JobRequest, JobState, StageState } from './job-stage.ts';
 import { Effects, addStage, completeStage, endJob, isDone, keepOutput, triesOf } from './job-stage.ts';
-import { makeTasks } from './job-tasks.ts';
+import { makeTasks, makeTasksBehind } from './job-tasks.ts';
 import type { KnownOutputs } from './known-outputs.ts';
 import type { Lineage } from './partition-walk.ts';
 import { cutStages } from './lineage.ts';
+import type { GroupRoom } from './task-group.ts';
+import { isGroupable } from './task-group.ts';
 
 export type { JobEnd, JobEvents, JobRequest, JobState } from './job-stage.ts';
 
@@ -77,6 +79,19 @@ export function readyTasks(state: JobState): ReadyTasks {
     }
   }
   return { groups: state.ended === null ? ready : [], events: effects.events(true) };
+}
+
+/**
+ * Those tasks and the ones behind them, where they are few and have little to do: to be handed to one worker, in this order (see task-group.ts).
+ * Those behind them count as running from here on. Null: each goes alone.
+ */
+export function groupOf(state: JobState, groups: ReadyTasks['groups'], room: GroupRoom): ReadyTasks['groups'] | null {
+  for (const { stage, tasks } of groups) {
+    if (!tasks.every(isGroupable) || !room.takes(stage, tasks)) return null;
+  }
+  const all = groups.map(({ stage, tasks }) => ({ stage, tasks: [...tasks] }));
+  makeTasksBehind(state, all, (stage, inputs) => room.takes(stage, inputs));
+  return all;
 }
 
 export function taskSucceeded(state: JobState, stageNumber: number, task: TaskId, report: TaskReport): JobEvents {

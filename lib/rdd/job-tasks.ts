@@ -5,7 +5,7 @@
  * lost input makes it walk further than before, the stage gets a new spec, with a number of its own.
  */
 import type { BucketRef, ReplayRecord, RddNode, Sink } from '../../protocol/rdd.ts';
-import type { RddId } from '../../protocol/ids.ts';
+import type { RddId, TaskId } from '../../protocol/ids.ts';
 import type { StageSpec, TaskSpec } from '../../protocol/task.ts';
 import { MillraceError } from '../../protocol/errors.ts';
 import { asTaskId } from '../../protocol/ids.ts';
@@ -48,6 +48,35 @@ export function makeTasks(state: JobState, stage: StageState, ready: { stage: St
     if (group === undefined) ready.push((group = { stage: spec, tasks: [] }));
     group.tasks.push(taskOf(state, stage, partition, its));
   }
+}
+
+/**
+ * Makes tasks of stages that wait for nothing but what `ready` makes, as far as `takes` agrees: where they run behind those of `ready`, all
+ * that they read is there when their turn comes. What is not named yet is null among their buckets.
+ */
+export function makeTasksBehind(state: JobState, ready: { stage: StageSpec; tasks: TaskSpec[] }[], takes: (stage: StageSpec, inputs: readonly TaskInputs[]) => boolean): void {
+  const { lineage } = state;
+  const made = new Set(ready.flatMap(({ tasks }) => tasks.map(({ task }) => task)));
+  for (const stage of state.stages.values()) {
+    if (stage.pending.size === 0 || stage.waitingFor.size === 0 || !isMadeBefore(state, stage, made)) continue;
+    const partitions = [...stage.pending].sort((a, b) => a - b);
+    const inputs = partitions.map((partition) => taskInputs(lineage, stage.rdd, partition, madeBy(stage)));
+    const missing = [...missingParents(lineage, { ...stage, partitions: [] }), ...inputs.flatMap((each) => each.missing)];
+    if (!missing.every(({ key }) => stage.waitingFor.has(key))) continue;
+    const [spec, ...others] = new Set(inputs.map((each) => specFor(state, stage, each, partitions)));
+    if (spec === undefined || others.length > 0 || !takes(spec, inputs)) return;
+    const tasks = partitions.map((partition, index) => taskOf(state, stage, partition, inputs[index] as TaskInputs));
+    ready.push({ stage: spec, tasks });
+    for (const { task } of tasks) made.add(task);
+  }
+}
+
+/** Whether all that the stage waits for is a shuffle of which nothing is left to do but these tasks. */
+function isMadeBefore(state: JobState, { waitingFor }: StageState, made: ReadonlySet<TaskId>): boolean {
+  return [...waitingFor].every((key) => {
+    const stage = state.stages.get(key);
+    return stage?.purpose.kind === 'shuffle' && stage.pending.size === 0 && [...stage.running.keys()].every((task) => made.has(task));
+  });
 }
 
 /** The stage's spec, or a new one (with a number of its own) where the task walks a node that the workers were not told. */
