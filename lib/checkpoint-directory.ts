@@ -124,7 +124,7 @@ export class CheckpointDirectory {
     return new CheckpointDirectory(this.path, { recovered, warnings: recovered?.warnings ?? [] }, this.#lock, this.#options);
   }
 
-  /** Throws CheckpointMismatch, QueueNotRecoverable where this program can't go on from what is there. */
+  /** Throws CheckpointMismatch, StateNotMigrated, QueueNotRecoverable where this program can't go on from what is there. */
   check(builder: ProgramBuilder): void {
     const { allowNonRestoredState = false } = this.#options;
     if (this.recovered === null) return;

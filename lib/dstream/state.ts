@@ -114,6 +114,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
     parameters: given({ partitions, variant, rememberPartitioner, initial: initial !== undefined }),
     functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
     stateVersion: written.stateVersion,
+    migrates: written.migrate !== undefined,
     mustCheckpoint: true,
     keepsNewest: true,
     compute: (time, env, self) =>
@@ -155,6 +156,7 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
     parameters: given({ partitions, timeoutMs, initial: initial !== undefined }),
     functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
     stateVersion: written.stateVersion,
+    migrates: written.migrate !== undefined,
     mustCheckpoint: true,
     keepsNewest: true,
     checkpointSlides: trackSlides,
