@@ -20,6 +20,7 @@ import { noRoomFor } from '../lib/storage/late-records.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
+import type { MissedGap } from '../lib/recovery/missed.ts';
 import type { AppJob, DueState, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';
@@ -76,8 +77,8 @@ export class BuiltProgram implements HostProgram {
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
 
-  startAt(zeroTime: number, startTime: number): void {
-    this.builder.graph.start(asBatchTime(zeroTime), startTime);
+  startAt(zeroTime: number, startTime: number, missed: readonly MissedGap[]): void {
+    this.builder.graph.start(asBatchTime(zeroTime), startTime, missed);
   }
 
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): Eventually<GeneratedBatch> {

@@ -24,6 +24,7 @@ import { toWireError } from '../protocol/errors.ts';
 import { assert, unreachable } from '../lib/base/assert.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
+import { missedGaps } from '../lib/recovery/missed.ts';
 import { answerPushes, logTimeoutMs, nothingGiven, onGiven, onInputLogged, onRoomForInput } from './given-inputs.ts';
 import type { GivenInputs, Intake } from './given-inputs.ts';
 import { places, programPlaces } from './places.ts';
@@ -36,6 +37,8 @@ export interface JobGeneratorArgs {
   readonly zeroTime: number;
   /** When the start was asked for, in stream time. */
   readonly startTime: number;
+  /** The first batch that is new is the one behind it. */
+  readonly lastTime: number;
   readonly hasReceivers: boolean;
   /** What is written down: each batch's inputs before it runs, and its end. */
   readonly isDurable: boolean;
@@ -130,7 +133,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
       // The log goes on with the same book: what it says is taken now.
       const state: State = { args, generatedBefore: args.recovered?.generated ?? null, ready: args.recovered === null, waiting: [], current: null, given: nothingGiven, counting: [] };
       const program = programOf(state);
-      program.startAt(args.zeroTime, args.startTime);
+      program.startAt(args.zeroTime, args.startTime, args.recovered === null ? [] : missedGaps(args.recovered, args));
       return args.recovered === null ? state : restore(state, program, args.recovered, turn);
     },
     receive(state, message, turn) {

@@ -12,6 +12,7 @@ import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import type { RestoreOrders } from '../lib/program/program-recovery.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
+import type { MissedGap } from '../lib/recovery/missed.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';
@@ -43,7 +44,7 @@ export interface HostProgram {
   readonly fingerprint: Fingerprint;
 
   /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */
-  startAt(zeroTime: number, startTime: number): void;
+  startAt(zeroTime: number, startTime: number, missed: readonly MissedGap[]): void;
   /** Driver. Calls transform functions; a promise only where one of them is async, or where memory is short. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;
   /** Driver. For the log, once the batch is generated or that has failed: what its inputs have taken, and the version of each broadcast variable. */

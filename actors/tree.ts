@@ -88,7 +88,7 @@ export function streamingTree(spec: StreamingSpec, times: StreamingTimes, record
   };
   const schedulerArgs: JobSchedulerArgs = { program, onBatchFailure: spec.onBatchFailure, outputTimeoutMs: spec.outputTimeoutMs, outputNames: spec.outputNames, isDurable: durability !== null };
   const recovered = (durability?.recovered ?? null) as Recovered | null;
-  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, hasReceivers: spec.receivers.length > 0, isDurable: durability !== null, recovered: recovered?.book ?? null, directory: durability?.settings.directory ?? '' };
+  const generatorArgs: JobGeneratorArgs = { program, intervalMs, zeroTime, startTime, lastTime, hasReceivers: spec.receivers.length > 0, isDurable: durability !== null, recovered: recovered?.book ?? null, directory: durability?.settings.directory ?? '' };
   const timerArgs: BatchTimerArgs = { program, intervalMs, clock: spec.clock, zeroTime, lastTime, isDurable: durability !== null, advanceTimeoutMs: spec.advanceTimeoutMs };
   const receivers = spec.receivers.map((source, index): ChildSpec => {
     const host = io[index % Math.max(1, io.length)] as HostId;

@@ -4,13 +4,14 @@
  * Invariant: while this is held no other context, of this process or of another, writes to the directory. It outlives the driver's thread: it
  * is released when nothing of the program runs any more.
  */
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Durability } from '../protocol/host.ts';
 import type { BatchTime } from '../protocol/time.ts';
 import { clauseOf, MillraceError, previewOf } from '../protocol/errors.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
+import { checkText } from './dstream/arguments.ts';
 import { changeProgram } from './recovery/book.ts';
 import { lockFile, logDirectory, recover, stateDirectory } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
@@ -67,7 +68,7 @@ export class CheckpointDirectory {
 
   /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown, FileFailed. */
   static async open({ disk, clock }: Machine, directory: string, options: RecoveryOptions = {}): Promise<CheckpointDirectory> {
-    const path = isAbsolute(directory) ? directory : resolve(directory);
+    const path = resolve(checkText('getOrCreate', 'the directory', directory));
     try {
       await disk.makeDirectory(path);
       const lock = await disk.lock(lockFile(path));
@@ -124,7 +125,7 @@ export class CheckpointDirectory {
     return new CheckpointDirectory(this.path, { recovered, warnings: recovered?.warnings ?? [] }, this.#lock, this.#options);
   }
 
-  /** Throws CheckpointMismatch, QueueNotRecoverable where this program can't go on from what is there. */
+  /** Throws CheckpointMismatch, StateNotMigrated, QueueNotRecoverable where this program can't go on from what is there. */
   check(builder: ProgramBuilder): void {
     const { allowNonRestoredState = false } = this.#options;
     if (this.recovered === null) return;

@@ -150,7 +150,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
    * function builds the graph as ever; operators get back what is theirs by uid. Batches that were not finished run again first, with the same
    * times and the same records. `program` null: the module of the run before. Options are this run's, but for the batch
    * interval; `args` and `appName` are the earlier run's where they are left out.
-   * Throws CheckpointMissing, CheckpointMismatch, CheckpointCorrupted, WalCorrupted, FormatUnknown, LogLocked, QueueNotRecoverable, and what `create` throws.
+   * Throws CheckpointMissing, CheckpointMismatch, StateNotMigrated, CheckpointCorrupted, WalCorrupted, FormatUnknown, FileFailed, LogLocked, QueueNotRecoverable, and what `create` throws.
    */
   static async getOrCreate<P extends StreamingProgram = StreamingProgram>(
     directory: string,

@@ -112,7 +112,8 @@ export class FileInputDStream extends InputDStream<string> {
   #isNew(file: FileEntry, time: BatchTime): boolean {
     const { zeroTime, startTime } = this.graph;
     const before = this.#newFilesOnly ? Math.max(zeroTime ?? 0, (startTime ?? 0) - fileClockLagMs) : 0;
-    const oldest = Math.max(before, time - this.#rememberFilesMs);
+    // Of what came while batches were missed, nothing is too old.
+    const oldest = Math.max(before, this.graph.timeBefore(time, this.slideMs) + this.slideMs - this.#rememberFilesMs);
     return !passedOver.test(file.name) && file.modifiedMs > oldest && file.modifiedMs <= time - this.#settleMs && !this.#seen.has(file.path);
   }
 }

@@ -12,7 +12,10 @@ import type { Fingerprint } from '../../protocol/host.ts';
 import type { InputRecord } from '../../protocol/recovery.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
+import { asBatchTime } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
+import { gapAt, timeBefore } from '../recovery/missed.ts';
+import type { MissedGap } from '../recovery/missed.ts';
 import { callError, callerPlace } from '../base/caller-place.ts';
 import { checkDuration, checkText } from './arguments.ts';
 import { validateCheckpoints } from './checkpoint-rules.ts';
@@ -40,6 +43,7 @@ export class DStreamGraph {
   #phase: GraphPhase = 'building';
   #zeroTime: BatchTime | null = null;
   #startTime: number | null = null;
+  #missed: readonly MissedGap[] = [];
   #rememberMs: number | null = null;
   #checkpointDirectory: string | null;
   /** Of each output, before the number of those that share it. Explicit uids change them while the graph is built. */
@@ -66,6 +70,16 @@ export class DStreamGraph {
   /** The stream time at which the start was asked for: zero time or later, since that lies on the grid. Null before start. */
   get startTime(): number | null {
     return this.#startTime;
+  }
+
+  /** No batch was made for it, and none will be: no stream has an RDD then. */
+  isMissed(time: number): boolean {
+    return gapAt(this.#missed, time) !== null;
+  }
+
+  /** The time before in a stream with that slide, over what was missed. Only once it has started. */
+  timeBefore(time: BatchTime, slideMs: number): BatchTime {
+    return timeBefore(this.#missed, time, slideMs, this.#zeroTime ?? asBatchTime(0));
   }
 
   /** Grows with each explicit uid. */
@@ -167,12 +181,13 @@ export class DStreamGraph {
   }
 
   /** Sets the zero time and how long streams remember. Calls `validate`. Throws ContextStopped. */
-  start(zeroTime: BatchTime, startTime: number = zeroTime): void {
+  start(zeroTime: BatchTime, startTime: number = zeroTime, missed: readonly MissedGap[] = []): void {
     if (this.#phase === 'stopped') throw new MillraceError('ContextStopped', 'The context has been stopped and can\'t be started again. Make a new one.');
     this.validate();
     this.#phase = 'started';
     this.#zeroTime = zeroTime;
     this.#startTime = startTime;
+    this.#missed = missed;
     for (const stream of this.#needed()) stream.initialize();
     if (this.#rememberMs !== null) for (const { stream } of this.outputs) stream.remember(this.#rememberMs);
   }

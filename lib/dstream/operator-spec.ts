@@ -41,6 +41,8 @@ export interface OperatorSpec<T> {
   readonly mustCheckpoint?: boolean;
   /** Of the type of its state, where the user can name one. No part of the uid: the operator is the same one. */
   readonly stateVersion?: number;
+  /** It has a function that makes a state of it out of one of another version. */
+  readonly migrates?: boolean;
   /** That interval, in slides, where it is not the least multiple of the slide of 10 s or more. */
   readonly checkpointSlides?: number;
   /** Its newest RDD is remembered until there is a newer one, however long that takes: the next is made of it. */

@@ -85,7 +85,8 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
     keepsNewest: true,
     parentRememberMs: (ownMs) => ownMs + windowMs,
     compute: (time, env, self) =>
-      andThen(previousOf(self, time, env), (previous) =>
+      // Behind batches that were missed it is made whole, too: what has left meanwhile is in no RDD that leaves now.
+      andThen(self.graph.isMissed(time - slideMs) ? null : previousOf(self, time, env), (previous) =>
         // The first window of all is made whole: where the operator is new to a program that goes on, there are batches before it.
         andThen(previous === null ? [] : reduced.rddsBetween(time - slideMs - windowMs + step, time - windowMs, env), (leaving) =>
           andThen(reduced.rddsBetween(time - (previous === null ? windowMs : slideMs) + step, time, env), (entering) =>

@@ -114,6 +114,7 @@ export function updateStateSpec<K, V, S>(parent: Pairs<K, V>, fn: Function, opti
     parameters: given({ partitions, variant, rememberPartitioner, initial: initial !== undefined }),
     functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
     stateVersion: written.stateVersion,
+    migrates: written.migrate !== undefined,
     mustCheckpoint: true,
     keepsNewest: true,
     compute: (time, env, self) =>
@@ -155,6 +156,7 @@ export function trackStateSpec<K, V, S, E>(parent: Pairs<K, V>, spec: StateSpec<
     parameters: given({ partitions, timeoutMs, initial: initial !== undefined }),
     functions: [fn, ...(migrate === undefined ? [] : [migrate])].map((each) => onWorkers(method, each)),
     stateVersion: written.stateVersion,
+    migrates: written.migrate !== undefined,
     mustCheckpoint: true,
     keepsNewest: true,
     checkpointSlides: trackSlides,
@@ -235,9 +237,9 @@ export function makeState<T>(self: DStream<T>, { time, partitioner, update, inpu
   return state;
 }
 
-/** The version one slide before. Null at the stream's beginning. */
+/** The version before: one slide, or what was missed, too. Null at the stream's beginning. */
 export function previousOf<T>(self: DStream<T>, time: BatchTime, env: BatchEnvironment): ReturnType<DStream<T>['getOrCompute']> {
-  const before = asBatchTime(time - self.slideMs);
+  const before = self.graph.timeBefore(time, self.slideMs);
   if (env.slicing === undefined || env.slicing.along === self) return self.getOrCompute(before, env);
   // A slice may ask for what was forgotten long ago: each version is made of one that is there, and not by calls within calls.
   const along = { ...env, slicing: { along: self } };

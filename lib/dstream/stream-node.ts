@@ -229,11 +229,11 @@ export class StreamNode<T> {
     return this.rddAt(Math.max(...this.#generated.keys()) as BatchTime);
   }
 
-  /** True at multiples of the slide after the zero time. Throws NotInitialized before the graph has started. @internal */
+  /** True at multiples of the slide after the zero time that were not missed. Throws NotInitialized before the graph has started. @internal */
   isTimeValid(time: BatchTime): boolean {
     const zero = this.graph.zeroTime;
     if (zero === null) throw new MillraceError('NotInitialized', `The stream ${this.kind} has not been initialized: call start() first.`);
-    return time > zero && (time - zero) % this.slideMs === 0;
+    return time > zero && (time - zero) % this.slideMs === 0 && !this.graph.isMissed(time);
   }
 
   /** The RDDs for the times from..to, both included and floored to the slide, oldest first; times without RDD are left out. @internal */

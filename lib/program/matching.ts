@@ -8,12 +8,21 @@
 import { MillraceError } from '../../protocol/errors.ts';
 import type { Fingerprint, OperatorPrint } from '../../protocol/host.ts';
 import type { RecoveryBook } from '../recovery/book.ts';
+import { notMigrated } from '../rdd/state/not-migrated.ts';
 import { changedParameters, goesOn, operatorsByUid } from '../recovery/same-operator.ts';
 import type { ProgramBuilder } from './program-builder.ts';
 
-/** Throws CheckpointMismatch. */
+/** Throws CheckpointMismatch, StateNotMigrated. */
 export function checkAgainst(book: RecoveryBook, builder: ProgramBuilder, allowNonRestoredState: boolean): void {
-  if (allowNonRestoredState) return;
+  if (!allowNonRestoredState) checkMatches(book, builder);
+  for (const { kind, operator, operatorUid, spec } of builder.graph.states) {
+    const { stateVersion: wanted = 1, migrates = false } = spec;
+    const other = book.states.get(operatorUid)?.versions.find(({ stateVersion }) => stateVersion !== wanted);
+    if (other !== undefined && !migrates && book.identity?.fingerprint.operators.some((before) => before.uid === operatorUid && before.kind === kind) === true) throw notMigrated(operator, kind, other.stateVersion, wanted);
+  }
+}
+
+function checkMatches(book: RecoveryBook, builder: ProgramBuilder): void {
   const fingerprint = builder.fingerprint();
   const there = operatorsByUid(book.identity?.fingerprint);
   const here = operatorsByUid(fingerprint);

@@ -92,13 +92,14 @@ export function without(parts: readonly Uint8Array[], bytes: number): Uint8Array
 }
 
 /** Not mkdir's `recursive`: it does not say which directories are new, and so which parents must be synced. */
-async function makeDurably(path: string): Promise<void> {
+async function makeDurably(path: string, hasParent = false): Promise<void> {
   try {
     await mkdir(path);
   } catch (thrown) {
-    if (systemCodeOf(thrown) === 'ENOENT' && dirname(path) !== path) {
+    // A parent that is there, and takes no directory: as /proc.
+    if (systemCodeOf(thrown) === 'ENOENT' && dirname(path) !== path && !hasParent) {
       await makeDurably(dirname(path));
-      return await makeDurably(path);
+      return await makeDurably(path, true);
     }
     if (systemCodeOf(thrown) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw thrown;
     // Who made it may have ended before it was synced; asking again costs little.

@@ -21,7 +21,7 @@ function built(build: (ssc: StreamingContext) => void, more: object = {}): Built
   const services = { ...stubServices(), host: asHostId(1), role: 'driver', nextRdd: () => (rdds += 1), tell: () => {}, log: () => {}, pool, ...more } as unknown as HostServices;
   const program = new BuiltProgram(builder, services, local);
   services.programs.set(program.program, program);
-  program.startAt(0, 0);
+  program.startAt(0, 0, []);
   return program;
 }
 

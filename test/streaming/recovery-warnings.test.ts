@@ -79,7 +79,8 @@ t.test('a path that can\'t be a directory is an error that names it', async (t) 
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'file');
   writeFileSync(file, '');
-  for (const path of [file, join(file, 'below')]) {
+  for (const path of [file, join(file, 'below'), '/proc/millrace'].slice(0, process.platform === 'linux' ? 3 : 2)) {
     await t.rejects(life(t, path, 1), { code: 'FileFailed', message: new RegExp(`Expected ${path} to be a directory that this process may read and write`), details: { directory: path } });
   }
+  for (const no of [5, null, undefined, '']) await t.rejects(life(t, no as string, 1), { code: 'InvalidArgument', message: /getOrCreate expects the directory/ });
 });

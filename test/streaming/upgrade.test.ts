@@ -112,6 +112,16 @@ t.test('another type of state is migrated once, and goes on, restart by restart'
   t.same(await life(t, directory, { states: ['a'], stateVersion: 2, partitions: 3 }, 1), { a: { total: 28 } }, 'with other partitions, too');
 });
 
+t.test('another version of a state, and nothing that makes one of the other: refused before anything starts, and nothing is lost', async (t) => {
+  const directory = temporaryDirectory();
+  t.same(await life(t, directory, { states: ['a'] }, 3), { a: 6 });
+  const program = (ssc: StreamingContext) => ({ a: ssc.batchesStream(input, 2).uid('in').updateStateByKey((values: readonly number[], state: number | undefined) => (state ?? 0) + sum(values), { stateVersion: 2 }).uid('a').publish() });
+  for (const allowNonRestoredState of [false, true]) {
+    await t.rejects(Run.begin(t, directory, program, new Map(), { allowNonRestoredState }), { code: 'StateNotMigrated', message: /updateStateByKey .*was written as stateVersion 1, and the program has stateVersion 2/ });
+  }
+  t.same(await life(t, directory, { states: ['a'] }, 1), { a: 10 });
+});
+
 t.test('the default parallelism, the threads and the name may change at a restart, and states without a uid of their own go on', async (t) => {
   const directory = temporaryDirectory();
   const program = (ssc: StreamingContext) => ({ totals: ssc.batchesStream(input, 2).updateStateByKey((values: readonly number[], total: number | undefined) => (total ?? 0) + sum(values)).publish() });

@@ -18,6 +18,7 @@ import type { HostId, ProgramId, RddId } from '../../../protocol/ids.ts';
 import type { BatchTime } from '../../../protocol/time.ts';
 import { MillraceError, toWireError } from '../../../protocol/errors.ts';
 import type { Place } from '../known-outputs.ts';
+import { notMigrated } from './not-migrated.ts';
 import { overlapping } from './resplit.ts';
 import { restoredVersions } from './restored-versions.ts';
 
@@ -331,10 +332,7 @@ function originOf(version: Version, partition: number, chained: boolean): StateO
 function migrationOf({ id, stateVersion: wanted = 1, migrate, operator }: StateNode, written: number): { readonly fn: FunctionRef; readonly fromVersion: number } | null {
   if (wanted === written) return null;
   if (migrate !== undefined) return { fn: migrate, fromVersion: written };
-  const where = operator === null ? `RDD ${id}` : `${operator.name} (${operator.uid}${operator.place === '' ? '' : `, at ${operator.place}`})`;
-  throw new MillraceError('StateNotMigrated', `The state of ${where} was written as stateVersion ${written}, and the program has stateVersion ${wanted}. Give it a migrate function, or stateVersion: ${written}.`, {
-    details: { written, wanted, operator },
-  });
+  throw notMigrated(operator, operator === null ? `RDD ${id}` : operator.name, written, wanted);
 }
 
 function allThere(links: readonly unknown[], count: number): boolean {
