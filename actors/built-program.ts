@@ -20,7 +20,7 @@ import { noRoomFor } from '../lib/storage/late-records.ts';
 import { ReplayCache } from '../lib/program/replay.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
-import type { MissedGap } from '../lib/recovery/missed.ts';
+import type { MissedGap } from '../lib/dstream/missed.ts';
 import type { AppJob, DueState, InputWaiting, SlicedRdds } from '../protocol/batch.ts';
 import { decodeRecord } from '../protocol/codec.ts';
 import type { Fingerprint } from '../protocol/host.ts';

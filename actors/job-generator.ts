@@ -24,7 +24,7 @@ import { toWireError } from '../protocol/errors.ts';
 import { assert, unreachable } from '../lib/base/assert.ts';
 import { unfinishedBatches } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
-import { missedGaps } from '../lib/recovery/missed.ts';
+import { missedGaps } from '../lib/dstream/missed.ts';
 import { answerPushes, logTimeoutMs, nothingGiven, onGiven, onInputLogged, onRoomForInput } from './given-inputs.ts';
 import type { GivenInputs, Intake } from './given-inputs.ts';
 import { places, programPlaces } from './places.ts';

@@ -12,7 +12,7 @@ import type { AccumulatorUpdate } from '../protocol/task.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import type { RestoreOrders } from '../lib/program/program-recovery.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
-import type { MissedGap } from '../lib/recovery/missed.ts';
+import type { MissedGap } from '../lib/dstream/missed.ts';
 import type { OutputJob } from '../protocol/job.ts';
 import type { BroadcastVersion, FunctionRef, RddNode, ReplayRecord, SharedHandle } from '../protocol/rdd.ts';
 import type { StreamBlocks } from '../protocol/receiver.ts';

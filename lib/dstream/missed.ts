@@ -8,7 +8,6 @@
  */
 import { asBatchTime, floorToGrid } from '../../protocol/time.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import type { RecoveryBook } from './book.ts';
 
 /** Times t with after < t <= upTo have no batch. */
 export interface MissedGap {
@@ -17,7 +16,7 @@ export interface MissedGap {
 }
 
 /** `lastTime`: the next batch is the one behind it. */
-export function missedGaps({ batches, generated }: Pick<RecoveryBook, 'batches' | 'generated'>, { intervalMs, zeroTime, lastTime }: { readonly intervalMs: number; readonly zeroTime: number; readonly lastTime: number }): MissedGap[] {
+export function missedGaps({ batches, generated }: { readonly batches: ReadonlyMap<BatchTime, unknown>; readonly generated: BatchTime | null }, { intervalMs, zeroTime, lastTime }: { readonly intervalMs: number; readonly zeroTime: number; readonly lastTime: number }): MissedGap[] {
   const times = [...new Set([...batches.keys(), generated ?? asBatchTime(zeroTime)])].sort((a, b) => a - b);
   const next = [...times.slice(1), asBatchTime(lastTime + intervalMs)];
   return times.flatMap((after, index) => (next[index]! - after > intervalMs ? [{ after, upTo: asBatchTime(next[index]! - intervalMs) }] : []));

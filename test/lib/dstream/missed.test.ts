@@ -1,11 +1,10 @@
 /** Gaps between batches. */
 import t from 'tap';
-import { gapAt, missedGaps, timeBefore } from '../../../lib/recovery/missed.ts';
-import type { LoggedBatch } from '../../../lib/recovery/book.ts';
+import { gapAt, missedGaps, timeBefore } from '../../../lib/dstream/missed.ts';
 import { asBatchTime } from '../../../protocol/time.ts';
 import type { BatchTime } from '../../../protocol/time.ts';
 
-const at = (...times: number[]): Map<BatchTime, LoggedBatch> => new Map(times.map((time) => [asBatchTime(time), { inputs: [], broadcasts: [] }]));
+const at = (...times: number[]): Map<BatchTime, null> => new Map(times.map((time) => [asBatchTime(time), null]));
 const times = { intervalMs: 1_000, zeroTime: 0 };
 
 t.test('what no batch was made for, between those that are remembered and up to the next one', (t) => {
