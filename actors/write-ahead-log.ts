@@ -18,7 +18,7 @@ import type { ReplyTo } from '../protocol/ref.ts';
 import type { ProgramId } from '../protocol/ids.ts';
 import type { WireError } from '../protocol/errors.ts';
 import { unreachable } from '../lib/base/assert.ts';
-import { applyEvent, emptyBook } from '../lib/recovery/book.ts';
+import { applyEvent, checkSteps, emptyBook } from '../lib/recovery/book.ts';
 import type { RecoveryBook } from '../lib/recovery/book.ts';
 import { encodeCheckpoint } from '../lib/recovery/checkpoint-file.ts';
 import { appendBlock, appendEvent, appendStates } from '../lib/recovery/log-entries.ts';
@@ -106,6 +106,7 @@ export function writeAheadLog(services: HostServices): Behavior<State, ToWriteAh
     next.early.set(outcome.sequence, { event, place: outcome.place });
     for (let one = next.early.get(next.book.sequence + 1); one !== undefined; one = next.early.get(next.book.sequence + 1)) {
       next.early.delete(next.book.sequence + 1);
+      checkSteps(next.book, one.event);
       applyEvent(next.book, next.book.sequence + 1, one.event, one.place);
     }
     const isDue = turn.now - next.checkpointAt >= next.args.settings.checkpointIntervalMs;

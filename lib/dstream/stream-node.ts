@@ -224,6 +224,15 @@ export class StreamNode<T> {
     return times.reverse();
   }
 
+  /** The RDDs that are remembered of later times, oldest first. @internal */
+  rddsAfter(time: BatchTime): (readonly [BatchTime, RDD<T>])[] {
+    const later = [...this.#generated.keys()].filter((at) => at > time).sort((a, b) => a - b);
+    return later.flatMap((at) => {
+      const rdd = this.rddAt(at);
+      return rdd === null ? [] : [[at, rdd] as const];
+    });
+  }
+
   /** The newest RDD that is remembered, by its time. @internal */
   get newestRdd(): RDD<T> | null {
     return this.rddAt(Math.max(...this.#generated.keys()) as BatchTime);

@@ -69,12 +69,11 @@ export class ProgramRecovery {
       const due: DueState[] = [];
       const uid = stream.operatorUid;
       const last = floorToGrid(time, stream.slideMs, zero);
-      const first = Math.max((this.#committed.get(uid) ?? zero) + stream.slideMs, floorToGrid(last - stream.rememberMs, stream.slideMs, zero));
-      for (let at = first; at <= last; at += stream.slideMs) {
-        const rdd = stream.rddAt(asBatchTime(at));
-        if (rdd === null) continue;
-        due.push({ uid, time: asBatchTime(at), rdd: rdd.id, oldest: oldestOf(stream, last) });
-        this.#committed.set(uid, asBatchTime(at));
+      // All of them, also those that nobody will read again: a version is written as a step from the one before it.
+      for (const [at, rdd] of stream.rddsAfter(this.#committed.get(uid) ?? zero)) {
+        if (at > last) break;
+        due.push({ uid, time: at, rdd: rdd.id, oldest: oldestOf(stream, last) });
+        this.#committed.set(uid, at);
       }
       return due;
     });

@@ -13,6 +13,7 @@ import type { Fingerprint } from '../../protocol/host.ts';
 import type { EncodedPartition } from '../../protocol/batch.ts';
 import type { BlockCodec, FilePlace } from '../../protocol/rdd.ts';
 import type { StateVersion } from '../../protocol/state.ts';
+import { MillraceError } from '../../protocol/errors.ts';
 import type { BlockId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { versionsNeeded } from '../rdd/state/state-versions.ts';
@@ -148,6 +149,25 @@ function commitState(book: RecoveryBook, { uid, oldest, time, version }: StateCo
   if (upTo !== null && time <= upTo) return;
   const versions = version === null ? before : [...before, version];
   book.states.set(uid, { oldest, upTo: time, versions: versionsNeeded(versions, remembered(versions, oldest)) });
+}
+
+/**
+ * A step from a version that was never written down leads nowhere. Asked before an event is written, and when it is read: it is never found out by a
+ * state that is empty after a restart. Throws WalCorrupted.
+ */
+export function checkSteps(book: RecoveryBook, event: RecoveryEvent): void {
+  if (event.type !== 'batchCompleted') return;
+  event.states.forEach(({ uid, version }, index) => {
+    const { versions = [], upTo = null } = book.states.get(uid) ?? {};
+    if (version === null || (upTo !== null && version.time <= upTo)) return;
+    const before = event.states.slice(0, index).flatMap((other) => (other.uid === uid && other.version !== null ? [other.version] : []));
+    checkStep(uid, [...versions, ...before], version);
+  });
+}
+
+function checkStep(uid: string, before: readonly StateVersion[], { time, base, links }: StateVersion): void {
+  if (base === null || before.some((known) => known.time === base) || links.every((link) => link === null || link.snapshot)) return;
+  throw new MillraceError('WalCorrupted', `Expected the state of ${JSON.stringify(uid)} at ${time} ms to be a step from a version that is written down; it is one from ${base} ms, and there are ${before.length === 0 ? 'none' : before.map((known) => known.time).join(', ')}. This is a bug of Millrace: please report it.`, { details: { uid, time, base } });
 }
 
 /** Those that can be read, and one that stands in for the oldest of them where that failed. */

@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../storage/disk.ts';
 import { readLog } from '../storage/log/read-log.ts';
 import { firstSequenceOfAll, listSegments } from '../storage/log/segment.ts';
-import { applyEvent, emptyBook } from './book.ts';
+import { applyEvent, checkSteps, emptyBook } from './book.ts';
 import type { RecoveryBook } from './book.ts';
 import { decodeCheckpoint, listCheckpoints } from './checkpoint-file.ts';
 import { decodeEvent } from './event-codec.ts';
@@ -64,6 +64,7 @@ export async function recover(options: RecoverOptions): Promise<Recovered | null
       const { event, dataOffset } = decoded;
       if (dataOffset !== null) whole.add(frame);
       const place = dataOffset === null ? null : { file: file.slice(directory.length + 1), offset: offset + dataOffset, bytes: body.length - dataOffset };
+      if (sequence > book.sequence) checkSteps(book, event);
       applyEvent(book, sequence, event, place);
     },
   });

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { asBlockId } from '../../../protocol/ids.ts';
-import type { InputRecord, RecoveryEvent } from '../../../protocol/recovery.ts';
+import type { InputRecord, RecoveryEvent, StateCommit } from '../../../protocol/recovery.ts';
 import { asBatchTime } from '../../../protocol/time.ts';
-import { unfinishedBatches, waitingBlocks } from '../../../lib/recovery/book.ts';
+import { MillraceError } from '../../../protocol/errors.ts';
+import { checkSteps, unfinishedBatches, waitingBlocks } from '../../../lib/recovery/book.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../lib/recovery/checkpoint-file.ts';
 import { logNeedsOf } from '../../../lib/recovery/log-needs.ts';
 import { anyEvent, commitOf, contentOf, fold, identityOf, segmentOf } from '../../helpers/recovery-events.ts';
@@ -137,3 +138,22 @@ t.test('a book needs the log from its oldest block on, and the state\'s from its
   t.same(logNeedsOf(fold([...events, forgotten(1_000), ...next])), { log: 9, state: 5 });
   t.end();
 });
+
+t.test('a step from a version that was never written down is refused, and one that can be read by itself is not', (t) => {
+  const book = fold([completed(1_000, [commitOf('state-a', 1_000, null, [true])])]);
+  const refusal = (commit: StateCommit): string | null => codeOfThrown(() => checkSteps(book, { type: 'batchCompleted', time: commit.time, states: [commit], accumulators: null }));
+  t.equal(refusal(commitOf('state-a', 2_000, 1_000, [false])), null);
+  t.equal(refusal(commitOf('state-a', 4_000, 3_000, [false])), 'WalCorrupted');
+  t.equal(refusal(commitOf('state-a', 4_000, 3_000, [true])), null);
+  t.equal(refusal(commitOf('state-a', 1_000, 500, [false])), null, 'written already');
+  t.end();
+});
+
+function codeOfThrown(call: () => unknown): string | null {
+  try {
+    call();
+    return null;
+  } catch (thrown) {
+    return thrown instanceof MillraceError ? thrown.code : String(thrown);
+  }
+}
