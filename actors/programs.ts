@@ -43,7 +43,7 @@ export interface HostProgram {
   readonly appName: string;
   readonly fingerprint: Fingerprint;
 
-  /** Driver. Before the first batch: the grid's zero, and when the start was asked for. */
+  /** Driver. Before the first batch: the grid's zero, when the start was asked for, and the times that no batch was or will be made for. */
   startAt(zeroTime: number, startTime: number, missed: readonly MissedGap[]): void;
   /** Driver. Calls transform functions; a promise only where one of them is async, or where memory is short. Throws what they throw. */
   generate(time: BatchTime, blocks: readonly StreamBlocks[]): GeneratedBatch | Promise<GeneratedBatch>;

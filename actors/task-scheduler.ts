@@ -16,7 +16,7 @@ import { KnownOutputs } from '../lib/rdd/known-outputs.ts';
 import { cancelJob, describeJob, groupOf, planJob, readyTasks, taskFailed, taskSucceeded, taskTakenBack } from '../lib/rdd/job-state.ts';
 import type { JobEvents } from '../lib/rdd/job-state.ts';
 import { nodeOf } from '../lib/rdd/lineage.ts';
-import { chooseWorker, unevenLoad } from '../lib/rdd/placement.ts';
+import { chooseWorker, idleWorker, unevenLoad } from '../lib/rdd/placement.ts';
 import { handlesOf } from '../lib/rdd/report-places.ts';
 import { GroupRoom, RunTimes } from '../lib/rdd/task-group.ts';
 import { StateHolds } from '../lib/rdd/state/state-holds.ts';
@@ -149,10 +149,11 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   /** The time of a task counts from when it is the first of its worker. */
   const watchHead = (worker: Worker, turn: Turning): void => {
     const [head] = worker.handed;
-    const timer = `task-${worker.host}`;
-    if (head === undefined || !Number.isFinite(taskTimeoutMs)) turn.cancelTimer(timer);
-    else turn.startTimer(timer, taskTimeoutMs, { type: 'taskTimedOut', host: worker.host, task: head.task.task });
+    if (head === undefined || !Number.isFinite(taskTimeoutMs)) turn.cancelTimer(`task-${worker.host}`);
+    else watch(worker.host, head, turn);
   };
+
+  const watch = (host: HostId, { task: { task } }: Ready, turn: Turning): void => turn.startTimer(`task-${host}`, taskTimeoutMs, { type: 'taskTimedOut', host, task });
 
   const onTimedOut = ({ workers, jobs }: State, { host, task }: Extract<ToTaskScheduler, { type: 'taskTimedOut' }>, turn: Turning): void => {
     const worker = workers.get(host);
@@ -161,7 +162,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     const running = services.controls.get(host)?.running;
     const follower = worker.handed.find((handed) => handed.waits === null && handed.task.task === running);
     // It has ended, and one that follows on it has its own time; of a job that has ended, none has.
-    if (follower !== undefined && follower !== late && jobs.has(late.job)) return turn.startTimer(`task-${host}`, taskTimeoutMs, { type: 'taskTimedOut', host, task: follower.task.task });
+    if (follower !== undefined && follower !== late && jobs.has(late.job)) return watch(host, follower, turn);
     const error = toWireError(new MillraceError('TaskTimeout', `Expected task ${task} to end within taskTimeoutMs (${taskTimeoutMs} ms), or its output's time; it has not, so its thread was ended. Raise the bound, or look for an endless loop.`));
     worker.timedOut = { task: late.task.task, error };
     turn.tell(places.hostManager, { type: 'killHost', host, how: 'terminate' });
@@ -239,7 +240,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
   /** Queues the tasks that can run; a job that needs no (further) task ends. */
   const goOn = (state: State, id: JobId, job: Job, turn: Turning): void => {
     const { groups, events } = readyTasks(job.plan);
-    const idle = groups.length === 0 || state.ready.length > 0 || state.evictions.isUrgent ? undefined : [...state.workers.values()].find(({ handed, tookBack }) => handed.length === 0 && !tookBack);
+    const idle = groups.length === 0 || state.ready.length > 0 || state.evictions.isUrgent ? undefined : idleWorker([...state.workers.values()]);
     const group = idle === undefined ? null : groupOf(job.plan, groups, new GroupRoom(state.runTimes));
     const ready = (group ?? groups).flatMap(({ stage, tasks }): Ready[] => tasks.map((task) => ({ job: id, stage, task })));
     for (const { task } of ready) state.evictions.taskMade(task, job.request.program);

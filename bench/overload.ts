@@ -16,11 +16,12 @@ import type { PaceStep } from './load/feeder.ts';
 import type { GeneratorTick } from './load/generator-events.ts';
 import { startLoadSource } from './load/source.ts';
 import { wordsPerLine } from './load/zipf-lines.ts';
+import { startFed } from './socket-run.ts';
 import { stableBounds } from './stability.ts';
 import { significant } from './statistics.ts';
 import type { BatchEvent } from './subject-events.ts';
 import { millrace } from './subjects.ts';
-import { masterOf, measureSustained, socketBatchMs } from './sustained-rate.ts';
+import { closuresOf, masterOf, measureSustained, socketBatchMs } from './sustained-rate.ts';
 import { waitUntil } from './wall-clock.ts';
 
 const connectLimitMs = 60_000;
@@ -41,9 +42,8 @@ export const overload: Bench = {
 };
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const { closures = 'recognized', rate } = request.options;
-  const settings = { recognizeClosures: closures === 'recognized' };
-  const sustained = rate ?? (await measureSustained({ subject: millrace, settings }, { ...request, runs: 1 })).value;
+  const { closures, ...settings } = closuresOf(request);
+  const sustained = request.options.rate ?? (await measureSustained({ subject: millrace, settings }, { ...request, runs: 1 })).value;
   if (sustained === 0) throw new Error('Expected a rate that is sustained; none was found. Give one: --rate R.');
   const runs = await repeat(request.runs, () => measure(sustained, settings, request));
   const lower = (name: string, unit: string, pick: (one: OverloadRun) => number) => ({ name, unit, better: 'lower' as const, runs: runs.map(pick) });
@@ -72,10 +72,7 @@ async function measure(sustained: number, settings: { readonly recognizeClosures
   const window = request.seconds;
   const pace = overloadPace(sustained, window);
   const source = await startLoadSource({ pace, lines: Math.floor(linesDue(pace, window * 4.5)), hold: true });
-  const measured = await millrace.start({ program: 'socket', master: masterOf(millrace, request), batchMs: socketBatchMs, port: source.port, ...settings }).catch(async (error: unknown) => {
-    await source.stop();
-    throw error;
-  });
+  const measured = await startFed(source, millrace, { program: 'socket', master: masterOf(millrace, request), batchMs: socketBatchMs, ...settings });
   try {
     await measured.until('connecting to the load generator', () => source.openedMs !== null, connectLimitMs);
     const written = () => source.ticks.find(({ event }) => event === 'written');

@@ -57,6 +57,14 @@ export interface SocketRun {
 const connectLimitMs = 60_000;
 const exactLimitMs = 20_000;
 
+/** A subject that reads from the source; where it can't be started, the source is not left behind. */
+export function startFed(source: LoadSource, subject: Subject, settings: SubjectSettings): Promise<MeasuredProcess> {
+  return subject.start({ ...settings, port: source.port }).catch(async (error: unknown) => {
+    await source.stop();
+    throw error;
+  });
+}
+
 export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
   const { subject, phases, batchMs } = options;
   const pace = paceFor(options.linesPerSecond, phases);
@@ -66,10 +74,7 @@ export async function runSocket(options: SocketRunOptions): Promise<SocketRun> {
     ...(options.exact === true ? { lines: Math.floor(linesDue(pace, phases.warmSeconds + phases.windowSeconds)), hold: true } : {}),
   });
   const windowed = options.windowMs === undefined ? {} : { windowMs: options.windowMs };
-  const measured = await subject.start({ program: options.program ?? 'socket', ...windowed, ...options.settings, master: options.master, batchMs, port: source.port }).catch(async (error: unknown) => {
-    await source.stop();
-    throw error;
-  });
+  const measured = await startFed(source, subject, { program: options.program ?? 'socket', ...windowed, ...options.settings, master: options.master, batchMs });
   try {
     await measured.until('connecting to the load generator', () => source.openedMs !== null, connectLimitMs);
     return await observe(options, measured, source);

@@ -48,6 +48,11 @@ export interface SubjectSettings {
   readonly graceful?: boolean;
 }
 
+/** The program is given a directory to checkpoint to, so our side has a log. */
+export function checkpoints({ program, writeAheadLog }: SubjectSettings): boolean {
+  return writeAheadLog === true || !['memory', 'socket', 'groupByKey', 'join'].includes(program);
+}
+
 /** The block interval that both sides run with: Spark's default, or the batch interval where that is shorter. */
 export function blockIntervalFor(batchMs: number): number {
   return Math.min(200, batchMs);

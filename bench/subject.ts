@@ -20,7 +20,7 @@ import type socketWordCount from './programs/socket-word-count.ts';
 import type { WordCountApp } from './programs/socket-word-count.ts';
 import type windowedWordCount from './programs/windowed-word-count.ts';
 import { isStamp, topWords } from './programs/word-count-functions.ts';
-import { blockIntervalFor } from './subject-settings.ts';
+import { blockIntervalFor, checkpoints } from './subject-settings.ts';
 import type { SubjectSettings } from './subject-settings.ts';
 import type { SubjectEvent } from './subject-events.ts';
 import { epochMs, epochUs, monotonicMs, sleep } from './wall-clock.ts';
@@ -28,7 +28,7 @@ import { epochMs, epochUs, monotonicMs, sleep } from './wall-clock.ts';
 const settings = JSON.parse(process.argv[2] ?? '{}') as SubjectSettings;
 let batches = 0;
 /** Where it has none, to ask after each batch would be work for the driver that is no batch's. */
-const hasLog = settings.writeAheadLog === true || !['memory', 'socket', 'groupByKey', 'join', 'acknowledged', 'windowPlain'].includes(settings.program);
+const hasLog = checkpoints(settings);
 
 const { millrace, node } = describeVersions();
 say({ event: 'main', epochMs: epochMs(), version: `Millrace ${millrace}, Node ${node}` });

@@ -44,6 +44,11 @@ export interface SustainedRate {
 /** What the peers that were asked for came to. */
 export type PeerRates = Readonly<Partial<Record<PeerName, SustainedRate>>>;
 
+/** How our side runs the closures, as --closures says. */
+export function closuresOf({ options: { closures = 'recognized' } }: BenchRequest): { readonly closures: 'called' | 'recognized'; readonly recognizeClosures: boolean } {
+  return { closures, recognizeClosures: closures === 'recognized' };
+}
+
 /** With --rate that rate alone, `request.runs` times. */
 export async function measureSustained(side: Side, request: BenchRequest): Promise<SustainedRate> {
   const { subject, label = subject.name, settings } = side;

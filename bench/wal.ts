@@ -13,7 +13,7 @@ import { median, percentile, significant } from './statistics.ts';
 import { phasesFor } from './stability.ts';
 import type { LogEvent } from './subject-events.ts';
 import { millrace, spark } from './subjects.ts';
-import { detailsOf, figuresAtBest, masterOf, measureSustained, rateFigure, runsAtBest, socketBatchMs, stepLinesPerSecond } from './sustained-rate.ts';
+import { closuresOf, detailsOf, figuresAtBest, masterOf, measureSustained, rateFigure, runsAtBest, socketBatchMs, stepLinesPerSecond } from './sustained-rate.ts';
 import { epochMs, sleep } from './wall-clock.ts';
 
 /** Where syncs are counted apart from the search: far from what the machine can take. */
@@ -37,8 +37,8 @@ export const wal: Bench = {
 };
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const { closures = 'recognized' } = request.options;
-  const settings = { writeAheadLog: true, recognizeClosures: closures === 'recognized' } as const;
+  const { closures, recognizeClosures } = closuresOf(request);
+  const settings = { writeAheadLog: true, recognizeClosures } as const;
   const on = await measureSustained({ subject: millrace, label: 'millrace with the log', settings }, request);
   const theirs = request.peers.has('spark') ? await measureSustained({ subject: spark, label: 'spark with its log', startRate: 100_000, settings }, request) : null;
   const peers = theirs === null ? {} : { spark: theirs };

@@ -5,7 +5,7 @@
  */
 import type { Bench, BenchOutcome, BenchRequest } from './bench.ts';
 import { limit, millrace, spark } from './subjects.ts';
-import { detailsOf, figuresAtBest, masterOf, measureSustained, rateFigure, socketBatchMs, stepLinesPerSecond } from './sustained-rate.ts';
+import { closuresOf, detailsOf, figuresAtBest, masterOf, measureSustained, rateFigure, socketBatchMs, stepLinesPerSecond } from './sustained-rate.ts';
 import type { SustainedRate } from './sustained-rate.ts';
 
 export const wordCountSocket: Bench = {
@@ -20,8 +20,7 @@ export const wordCountSocket: Bench = {
 };
 
 async function run(request: BenchRequest): Promise<BenchOutcome> {
-  const { closures = 'recognized' } = request.options;
-  const settings = { recognizeClosures: closures === 'recognized' };
+  const { closures, ...settings } = closuresOf(request);
   const ours = await measureSustained({ subject: millrace, label: `millrace, closures ${closures}`, settings }, request);
   const peers: { spark?: SustainedRate; limit?: SustainedRate } = {};
   // By what was found, so that the search is short: the bare loop is at least about as fast.

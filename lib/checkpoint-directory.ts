@@ -42,11 +42,6 @@ interface Machine {
   readonly clock?: Clock;
 }
 
-interface Found {
-  readonly recovered: Recovered | null;
-  readonly warnings: readonly string[];
-}
-
 export class CheckpointDirectory {
   readonly path: string;
   readonly recovered: Recovered | null;
@@ -57,10 +52,10 @@ export class CheckpointDirectory {
   readonly #lock: Lock;
   readonly #options: RecoveryOptions;
 
-  private constructor(path: string, { recovered, warnings }: Found, lock: Lock, options: RecoveryOptions) {
+  private constructor(path: string, recovered: Recovered | null, lock: Lock, options: RecoveryOptions, setAside: string | null = null) {
     this.#options = options;
     this.path = path;
-    this.warnings = warnings;
+    this.warnings = setAside === null ? recovered?.warnings ?? [] : [setAside];
     this.recovered = recovered;
     this.from = recovered === null ? null : { completed: recovered.book.completed, generated: recovered.book.generated };
     this.#lock = lock;
@@ -68,12 +63,13 @@ export class CheckpointDirectory {
 
   /** Rejects with LogLocked, CheckpointCorrupted, WalCorrupted, FormatUnknown, FileFailed. */
   static async open({ disk, clock }: Machine, directory: string, options: RecoveryOptions = {}): Promise<CheckpointDirectory> {
-    const path = resolve(checkText('getOrCreate', 'the directory', directory));
+    const path = resolve(directory);
     try {
       await disk.makeDirectory(path);
       const lock = await disk.lock(lockFile(path));
       try {
-        return new CheckpointDirectory(path, await readOrSetAside({ disk, ...(clock === undefined ? {} : { clock }) }, path, options), lock, options);
+        const { recovered, setAside } = await readOrSetAside({ disk, ...(clock === undefined ? {} : { clock }) }, path, options);
+        return new CheckpointDirectory(path, recovered, lock, options, setAside);
       } catch (thrown) {
         await lock.release();
         throw thrown;
@@ -95,7 +91,7 @@ export class CheckpointDirectory {
   static async goOn<Program>(directory: string, program: Program | null, given: Partial<StreamingOptions> & RecoveryOptions): Promise<GoingOn<Program>> {
     const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
     const recovery = { quarantine, createOnError, allowNonRestoredState };
-    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: rest.faults?.onAppThread(nodeDisk) ?? nodeDisk }, directory, recovery);
+    const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: rest.faults?.onAppThread(nodeDisk) ?? nodeDisk }, checkText('getOrCreate', 'the directory', directory), recovery);
     try {
       const identity = checkpoints.recovered?.book.identity ?? null;
       const found = program ?? identity?.url ?? null;
@@ -121,8 +117,7 @@ export class CheckpointDirectory {
    */
   async readAgain({ disk, clock }: Machine): Promise<CheckpointDirectory> {
     const { quarantine = false } = this.#options;
-    const recovered = await recover({ disk, directory: this.path, quarantine, ...(clock === undefined ? {} : { clock }) });
-    return new CheckpointDirectory(this.path, { recovered, warnings: recovered?.warnings ?? [] }, this.#lock, this.#options);
+    return new CheckpointDirectory(this.path, await recover({ disk, directory: this.path, quarantine, ...(clock === undefined ? {} : { clock }) }), this.#lock, this.#options);
   }
 
   /** Throws CheckpointMismatch, StateNotMigrated, QueueNotRecoverable where this program can't go on from what is there. */
@@ -183,14 +178,15 @@ export class CheckpointDirectory {
   }
 }
 
-async function readOrSetAside({ disk, clock }: Machine, path: string, { quarantine = false, createOnError = false }: RecoveryOptions): Promise<Found> {
+/** `setAside`: what is said of a directory whose content was put out of the way. */
+async function readOrSetAside({ disk, clock }: Machine, path: string, { quarantine = false, createOnError = false }: RecoveryOptions): Promise<{ readonly recovered: Recovered | null; readonly setAside: string | null }> {
   try {
     const recovered = await recover({ disk, directory: path, quarantine, ...(clock === undefined ? {} : { clock }) });
-    if (recovered !== null || !(await hasStateWithoutLog(disk, path))) return { recovered, warnings: recovered?.warnings ?? [] };
-    return { recovered, warnings: [await setAside(disk, path, 'it holds steps of a state, and no log that they belong to')] };
+    const isRest = recovered === null && (await hasStateWithoutLog(disk, path));
+    return { recovered, setAside: isRest ? await setAside(disk, path, 'it holds steps of a state, and no log that they belong to') : null };
   } catch (thrown) {
     if (!createOnError || !isUnreadable(thrown)) throw thrown;
-    return { recovered: null, warnings: [await setAside(disk, path, `it can't be read (${thrown.code}: ${clauseOf(thrown)})`)] };
+    return { recovered: null, setAside: await setAside(disk, path, `it can't be read (${thrown.code}: ${clauseOf(thrown)})`) };
   }
 }
 

@@ -166,8 +166,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     try {
       if (kept.appName !== undefined) ahead?.rename(kept.appName);
       const ssc = await StreamingContext.#create<P>(found as URL | string | P, kept as unknown as OptionsFor<P>, ahead);
-      ssc.#checkpoints = checkpoints;
-      ssc.#warnOf(checkpoints);
+      ssc.#hold(checkpoints);
       try {
         checkpoints.check(ssc);
         checkpoints.restoreAccumulators(ssc, ssc.#contributions);
@@ -359,20 +358,19 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const { checkpointDirectory } = this.graph;
     if (checkpointDirectory === null) return null;
     const { services } = this.sparkContext.internals.host;
-    if (this.#checkpoints === null) {
-      this.#checkpoints = await CheckpointDirectory.openNew(services, checkpointDirectory);
-      this.#warnOf(this.#checkpoints);
-    } else if (this.#wasWritten) {
-      this.#checkpoints = await this.#checkpoints.readAgain(services);
-      this.#warnOf(this.#checkpoints);
-      this.#checkpoints.check(this);
-      this.#contributions = this.#checkpoints.startAccumulatorsOver(this);
-    }
-    return this.#checkpoints.durability(this.#options);
+    if (this.#checkpoints === null) return this.#hold(await CheckpointDirectory.openNew(services, checkpointDirectory)).durability(this.#options);
+    if (!this.#wasWritten) return this.#checkpoints.durability(this.#options);
+    const checkpoints = this.#hold(await this.#checkpoints.readAgain(services));
+    checkpoints.check(this);
+    this.#contributions = checkpoints.startAccumulatorsOver(this);
+    return checkpoints.durability(this.#options);
   }
 
-  #warnOf({ warnings }: CheckpointDirectory): void {
-    for (const warning of warnings) this.sparkContext.internals.logger.log('warn', warning);
+  /** The directory as it is known from now on. What was found there is told. */
+  #hold(checkpoints: CheckpointDirectory): CheckpointDirectory {
+    this.#checkpoints = checkpoints;
+    for (const warning of checkpoints.warnings) this.sparkContext.internals.logger.log('warn', warning);
+    return checkpoints;
   }
 
   /** The run that this one goes on from; null: it begins. Batches behind `completed`, up to `generated`, run again by themselves, before others. */

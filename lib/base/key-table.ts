@@ -14,7 +14,7 @@
  * A Map of V8 ends at 2^24 entries, so each side is a chain of Maps: a full one is kept for reading, and a new one is filled.
  */
 import { invalidKey, keyTextOf } from './key-kind.ts';
-import { absent, PackedIndex } from './packed-index.ts';
+import { absent, mayBePacked, PackedIndex } from './packed-index.ts';
 import { SlotIndex } from './slot-index.ts';
 
 export class KeyTable<V> {
@@ -38,7 +38,7 @@ export class KeyTable<V> {
   /** Of keys that are different, each at the slot of its place. The lists become the table's own. */
   static of<V>(keys: unknown[], values: V[]): KeyTable<V> {
     const table = new KeyTable<V>(undefined, keys, values);
-    if (keys.every(isShort)) {
+    if (keys.every(mayBePacked)) {
       for (let slot = 0; slot < keys.length; slot += 1) table.#addPrimitive(keys[slot], slot);
       return table;
     }
@@ -89,7 +89,7 @@ export class KeyTable<V> {
   remove(slot: number): void {
     const key = this.keys[slot];
     if (typeof key === 'object' && key !== null) this.#texts.delete(keyTextOf(key));
-    else if ((typeof key !== 'string' && typeof key !== 'number') || !this.#packed.remove(key)) this.#primitives.delete(key);
+    else if (!mayBePacked(key) || !this.#packed.remove(key)) this.#primitives.delete(key);
   }
 
   /** A removed key is found at its old slot again. It must have no other. */
@@ -107,13 +107,8 @@ export class KeyTable<V> {
   }
 
   #addPrimitive(key: unknown, slot: number): void {
-    if ((typeof key !== 'string' && typeof key !== 'number') || !this.#packed.add(key, slot)) this.#primitives.add(key, slot);
+    if (!mayBePacked(key) || !this.#packed.add(key, slot)) this.#primitives.add(key, slot);
   }
-}
-
-/** It may be packed. */
-function isShort(key: unknown): boolean {
-  return typeof key === 'string' ? key.length <= 8 : typeof key === 'number' && (key | 0) === key;
 }
 
 /** A chain of native Maps from an entry to its slot, and behind it an index over those that were there from the beginning. */

@@ -36,6 +36,11 @@ export const absent = -1;
 /** The key may be known to whoever keeps those that are refused. */
 export const elsewhere = -2;
 
+/** False: a key of that kind or length is never here. */
+export function mayBePacked(key: unknown): key is string | number {
+  return typeof key === 'string' ? key.length <= charactersMax : typeof key === 'number' && (key | 0) === key;
+}
+
 export class PackedIndex {
   readonly #refused: (slot: number) => void;
   readonly #placesMax: number;

@@ -14,17 +14,18 @@ import type { ProgramBuilder } from './program-builder.ts';
 
 /** Throws CheckpointMismatch, StateNotMigrated. */
 export function checkAgainst(book: RecoveryBook, builder: ProgramBuilder, allowNonRestoredState: boolean): void {
-  if (!allowNonRestoredState) checkMatches(book, builder);
+  const there = operatorsByUid(book.identity?.fingerprint);
+  if (!allowNonRestoredState) checkMatches(book, builder, there);
   for (const { kind, operator, operatorUid, spec } of builder.graph.states) {
     const { stateVersion: wanted = 1, migrates = false } = spec;
+    if (migrates || there.get(operatorUid)?.kind !== kind) continue;
     const other = book.states.get(operatorUid)?.versions.find(({ stateVersion }) => stateVersion !== wanted);
-    if (other !== undefined && !migrates && book.identity?.fingerprint.operators.some((before) => before.uid === operatorUid && before.kind === kind) === true) throw notMigrated(operator, kind, other.stateVersion, wanted);
+    if (other !== undefined) throw notMigrated(operator, other.stateVersion, wanted);
   }
 }
 
-function checkMatches(book: RecoveryBook, builder: ProgramBuilder): void {
+function checkMatches(book: RecoveryBook, builder: ProgramBuilder, there: ReadonlyMap<string, OperatorPrint>): void {
   const fingerprint = builder.fingerprint();
-  const there = operatorsByUid(book.identity?.fingerprint);
   const here = operatorsByUid(fingerprint);
   const lost = needed(book).filter(({ uid }) => !here.has(uid) || !goesOn(there.get(uid), here.get(uid)));
   const misplaced = [...misplacedMade(book, madeOf(book.identity?.fingerprint), madeOf(fingerprint)), ...misplacedQueues(book, there, here)];

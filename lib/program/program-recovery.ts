@@ -146,7 +146,10 @@ export class ProgramRecovery {
 
   /** The blocks of a batch that was generated before the restart. */
   blocksOf(time: BatchTime): StreamBlocks[] {
-    return [...(this.#blocks.get(time) ?? [])].map(([stream, partitions]) => ({ stream, blocks: partitions.flat(), records: countOf(partitions.flat()) }));
+    return [...(this.#blocks.get(time) ?? [])].map(([stream, partitions]) => {
+      const blocks = partitions.flat();
+      return { stream, blocks, records: countOf(blocks) };
+    });
   }
 
   #restoreInputs(book: RecoveryBook, refs: ReadonlyMap<BlockId, BlockRef>): void {

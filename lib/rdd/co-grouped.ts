@@ -10,9 +10,8 @@ import type { RddNode } from '../../protocol/rdd.ts';
 import { KeyTable } from '../base/key-table.ts';
 import type { Piece } from './piece.ts';
 import { pairsPiece } from './piece.ts';
-import { bucketPieces } from './shuffle-read.ts';
+import { bucketPieces, gathered } from './shuffle-read.ts';
 import type { TaskRun } from './task-run.ts';
-import { ValueLists } from './value-lists.ts';
 
 type CoGroupedNode = Extract<RddNode, { kind: 'coGrouped' }>;
 
@@ -21,14 +20,7 @@ export function coGroupedPieces(run: TaskRun, node: CoGroupedNode, partition: nu
   return [
     pairsPiece(() => {
       const table = new KeyTable<unknown>();
-      const sides = node.shuffles.map((shuffle, side) => {
-        const pieces = shuffle === null ? parent(side) : bucketPieces(run, run.shuffle(shuffle, partition));
-        const lists = new ValueLists(table);
-        const state = run.state('putPair', [], node.operator);
-        state.putPair = (key, value) => lists.put(key, value);
-        run.run(pieces, state, []);
-        return lists;
-      });
+      const sides = node.shuffles.map((shuffle, side) => gathered(run, shuffle === null ? parent(side) : bucketPieces(run, run.shuffle(shuffle, partition)), table, node.operator));
       // Behind the last side: each has a list for every key.
       const lists = sides.map((side) => side.end());
       const values = table.keys.map((_key, slot) => lists.map((list) => list[slot]!));

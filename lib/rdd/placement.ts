@@ -40,9 +40,14 @@ export function chooseWorker<W extends WorkerLoad>(workers: readonly W[], task: 
   return best;
 }
 
+/** Undefined: each has something to do. */
+export function idleWorker<W extends WorkerLoad>(workers: readonly W[]): W | undefined {
+  return workers.find((worker) => load(worker) === 0);
+}
+
 /** A worker with nothing to do, and one behind whose running task another waits: that one can be moved. Null: no such two. */
 export function unevenLoad<W extends WorkerLoad>(workers: readonly W[], isBound: (worker: W) => boolean): { readonly idle: W; readonly busy: W } | null {
-  const idle = workers.find((worker) => load(worker) === 0);
+  const idle = idleWorker(workers);
   const busy = idle === undefined ? undefined : workers.find((worker) => worker.handed.length === tasksPerWorkerMax && !isBound(worker));
   return idle === undefined || busy === undefined ? null : { idle, busy };
 }

@@ -79,13 +79,18 @@ function isGrouping({ createCombiner, mergeValue, onError }: AggregatorSpec): bo
   return onError === undefined && isBuiltin(createCombiner, 'listOf') && isBuiltin(mergeValue, 'listAppend');
 }
 
-function grouped(run: TaskRun, pieces: readonly Piece[], node: ShuffledNode): PairColumns {
+function grouped(run: TaskRun, pieces: readonly Piece[], { operator }: ShuffledNode): PairColumns {
   const table = new KeyTable<unknown>();
+  return { keys: table.keys, values: gathered(run, pieces, table, operator).end() };
+}
+
+/** The pieces' pairs. Their keys are in the table from now on, their values in lists once these are ended. */
+export function gathered(run: TaskRun, pieces: readonly Piece[], table: KeyTable<unknown>, operator: OperatorPlace | null): ValueLists {
   const lists = new ValueLists(table);
-  const state = run.state('putPair', [], node.operator);
+  const state = run.state('putPair', [], operator);
   state.putPair = (key, value) => lists.put(key, value);
   run.run(pieces, state, []);
-  return { keys: table.keys, values: lists.end() };
+  return lists;
 }
 
 /** By key; pairs of equal keys stay in their order, also descending. */

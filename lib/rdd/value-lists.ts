@@ -10,6 +10,7 @@
  * Invariant: lists are by slot of the table, and values in a list in the order in which they came. At most `gatheredMax` values wait to be put
  * into lists: what comes behind them is appended.
  */
+import { grown } from '../base/grown.ts';
 import type { KeyTable } from '../base/key-table.ts';
 
 const gatheredMaxDefault = 1 << 23;
@@ -33,7 +34,7 @@ export class ValueLists {
   put(key: unknown, value: unknown): void {
     const slot = this.#table.slotOf(key);
     const count = this.#values.length;
-    if (count === this.#slots.length) this.#makeRoom();
+    if (count === this.#slots.length) this.#slots = grown(this.#slots, count * 2);
     this.#slots[count] = slot;
     this.#values.push(value);
     if (count + 1 >= this.#gatheredMax) this.#putIntoLists();
@@ -46,12 +47,6 @@ export class ValueLists {
     const lists: unknown[][] = [];
     for (let slot = 0; slot < size; slot += 1) lists.push(this.#lists[slot] ?? []);
     return lists;
-  }
-
-  #makeRoom(): void {
-    const larger = new Int32Array(this.#slots.length * 2);
-    larger.set(this.#slots);
-    this.#slots = larger;
   }
 
   #putIntoLists(): void {

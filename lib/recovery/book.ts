@@ -152,8 +152,8 @@ function commitState(book: RecoveryBook, { uid, oldest, time, version }: StateCo
 }
 
 /**
- * A step from a version that was never written down leads nowhere. Asked before an event is written, and when it is read: it is never found out by a
- * state that is empty after a restart. Throws WalCorrupted.
+ * A step from a version that was never written down leads nowhere, and the book would drop it. Asked before an event is applied, by who has just written it and by
+ * who reads it: so it is not found out by a state that is empty after a restart. Throws WalCorrupted.
  */
 export function checkSteps(book: RecoveryBook, event: RecoveryEvent): void {
   if (event.type !== 'batchCompleted') return;

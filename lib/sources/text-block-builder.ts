@@ -118,8 +118,9 @@ export class TextBlockBuilder {
         continue;
       }
       // The open line is at least as long as the bound, if only by a \r of its end.
-      at = nextNewline(view, at, end);
-      if (at === end) break;
+      const found = view.subarray(at, end).indexOf(newline);
+      if (found < 0) break;
+      at += found;
       const lineBytes = at - lineEnd - (at > lineEnd && view[at - 1] === carriageReturn ? 1 : 0);
       at += 1;
       if (lineBytes > recordBytesMax) {
@@ -239,12 +240,5 @@ export class TextBlockBuilder {
 function lastNewline(bytes: Uint8Array, from: number, to: number): number {
   let at = to - 1;
   while (at >= from && bytes[at] !== newline) at -= 1;
-  return at;
-}
-
-/** `to` where there is none. */
-function nextNewline(bytes: Uint8Array, from: number, to: number): number {
-  let at = from;
-  while (at < to && bytes[at] !== newline) at += 1;
   return at;
 }

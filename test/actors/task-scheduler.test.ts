@@ -1,79 +1,13 @@
 /** Tasks on workers: who gets which, what follows from an end, and what from a worker's death. */
 import t from 'tap';
-import { taskScheduler } from '../../actors/task-scheduler.ts';
-import type { JobResult, ToTaskScheduler } from '../../protocol/job.ts';
-import type { ActorRef } from '../../protocol/ref.ts';
-import type { BlockRef, RddNode, Sink } from '../../protocol/rdd.ts';
-import type { TaskOutput, TaskSpec, ToTaskWorker } from '../../protocol/task.ts';
-import { asActorPath, asBlockId, asHostId, asJobId, asProgramId, asRddId } from '../../protocol/ids.ts';
-import type { HostId, JobId, TaskId } from '../../protocol/ids.ts';
+import type { TaskOutput } from '../../protocol/task.ts';
+import { asBlockId, asHostId, asJobId } from '../../protocol/ids.ts';
 import { asBatchTime } from '../../protocol/time.ts';
-import { TaskControl } from '../../lib/base/task-control.ts';
-import type { SparkContextOptions } from '../../lib/options.ts';
 import { hostLossesMax } from '../../lib/rdd/job-state.ts';
-import { handle, stubServices } from '../helpers/stub-services.ts';
-import { Driven, wireError } from '../helpers/stub-turn.ts';
-
-const program = asProgramId(0);
-
-interface Given {
-  readonly host: HostId;
-  readonly job: JobId;
-  readonly stage: number;
-  readonly task: TaskSpec;
-  readonly waits: 0 | 1 | null;
-}
-
-class Cluster {
-  readonly services;
-  readonly driven;
-
-  constructor(workers = 2, options: SparkContextOptions = {}) {
-    this.services = stubServices(options);
-    this.driven = new Driven(taskScheduler(this.services), undefined);
-    for (let index = 0; index < workers; index += 1) this.workerUp(10 + index);
-  }
-
-  workerUp(host: number): void {
-    const worker = { host: asHostId(host), cell: 1, path: asActorPath(`/worker-${host}`) } as ActorRef<ToTaskWorker>;
-    this.services.controls.set(asHostId(host), new TaskControl());
-    this.driven.send({ type: 'workerUp', host: asHostId(host), worker });
-  }
-
-  /** A job on an RDD of so many partitions, with a block in each. */
-  runJob(ask: number, partitions: number, sink: Sink = { kind: 'count' }, blocks: readonly BlockRef[] = [{ id: asBlockId('b'), codec: 'records', place: handle(ask), records: 1 }]): void {
-    const node: RddNode = { kind: 'source', id: asRddId(ask), parents: [], partitions, partitioner: null, storage: null, operator: null, blocks: Array.from({ length: partitions }, () => blocks) };
-    const replyTo = this.driven.replyTo<JobResult>(ask);
-    this.driven.send({
-      type: 'runJob',
-      replyTo,
-      request: { target: node.id, partitions: null, sink, nodes: [node], program, batchTime: asBatchTime(1_000), scope: 'program/0', resultScope: 'result/0/1', replays: [], broadcasts: [] },
-    });
-  }
-
-  /** Tasks handed out since the last call. */
-  given(): Given[] {
-    const told = this.driven.told.filter(({ message }) => message.type === 'runTask');
-    this.driven.take('runTask');
-    return told.map(({ to, message }) => ({ host: to.host, job: message['job'] as JobId, stage: message['stage'] as number, task: message['task'] as TaskSpec, waits: message['waits'] as Given['waits'] }));
-  }
-
-  succeed({ host, job, stage, task }: Given, output: TaskOutput = { kind: 'count', count: 5 }): void {
-    this.driven.send({ type: 'taskSucceeded', host, job, stage, task: task.task, report: { output, stored: [], accumulators: [], runMs: 1 } });
-  }
-
-  fail({ host, job, stage, task }: Given, message = 'It failed.'): void {
-    this.driven.send({ type: 'taskFailed', host, job, stage, task: task.task, error: wireError(message), missing: null } satisfies ToTaskScheduler);
-  }
-
-  down(host: number): void {
-    this.driven.send({ type: 'workerDown', host: asHostId(host), error: wireError('gone', 'HostGone') });
-  }
-
-  reply(ask: number): JobResult | undefined {
-    return this.driven.replies.get(ask) as JobResult | undefined;
-  }
-}
+import { handle } from '../helpers/stub-services.ts';
+import { wireError } from '../helpers/stub-turn.ts';
+import { Cluster, program } from '../helpers/driven-cluster.ts';
+import type { Given } from '../helpers/driven-cluster.ts';
 
 const counts = (tasks: readonly Given[]): Record<number, number> => Object.fromEntries([10, 11].map((host) => [host, tasks.filter((given) => given.host === host).length]));
 

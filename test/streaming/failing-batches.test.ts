@@ -7,13 +7,13 @@
  */
 import t from 'tap';
 import type { DeadLetter } from '../../lib/dstream/dead-letters.ts';
-import { Receiver } from '../../lib/dstream/receiver.ts';
 import { partitionOf } from '../../lib/base/key.ts';
 import type { TestOptions } from '../../lib/testing.ts';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import { silent } from '../helpers/running.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { told } from '../helpers/told-receiver.ts';
 
 type Pair = [string, number];
 
@@ -21,25 +21,15 @@ const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
 const poison = 666;
 const sum = (a: number, b: number): number => a + b;
 
-class Fed extends Receiver<Pair> {
-  #begin: () => void = () => {};
-  /** Before it nothing can be stored. */
-  readonly begun = new Promise<void>((resolve) => (this.#begin = resolve));
-  override onStart(): void {
-    this.#begin();
-  }
-  override onStop(): void {}
-}
-
 const [poisoned, without3] = [[1, 2, 3, 4, 5, 6], [1, 2, 4, 5, 6]];
 
 /** A batch for each number, in which every key has it; key b has the poison in place of 3. */
 async function run(t: { after(fn: () => unknown): void }, numbers: readonly number[], options: Omit<TestOptions, 'args'>) {
-  const receiver = new Fed();
+  const source = told<Pair>();
   const calls = { state: 0, sums: 0 };
   const test = await startTest(
     (ssc: StreamingContext) => {
-      const pairs = ssc.receiverStream(() => receiver);
+      const pairs = ssc.receiverStream(source.make);
       const totals = pairs.updateStateByKey((values: readonly number[], state: number | undefined) => {
         if (values.includes(poison)) {
           calls.state += 1;
@@ -60,7 +50,7 @@ async function run(t: { after(fn: () => unknown): void }, numbers: readonly numb
     { checkpointDirectory: temporaryDirectory(), taskFailuresMax: 3, logger: silent, ...options },
   );
   t.after(() => test.stop());
-  await receiver.begun;
+  const receiver = await source.running;
   const before = await test.ssc.sparkContext.blockStats();
   let ended: unknown = null;
   for (const number of numbers) {

@@ -4,38 +4,17 @@
  */
 import t from 'tap';
 import type { Test } from 'tap';
-import { Receiver } from '../../lib/dstream/receiver.ts';
 import { StreamingContext } from '../../lib/streaming-context.ts';
 import { startTest } from '../../lib/testing.ts';
 import type { MillraceError } from '../../protocol/errors.ts';
 import type { RunOptions } from '../helpers/going-on.ts';
 import { nextEvent, silent } from '../helpers/running.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
-
-/** A source that the test speaks through: `send` resolves when it is acknowledged. */
-class Told extends Receiver<string> {
-  readonly #tell: (receiver: Told) => void;
-
-  constructor(tell: (receiver: Told) => void) {
-    super();
-    this.#tell = tell;
-  }
-
-  override onStart(): void {
-    this.#tell(this);
-  }
-
-  override onStop(): void {}
-}
-
-function told(): { readonly make: () => Told; readonly running: Promise<Told> } {
-  let tell: (receiver: Told) => void = () => {};
-  const running = new Promise<Told>((resolve) => (tell = resolve));
-  return { make: () => new Told(tell), running };
-}
+import { told } from '../helpers/told-receiver.ts';
+import type { Told } from '../helpers/told-receiver.ts';
 
 /** Counts of words over all batches; `body` is the other output, which can hang or fail. */
-function counting(make: () => Told, body: (time: number) => unknown, seen: Map<string, number>) {
+function counting(make: () => Told<string>, body: (time: number) => unknown, seen: Map<string, number>) {
   return (ssc: StreamingContext) => {
     const words = ssc.receiverStream(make).uid('words');
     const pairs = words.map((word) => [word, 1]);
@@ -68,7 +47,7 @@ async function stopError(stopped: Promise<void>): Promise<MillraceError> {
 t.test('a stop whose time is over while an output hangs says what was left; the next run processes it, and all counts are right', async (t) => {
   const directory = temporaryDirectory();
   const seen = new Map<string, number>();
-  const source = told();
+  const source = told<string>();
   let entered: () => void = () => {};
   const inSecond = new Promise<void>((resolve) => (entered = resolve));
   const hangs = (time: number): unknown => {
@@ -94,7 +73,7 @@ t.test('a stop whose time is over while an output hangs says what was left; the 
   await t.rejects(receiver.storeBatch(['e']), { code: 'BlockNotStored' });
 
   const times: number[] = [];
-  const again = await begin(t, directory, counting(told().make, (time) => times.push(time), seen));
+  const again = await begin(t, directory, counting(told<string>().make, (time) => times.push(time), seen));
   await again.stop({ graceful: true });
   t.same(times, [2_000, 3_000, 4_000], 'with their times, once each');
   t.same(plainOf(seen), { a: 2, b: 1, c: 2, d: 2 });
@@ -103,7 +82,7 @@ t.test('a stop whose time is over while an output hangs says what was left; the 
 t.test('what no batch has yet when the time is over is named, and goes into the next run\'s first batch', async (t) => {
   const directory = temporaryDirectory();
   const seen = new Map<string, number>();
-  const source = told();
+  const source = told<string>();
   let entered: () => void = () => {};
   const inBody = new Promise<void>((resolve) => (entered = resolve));
   // The driver's thread is this one: a transform that hangs keeps the batches behind it from being generated.
@@ -152,7 +131,7 @@ t.test('without a checkpoint directory it says that what was left is lost', asyn
 t.test('batches that are far behind are all processed, in their order', async (t) => {
   const seen = new Map<string, number>();
   const times: number[] = [];
-  const source = told();
+  const source = told<string>();
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const test = await startTest(counting(source.make, (time) => (times.push(time), held), seen), { checkpointDirectory: temporaryDirectory() });
@@ -179,7 +158,7 @@ for (const [policy, lost, fails] of [
 ] as const) {
   t.test(`an output that fails meanwhile does what onBatchFailure says: ${policy}`, async (t) => {
     const seen = new Map<string, number>();
-    const source = told();
+    const source = told<string>();
     let release: () => void = () => {};
     const held = new Promise<void>((resolve) => (release = resolve));
     const body = async (time: number): Promise<void> => {
@@ -209,7 +188,7 @@ for (const [policy, lost, fails] of [
 t.test('a failed batch with a checkpoint directory: what it left behind is processed by the next run', async (t) => {
   const directory = temporaryDirectory();
   const seen = new Map<string, number>();
-  const source = told();
+  const source = told<string>();
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const fails = async (): Promise<void> => {
@@ -228,14 +207,14 @@ t.test('a failed batch with a checkpoint directory: what it left behind is proce
   await stopped;
   await behind;
   await t.rejects(first.awaitTermination(), { code: 'OutputFailed' });
-  const again = await begin(t, directory, counting(told().make, () => {}, seen));
+  const again = await begin(t, directory, counting(told<string>().make, () => {}, seen));
   await again.stop({ graceful: true });
   t.same(plainOf(seen), { a: 1, b: 1 });
 });
 
 t.test('a receiver that goes on storing is refused, each time, and what was acknowledged is what was processed', async (t) => {
   const seen: string[] = [];
-  const source = told();
+  const source = told<string>();
   const test = await startTest((ssc: StreamingContext) => {
     ssc.receiverStream(source.make).foreachRDD(async (rdd) => void seen.push(...(await rdd.collect())));
   });
@@ -304,7 +283,7 @@ t.test('options that can\'t be are refused, and nothing is stopped', async (t) =
 t.test('during a recovery: batches that run again are waited for, and where there are none nothing is', async (t) => {
   const directory = temporaryDirectory();
   const seen = new Map<string, number>();
-  const source = told();
+  const source = told<string>();
   const first = await begin(t, directory, counting(source.make, () => {}, seen));
   await (await source.running).storeBatch(['a']);
   await first.clock.advance(3);
@@ -312,7 +291,7 @@ t.test('during a recovery: batches that run again are waited for, and where ther
   t.same(plainOf(seen), { a: 1 });
   for (const missedBatches of ['all', 'latest'] as const) {
     const times: number[] = [];
-    const again = await begin(t, directory, counting(told().make, (time) => times.push(time), seen), { missedBatches });
+    const again = await begin(t, directory, counting(told<string>().make, (time) => times.push(time), seen), { missedBatches });
     await again.stop({ graceful: true, timeoutMs: 20_000 });
     t.same(times, []);
   }

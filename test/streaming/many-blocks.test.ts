@@ -1,34 +1,17 @@
 /** A batch of more blocks than tasks are of use for. */
 import t from 'tap';
-import { Receiver } from '../../lib/dstream/receiver.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
 import { Run } from '../helpers/going-on.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
-
-/** Stores what it is told to. */
-class Told extends Receiver<number> {
-  readonly #tell: (receiver: Told) => void;
-
-  constructor(tell: (receiver: Told) => void) {
-    super();
-    this.#tell = tell;
-  }
-
-  override onStart(): void {
-    this.#tell(this);
-  }
-
-  override onStop(): void {}
-}
+import { told } from '../helpers/told-receiver.ts';
 
 /** The records of each partition of each batch that ran, until `hangsAt`. */
 function glommed(seen: [number, number[][]][], hangsAt: number) {
-  let tell: (receiver: Told) => void = () => {};
   let enter: () => void = () => {};
-  const running = new Promise<Told>((resolve) => (tell = resolve));
+  const { make, running } = told<number>();
   const entered = new Promise<void>((resolve) => (enter = resolve));
   const program = (ssc: StreamingContext): void => {
-    ssc.receiverStream(() => new Told(tell)).uid('numbers').foreachRDD(async (rdd, time) => {
+    ssc.receiverStream(make).uid('numbers').foreachRDD(async (rdd, time) => {
       if (Number(time) === hangsAt) {
         enter();
         await new Promise(() => {});

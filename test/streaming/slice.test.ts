@@ -3,7 +3,6 @@
  * is gone. Nothing that is asked of the past changes the batches to come.
  */
 import t from 'tap';
-import { Receiver } from '../../lib/dstream/receiver.ts';
 import type { State } from '../../lib/rdd/state/keyed-state.ts';
 import type { RDD } from '../../lib/rdd/rdd.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
@@ -11,6 +10,7 @@ import { startTest } from '../../lib/testing.ts';
 import { Run } from '../helpers/going-on.ts';
 import type { Outputs } from '../helpers/going-on.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { told } from '../helpers/told-receiver.ts';
 
 interface Test {
   after(fn: () => unknown): void;
@@ -38,16 +38,6 @@ async function values(stream: Sliced, fromBatch: number, toBatch: number): Promi
 }
 
 const numbersFrom = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
-
-class Told extends Receiver<number> {
-  #begin: () => void = () => {};
-  /** Before it nothing can be stored. */
-  readonly begun = new Promise<void>((resolve) => (this.#begin = resolve));
-  override onStart(): void {
-    this.#begin();
-  }
-  override onStop(): void {}
-}
 
 /** States, a window and what they are made of, over a queue of numbers. */
 function program(ssc: StreamingContext) {
@@ -144,14 +134,14 @@ t.test('large pushes are kept for batches alone, small ones for slices too', asy
 });
 
 t.test('a receiver\'s batches are kept for batches alone; the state that is made of them for two intervals', async (t) => {
-  const receiver = new Told();
+  const source = told<number>();
   const test = await startTest((ssc: StreamingContext) => {
-    const numbers = ssc.receiverStream(() => receiver);
+    const numbers = ssc.receiverStream(source.make);
     const state = numbers.map(underK).updateStateByKey(total);
     return { numbers, state, totals: state.publish() };
   }, { checkpointDirectory: temporaryDirectory() });
   t.after(() => test.stop());
-  await receiver.begun;
+  const receiver = await source.running;
   for (const n of numbersFrom(1, 24)) {
     receiver.store(n);
     await test.advance();
@@ -167,14 +157,14 @@ t.test('a receiver\'s batches are kept for batches alone; the state that is made
 });
 
 t.test('with remember() the records of a receiver can be sliced as far back', async (t) => {
-  const receiver = new Told();
+  const source = told<number>();
   const test = await startTest((ssc: StreamingContext) => {
     ssc.remember(5_000);
-    const numbers = ssc.receiverStream(() => receiver);
+    const numbers = ssc.receiverStream(source.make);
     return { numbers, seen: numbers.publish() };
   });
   t.after(() => test.stop());
-  await receiver.begun;
+  const receiver = await source.running;
   for (const n of [1, 2, 3, 4, 5, 6, 7, null, 9]) {
     if (n !== null) receiver.store(n);
     await test.advance();

@@ -1,11 +1,11 @@
 /** Changes to a program that what the checkpoint holds can't be brought over: an error says which, nothing is lost, and where allowed it begins anew. */
 import t from 'tap';
-import { Receiver } from '../../lib/dstream/receiver.ts';
 import type { RddQueue } from '../../lib/dstream/rdd-queue.ts';
 import type { StreamingContext, StreamingProgram } from '../../lib/streaming-context.ts';
 import { Run } from '../helpers/going-on.ts';
 import type { Outputs, RunOptions } from '../helpers/going-on.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { told } from '../helpers/told-receiver.ts';
 
 type Test = { after(fn: () => unknown): void };
 
@@ -38,24 +38,9 @@ t.test('a window with an inverse function can\'t go on with another length or sl
 });
 
 t.test('a receiver that had a position and is gone, though all its blocks are in batches that are over, is an error', async (t) => {
-  class Numbered extends Receiver<number> {
-    readonly #begun: (receiver: Numbered) => void;
-
-    constructor(begun: (receiver: Numbered) => void) {
-      super();
-      this.#begun = begun;
-    }
-
-    override onStart(): void {
-      this.#begun(this);
-    }
-
-    override onStop(): void {}
-  }
   const begin = (uid: string) => {
-    let begun: (receiver: Numbered) => void = () => {};
-    const running = new Promise<Numbered>((resolve) => (begun = resolve));
-    return { running, program: (ssc: StreamingContext) => ({ out: ssc.receiverStream(() => new Numbered(begun)).uid(uid).publish(), other: ssc.batchesStream(input, 1).uid('in').publish() }) };
+    const { make, running } = told<number>();
+    return { running, program: (ssc: StreamingContext) => ({ out: ssc.receiverStream(make).uid(uid).publish(), other: ssc.batchesStream(input, 1).uid('in').publish() }) };
   };
   const directory = temporaryDirectory();
   const first = begin('numbers');

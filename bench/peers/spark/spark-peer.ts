@@ -13,7 +13,7 @@ import { packageRoot } from '../../machine.ts';
 import { makeLines } from '../../load/zipf-lines.ts';
 import { startMeasuredProcess } from '../../measured-process.ts';
 import type { MeasuredProcess } from '../../measured-process.ts';
-import { blockIntervalFor } from '../../subject-settings.ts';
+import { blockIntervalFor, checkpoints } from '../../subject-settings.ts';
 import type { SubjectSettings } from '../../subject-settings.ts';
 
 /** Minimum and maximum: Spark never waits for its heap to grow. */
@@ -69,8 +69,7 @@ function programArguments(settings: SubjectSettings, work: string): string[] {
     given['file'] = join(work, 'lines.txt');
     writeFileSync(given['file'], makeLines(settings.lines ?? 0));
   }
-  const checkpoints = settings.writeAheadLog === true || !['memory', 'socket', 'groupByKey', 'join'].includes(settings.program);
-  if (checkpoints) given['checkpoint'] = settings.checkpointDirectory ?? join(work, 'checkpoint');
+  if (checkpoints(settings)) given['checkpoint'] = settings.checkpointDirectory ?? join(work, 'checkpoint');
   return Object.entries(given).filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${value}`);
 }
 

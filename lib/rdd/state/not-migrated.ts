@@ -2,9 +2,9 @@
 import { MillraceError } from '../../../protocol/errors.ts';
 import type { OperatorPlace } from '../../../protocol/rdd.ts';
 
-/** `name`: what is said where no operator is known. */
-export function notMigrated(operator: OperatorPlace | null, name: string, written: number, wanted: number): MillraceError {
-  const where = operator === null ? name : `${operator.name} (${operator.uid}${operator.place === '' ? '' : `, at ${operator.place}`})`;
+/** `unnamed`: what is said where no operator is known. */
+export function notMigrated(operator: OperatorPlace | null, written: number, wanted: number, unnamed = 'an RDD'): MillraceError {
+  const where = operator === null ? unnamed : `${operator.name} (${operator.uid}${operator.place === '' ? '' : `, at ${operator.place}`})`;
   return new MillraceError('StateNotMigrated', `The state of ${where} was written as stateVersion ${written}, and the program has stateVersion ${wanted}. Give it a migrate function, or stateVersion: ${written}.`, {
     details: { written, wanted, operator },
   });

@@ -332,7 +332,7 @@ function originOf(version: Version, partition: number, chained: boolean): StateO
 function migrationOf({ id, stateVersion: wanted = 1, migrate, operator }: StateNode, written: number): { readonly fn: FunctionRef; readonly fromVersion: number } | null {
   if (wanted === written) return null;
   if (migrate !== undefined) return { fn: migrate, fromVersion: written };
-  throw notMigrated(operator, operator === null ? `RDD ${id}` : operator.name, written, wanted);
+  throw notMigrated(operator, written, wanted, `RDD ${id}`);
 }
 
 function allThere(links: readonly unknown[], count: number): boolean {

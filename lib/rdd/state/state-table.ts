@@ -10,6 +10,7 @@
  *   values    1    -    3    9    5          b was removed (its slot stays empty), d was 8, e is new
  *   undo      { version: t1, size: 4, slots: [1, 3], values: [2, 8] }
  */
+import { grown } from '../../base/grown.ts';
 import { KeyTable } from '../../base/key-table.ts';
 
 /** Stands in the slot of a key that was removed. */
@@ -242,19 +243,13 @@ export class StateTable {
   #note(slot: number, key: unknown): void {
     const open = this.#open as Undo;
     if (slot >= open.size || this.#noted[slot] === this.#changes) return;
-    if (slot >= this.#noted.length) this.#makeRoomToNote();
+    if (slot >= this.#noted.length) this.#noted = grown(this.#noted, roomFor(this.size));
     this.#noted[slot] = this.#changes;
     open.slots.push(slot);
     open.values.push(this.#index.values[slot]);
     if (this.#isTimed) open.touched.push(this.#touched[slot] as number);
     // Equal strings are one and the same; other equal keys need not be (0 and -0).
     this.#changedKeys.push(typeof key === 'string' ? key : this.#index.keys[slot]);
-  }
-
-  #makeRoomToNote(): void {
-    const noted = new Uint32Array(roomFor(this.size));
-    noted.set(this.#noted);
-    this.#noted = noted;
   }
 
   #undoOne(undo: Undo): void {

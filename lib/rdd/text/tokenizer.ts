@@ -14,6 +14,7 @@
  * Invariant: a text is cut as a whole, however many portions it takes, and each portion has a bound. Texts end with a line end, so the scan needs no
  * other bound than what it looks for. Both scans make the same of a word: its first eight bytes as two numbers, its length, its hash.
  */
+import { grown } from '../../base/grown.ts';
 import { carriageReturn } from './cut.ts';
 import type { Cut } from './cut.ts';
 import type { WordDictionary } from './word-dictionary.ts';
@@ -238,18 +239,11 @@ export class Tokenizer implements CountedWords {
 
   #makeRoomToCount(): void {
     const { length } = this.#dictionary.words;
-    if (length <= this.counts.length) return;
-    const larger = new Int32Array(Math.max(length, this.counts.length * 2, countsAtFirst));
-    larger.set(this.counts);
-    this.counts = larger;
+    if (length > this.counts.length) this.counts = grown(this.counts, Math.max(length, this.counts.length * 2, countsAtFirst));
   }
 
   #putOthers(texts: readonly string[], count: number): number {
-    if (count + texts.length > this.ids.length) {
-      const larger = new Int32Array(count + texts.length);
-      larger.set(this.ids);
-      this.ids = larger;
-    }
+    if (count + texts.length > this.ids.length) this.ids = grown(this.ids, count + texts.length);
     for (const text of texts) this.ids[count++] = -this.others.push(text);
     return texts.length;
   }

@@ -11,6 +11,7 @@
  * on, so it is the same whichever words it came for. Only where no addition rounds is it a multiplication. A value of the table that is no number
  * is left to the function. The table has the sums after `end`.
  */
+import { grown } from '../../base/grown.ts';
 import type { KeyTable } from '../../base/key-table.ts';
 import type { Op } from '../fuse.ts';
 import type { CountedWords } from './tokenizer.ts';
@@ -75,8 +76,8 @@ export class WordCounter {
   #meet(id: number, word: string): void {
     if (id >= this.#slots.length) {
       const length = Math.max(id + 1, this.#slots.length * 2);
-      this.#slots = larger(this.#slots, new Int32Array(length));
-      this.#taken = larger(this.#taken, new Uint8Array(length));
+      this.#slots = grown(this.#slots, length);
+      this.#taken = grown(this.#taken, length);
     }
     const { size, keys, values } = this.#table;
     const slot = this.#slotOf(word);
@@ -123,9 +124,4 @@ export class WordCounter {
     for (; left > 0; left -= 1) sum += value;
     return sum;
   }
-}
-
-function larger<A extends Int32Array | Uint8Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
 }

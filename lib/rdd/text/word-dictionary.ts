@@ -17,6 +17,7 @@
  */
 import { isAscii } from 'node:buffer';
 import { textBufferOf } from '../../../protocol/text-buffer.ts';
+import { grown } from '../../base/grown.ts';
 
 /** Words kept by a thread. */
 export const dictionaryWordsMax = 65_536;
@@ -103,23 +104,14 @@ export class WordDictionary {
 
   #addTail(tail: Uint8Array): void {
     const end = this.#tailBytes + tail.length;
-    if (end > this.tails.length) {
-      const larger = new Uint8Array(Math.max(end, this.tails.length * 2));
-      larger.set(this.tails);
-      this.tails = larger;
-    }
+    if (end > this.tails.length) this.tails = grown(this.tails, Math.max(end, this.tails.length * 2));
     this.tails.set(tail, this.#tailBytes);
     this.#tailBytes = end;
   }
 
   #grow(): void {
-    const larger = (array: Int32Array): Int32Array => {
-      const copy = new Int32Array(array.length * 2);
-      copy.set(array);
-      return copy;
-    };
-    this.hashes = larger(this.hashes);
-    this.tailStarts = larger(this.tailStarts);
+    this.hashes = grown(this.hashes, this.hashes.length * 2);
+    this.tailStarts = grown(this.tailStarts, this.tailStarts.length * 2);
     const before = this.places;
     this.places = new Int32Array(before.length * 2);
     for (let from = 0; from < before.length; from += 1 << placeShift) {

@@ -6,7 +6,6 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { StreamingContext } from '../../../lib/streaming-context.ts';
-import { Receiver } from '../../../lib/dstream/receiver.ts';
 import type { State } from '../../../lib/index.ts';
 import { recover } from '../../../lib/recovery/recover.ts';
 import { nodeDisk } from '../../../lib/storage/node-disk.ts';
@@ -14,6 +13,7 @@ import { Run } from '../../helpers/going-on.ts';
 import type { Outputs } from '../../helpers/going-on.ts';
 import { projectRoot } from '../../helpers/project.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { told } from '../../helpers/told-receiver.ts';
 
 const fixture = join(projectRoot, 'test/fixtures/formats/checkpoint-1');
 /** Of the same version: what was received. */
@@ -59,27 +59,11 @@ t.test('version 1 is recovered: state, queue, broadcast variable, accumulator an
   t.same([...outputs.get('window')!], [[3_000, ['[["even",40],["even",60],["odd",50]]']]]);
 });
 
-class Told extends Receiver<string> {
-  readonly #tell: (receiver: Told) => void;
-
-  constructor(tell: (receiver: Told) => void) {
-    super();
-    this.#tell = tell;
-  }
-
-  override onStart(): void {
-    this.#tell(this);
-  }
-
-  override onStop(): void {}
-}
-
 /** Received blocks in the log, how far the receiver had come, both other kinds of state. */
 function receiving() {
-  let tell: (receiver: Told) => void = () => {};
-  const running = new Promise<Told>((resolve) => (tell = resolve));
+  const { make, running } = told<string>();
   const program = (ssc: StreamingContext) => {
-    const pairs = ssc.receiverStream(() => new Told(tell)).uid('words').map((word): [string, number] => [word, word.length]);
+    const pairs = ssc.receiverStream(make).uid('words').map((word): [string, number] => [word, word.length]);
     const track = (_time: number, word: string, length: number | undefined, state: State<number>): string => {
       const seen = (state.exists() ? state.get() : 0) + 1;
       state.update(seen);
