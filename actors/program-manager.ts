@@ -46,6 +46,10 @@ interface Program {
   phase: 'loading' | 'starting' | 'active' | 'stopping';
   starting: ReplyTo<{ readonly zeroTime: number }> | null;
   stopping: { readonly replyTo: ReplyTo<null>; readonly timeoutMs: number; readonly deadline: number } | null;
+  /** Others who have asked for the stop: answered when nothing of the program writes any more. */
+  readonly alsoStopping: ReplyTo<null>[];
+  /** Why it is taken down, where nobody has asked for that. The app is told at once, and again when it is down: its directory is free then. */
+  broken: WireError | null;
   /** How many batches a graceful stop may still ask for; null: it has not looked yet. */
   lastBatchesLeft: number | null;
   /** Receivers that have not handed over what they have. */
@@ -104,6 +108,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
 
   /** What was held for the program, and the program itself on every host. */
   const forget = (state: State, id: ProgramId, turn: Turning): void => {
+    for (const replyTo of state.get(id)?.alsoStopping ?? []) turn.reply(replyTo, null);
     state.delete(id);
     const error = toWireError(new MillraceError('ContextStopped', 'The job was cancelled: its context has been stopped.'));
     turn.tell(places.taskScheduler, { type: 'cancelProgram', program: id, error });
@@ -186,8 +191,9 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         turn.ask<ToAppOutputs, null>(at.outputs, (replyTo) => ({ type: 'flush', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'outputsFlushed' }));
         return state;
       case 'outputsFlushed': {
-        const { stopping, left, isLate, spec } = program;
+        const { stopping, left, isLate, spec, broken } = program;
         forget(state, id, turn);
+        if (broken !== null) tellEnded(id, broken, turn);
         if (stopping === null) return state;
         if (isLate) turn.replyError(stopping.replyTo as ReplyTo<never>, toWireError(stopTimeout(left ?? nothingLeft, stopping.timeoutMs, spec)));
         else turn.reply(stopping.replyTo, null);
@@ -237,7 +243,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         case 'startProgram': {
           const { spec } = message;
           const { program: id } = spec.descriptor;
-          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, lastTime: 0, lastAgain: null, lastBatchesLeft: null, receiversRunning: 0, left: null, isLate: false });
+          state.set(id, { spec, zeroTime: 0, askedAt: services.clock.wall(), phase: 'loading', starting: message.replyTo, stopping: null, alsoStopping: [], broken: null, lastTime: 0, lastAgain: null, lastBatchesLeft: null, receiversRunning: 0, left: null, isLate: false });
           turn.ask<ToHostManager, { readonly io: readonly HostId[] }>(places.hostManager, (replyTo) => ({ type: 'loadEverywhere', descriptor: spec.descriptor, expected: spec.fingerprint, replyTo }), stepTimeoutMs, (outcome) =>
             step(id, { type: 'loaded', error: outcome.ok ? null : outcome.error, io: outcome.ok ? outcome.value.io : [] }),
           );
@@ -245,10 +251,9 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         }
         case 'stopProgram': {
           const program = state.get(message.program);
-          if (program === undefined || program.phase === 'stopping') {
-            turn.reply(message.replyTo, null);
-            return state;
-          }
+          if (program?.phase === 'stopping') program.alsoStopping.push(message.replyTo);
+          else if (program === undefined) turn.reply(message.replyTo, null);
+          if (program === undefined || program.phase === 'stopping') return state;
           const active = program.phase === 'active';
           program.phase = 'stopping';
           program.stopping = { replyTo: message.replyTo, timeoutMs: message.timeoutMs, deadline: turn.now + message.timeoutMs };
@@ -274,6 +279,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
           if (program?.phase !== 'active') return state;
           program.phase = 'stopping';
           turn.unwatch(programPlaces(message.program).streaming as ActorRef<never>);
+          program.broken = message.error;
           tellFailed(message.program, message.error, turn);
           takeDown(state, message.program, turn);
           return state;
@@ -299,6 +305,7 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         const error = 'error' in reason && reason.error !== undefined ? reason.error : toWireError(new MillraceError('ContextFailed', `The program's actors ended: ${reason.type}.`));
         tellFailed(id, error, turn);
         forget(state, id, turn);
+        tellEnded(id, error, turn);
       }
       return state;
     },
@@ -330,5 +337,8 @@ function timeLeft(program: Program, turn: Turning): number {
 
 function tellFailed(program: ProgramId, error: WireError, turn: Turning): void {
   turn.tell(places.listenerBus, { type: 'emit', program, event: { type: 'failed', info: { error, time: null } } });
+}
+
+function tellEnded(program: ProgramId, error: WireError, turn: Turning): void {
   turn.tell(places.listenerBus, { type: 'emit', program, event: { type: 'programEnded', info: { error } } });
 }

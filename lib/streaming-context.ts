@@ -84,6 +84,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #terminate: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #released: Promise<void> = Promise.resolve();
+  /** It has failed as a whole, and is being taken down: `#terminated` comes by itself. */
+  #isEnding = false;
   #starting: Promise<void> | null = null;
   /** The last time that the program was brought onto a driver. */
   #launching: Promise<void> | null = null;
@@ -265,6 +267,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     const timeout = timeoutMs === undefined ? [] : [new Promise<false>((resolve) => timers.push(clock.setTimer(timeoutMs, () => resolve(false))))];
     const ended = Promise.race([this.#terminated, this.#failed]).then(() => true);
     const result = this.#failure !== null || (await Promise.race([ended, ...timeout]));
+    if (result && this.#isEnding) await Promise.race([this.#terminated, ...timeout]);
     for (const timer of timers) clock.clear(timer);
     if (result) await this.#released;
     if (this.#failure !== null) throw this.#failure;
@@ -457,7 +460,10 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   // What comes from the driver.
 
   #onEvent(event: ListenerEvent): void {
-    if (event.type === 'failed') this.#fail(fromWireError(event.info.error));
+    if (event.type === 'failed') {
+      this.#fail(fromWireError(event.info.error));
+      this.#isEnding ||= event.info.time === null;
+    }
     if (event.type === 'programEnded') {
       this.#fail(fromWireError(event.info.error));
       this.#end();

@@ -31,6 +31,9 @@ interface Holder {
   readonly began: string | null;
 }
 
+/** Tokens of this thread's locks that were released while another file, or none, was at their path: their directory had been moved. Where it comes back, they bind nobody. */
+const strayed = new Set<string>();
+
 /** Rounds of looking again, where holders come and go meanwhile. */
 const roundsMax = 100;
 
@@ -52,6 +55,7 @@ export async function takeLock(path: string, { owner }: { readonly owner?: strin
       if (!held) return;
       held = false;
       if ((await holderAt(path))?.token === me.token) await rm(path, { force: true });
+      else strayed.add(me.token);
     },
   };
 }
@@ -93,6 +97,7 @@ async function appears(path: string, me: Holder): Promise<boolean> {
 }
 
 async function mayReplace(holder: Holder, me: Holder): Promise<boolean> {
+  if (strayed.has(holder.token)) return true;
   if (holder.host !== me.host) return false;
   // The machine, or the container of that host name, was started again: nothing of before lives.
   if (holder.boot !== me.boot || holder.space !== me.space) return true;

@@ -53,5 +53,6 @@ for (const [fault, message] of [['throw', 'never starts'], ['reject', 'never run
     t.match((await stopped).error, { code: 'RestartIntensityReached', details: { name: 'receiverStream', restartsMax: 2 } });
     t.equal(errors.length, 3);
     t.ok(errors.every((text) => text.includes(message)), `${errors}`);
+    t.equal(ssc.getState(), 'STOPPED', 'nothing of it runs any more when the failure is told to who waits for the end');
   });
 }

@@ -1,5 +1,5 @@
 /** The lock of a directory: one living holder, over processes, and none that is dead stands in the way. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -29,6 +29,18 @@ t.test('a second holder is refused, in the same process too, and told who holds 
   await t.rejects(nodeDisk.lock(path, { owner: 'b' }), { code: 'LogLocked' }, 'the same owner has taken it over');
   await again.release();
   t.strictSame(filesOf(path), []);
+});
+
+t.test('a lock that was released while its directory was somewhere else binds nobody when that comes back', async (t) => {
+  const [directory, away] = [newPath(), newPath()];
+  mkdirSync(directory);
+  const path = join(directory, 'lock');
+  const lock = await nodeDisk.lock(path);
+  renameSync(directory, away);
+  await lock.release();
+  renameSync(away, directory);
+  await (await nodeDisk.lock(path)).release();
+  t.strictSame(readdirSync(directory), []);
 });
 
 t.test('the lock of a process that was killed is taken over', async (t) => {
