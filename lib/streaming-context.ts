@@ -464,10 +464,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
       this.#fail(fromWireError(event.info.error));
       this.#isEnding ||= event.info.time === null;
     }
-    if (event.type === 'programEnded') {
-      this.#fail(fromWireError(event.info.error));
-      this.#end();
-    }
+    if (event.type === 'programEnded') this.#end();
     if (event.type === 'batchCompleted') {
       this.#contributions.forgetOldest();
       this.#appRdds.batchCompleted();
