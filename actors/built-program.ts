@@ -114,7 +114,7 @@ export class BuiltProgram implements HostProgram {
 
   makeStates(time: BatchTime): Eventually<readonly DueState[]> {
     const due = this.#recovery.statesAt(time);
-    const open = due.filter(({ rdd }) => !this.#recovery.isMade(rdd));
+    const open = due.filter(({ rdd }) => !this.#recovery.isSettled(rdd));
     return andThen(inOrder(open, ({ rdd }) => this.#computeInFull(rdd)), () => due);
   }
 
@@ -142,8 +142,8 @@ export class BuiltProgram implements HostProgram {
     return { rdds: dropped, handles: [...this.#runtime.drop(dropped), ...unread.map(({ handle }) => handle)], inputsUpTo };
   }
 
-  settle(rdd: RddId): void {
-    this.#lineageEnds.settled(rdd);
+  settle(rdd: RddId, made: boolean): void {
+    this.#lineageEnds.settled(rdd, made);
   }
 
   async slice(operator: number, from: number, to: number): Promise<SlicedRdds> {

@@ -167,7 +167,7 @@ export function jobGenerator(services: HostServices): Behavior<State, ToJobGener
         case 'batchCommitted':
           return clear(state, programOf(state), message.time, turn);
         case 'stateSettled':
-          programOf(state).settle(message.rdd);
+          programOf(state).settle(message.rdd, message.made);
           return state;
         case 'slice':
           return onSlice(state, programOf(state), message, turn);

@@ -156,7 +156,8 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     assert(running !== null, 'only a running batch completes');
     const info = { ...infoOf(state, now()), leftOut: state.leftOut.endBatch() };
     const { time } = running.jobSet;
-    turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time, accumulated: state.accumulated });
+    // One after which none starts is unfinished in the log: it runs again when the program goes on from there.
+    if (!state.halted || !state.args.isDurable) turn.tell(programPlaces(state.args.program).jobGenerator, { type: 'batchCompleted', time, accumulated: state.accumulated });
     emit(state, turn, { type: 'batchCompleted', info });
     return answerAwaiting({ ...state, running: null, completed: time, accumulated: [] }, turn);
   };

@@ -62,7 +62,7 @@ export interface HostProgram {
   /** Driver. The batch is complete: forgets what no later batch needs, and says what can be given back. */
   clear(time: BatchTime): Cleared;
   /** Driver. A version of keyed state is made, or never will be: what it is made of is not needed for it any more. */
-  settle(rdd: RddId): void;
+  settle(rdd: RddId, made: boolean): void;
   /** Driver. RDDs of an operator's stream for the batch times within [from, to], and all their lineage. */
   slice(operator: number, from: number, to: number): Promise<SlicedRdds>;
   /** Driver. What the app has put into a queue; `item`: its number there. Throws BlockMemoryExhausted; then nothing is stored. */

@@ -15,14 +15,14 @@ export function noteState(states: StateBook, plan: JobState, { host, stage, repo
   const purpose = report.output.kind === 'state' ? plan.byNumber.get(stage)?.purpose : undefined;
   if (purpose?.kind !== 'state') return;
   states.own(purpose.rdd, partition, host);
-  if (states.isMade(purpose.rdd)) tellSettled(plan, purpose.rdd, turn);
+  if (states.isMade(purpose.rdd)) tellSettled(plan, purpose.rdd, true, turn);
 }
 
 /** What state was not made by the end of its job will not be made any more. */
-export function settleStates(plan: JobState, turn: Turn<never>): void {
-  for (const { purpose } of plan.stages.values()) if (purpose.kind === 'state') tellSettled(plan, purpose.rdd, turn);
+export function settleStates(states: StateBook, plan: JobState, turn: Turn<never>): void {
+  for (const { purpose } of plan.stages.values()) if (purpose.kind === 'state') tellSettled(plan, purpose.rdd, states.isMade(purpose.rdd), turn);
 }
 
-function tellSettled({ request }: JobState, rdd: RddId, turn: Turn<never>): void {
-  if (request.program !== null) turn.tell(programPlaces(request.program).jobGenerator, { type: 'stateSettled', rdd });
+function tellSettled({ request }: JobState, rdd: RddId, made: boolean, turn: Turn<never>): void {
+  if (request.program !== null) turn.tell(programPlaces(request.program).jobGenerator, { type: 'stateSettled', rdd, made });
 }

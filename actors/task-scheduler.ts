@@ -265,7 +265,7 @@ export function taskScheduler(services: HostServices): Behavior<State, ToTaskSch
     }
     for (const task of events.cancel) cancel(state, task);
     if (events.ended === null) return goOn(state, id, job, turn);
-    if (!events.ended.ok) settleStates(job.plan, turn);
+    if (!events.ended.ok) settleStates(state.known.states, job.plan, turn);
     endJob(state, id, job, events.ended, turn);
   };
 

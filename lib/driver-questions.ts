@@ -62,14 +62,21 @@ export class DriverQuestions {
   #opened: Opened | null = null;
   #isOpen = false;
   #closed: Error | null = null;
+  #isStopping = false;
   #waiting: { readonly resolve: () => void; readonly reject: (thrown: unknown) => void }[] = [];
 
   constructor(ports: DriverPorts) {
     this.#ports = ports;
   }
 
-  /** Resolves when the log has it, and the queue room for more. */
+  /** A stop processes what is in the queues by now. */
+  refusePushes(): void {
+    this.#isStopping = true;
+  }
+
+  /** Resolves when the log has it, and the queue room for more. Throws ContextStopped from the beginning of a stop on. */
   async push(queue: number, records: readonly (readonly unknown[])[], timeoutMs: number): Promise<void> {
+    if (this.#isStopping) throw new MillraceError('ContextStopped', 'The context is being stopped, and takes no more into its queues: push before stop().');
     const partitions = records.map((partition) => ({ bytes: encodeRecords(partition), records: partition.length }));
     return this.#give(`queue ${queue}`, (opened) => opened.pushes(queue), (replyTo) => ({ type: 'queuePushed', queue, partitions, replyTo }), timeoutMs);
   }

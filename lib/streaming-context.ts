@@ -388,6 +388,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   // Stopping.
 
   async #stop({ graceful, timeoutMs }: Pick<Required<StopOptions>, 'graceful' | 'timeoutMs'>): Promise<void> {
+    this.#questions.refusePushes();
     // A start under way ends first, one way or the other: what it says of a failure is its caller's.
     if (this.#starting !== null && this.#state === 'ACTIVE') {
       this.#cutStartShort();
@@ -460,10 +461,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   // What comes from the driver.
 
   #onEvent(event: ListenerEvent): void {
-    if (event.type === 'failed') {
-      this.#fail(fromWireError(event.info.error));
-      this.#isEnding ||= event.info.time === null;
-    }
+    if (event.type === 'failed') this.#fail(fromWireError(event.info.error), event.info.time === null);
     if (event.type === 'programEnded') this.#end();
     if (event.type === 'batchCompleted') {
       this.#contributions.forgetOldest();
@@ -506,7 +504,8 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
   #announceFailure: () => void = () => {};
   readonly #failed = new Promise<void>((resolve) => (this.#announceFailure = resolve));
 
-  #fail(error: Error): void {
+  #fail(error: Error, isEnding = false): void {
+    this.#isEnding ||= isEnding;
     const first = this.#failure === null;
     this.#failure ??= error;
     this.#announceFailure();

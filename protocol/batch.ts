@@ -49,7 +49,7 @@ export type ToJobGenerator =
   /** From the checkpoint writer: a complete batch, and its states, are in the log. */
   | { readonly type: 'batchCommitted'; readonly time: BatchTime }
   /** From the task scheduler: a version of keyed state is made, or never will be: its lineage ends there. Lost: it ends with the next one. */
-  | { readonly type: 'stateSettled'; readonly rdd: RddId }
+  | { readonly type: 'stateSettled'; readonly rdd: RddId; readonly made: boolean }
   /** Between batches, on the driver: the stream's RDDs for the batch times within [from, to], oldest first. */
   | { readonly type: 'slice'; readonly operator: number; readonly from: number; readonly to: number; readonly replyTo: ReplyTo<SlicedRdds> }
   | { readonly type: 'sliced'; readonly replyTo: ReplyTo<SlicedRdds>; readonly rdds: SlicedRdds | null; readonly error: WireError | null }

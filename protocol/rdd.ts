@@ -164,6 +164,8 @@ export type RddNode =
       readonly stateVersion?: number;
       /** fn(value, fromVersion): a restored value of another version, as one of this. */
       readonly migrate?: FunctionRef;
+      /** It could not be made, and never will be. Left out: it is made, or may be. */
+      readonly failed?: true;
     })
   /** What the functions of a `track` state returned in the batch, in the order of their calls. The parent is the state. */
   | (NodeBase & { readonly kind: 'emitted' });

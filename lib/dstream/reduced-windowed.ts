@@ -15,12 +15,15 @@
  */
 import type { RDD } from '../rdd/rdd.ts';
 import { cogroup } from '../rdd/pair-join.ts';
+import { neverMade } from '../rdd/state-rdd.ts';
 import { StorageLevel } from '../rdd/storage-level.ts';
+import type { BatchTime } from '../../protocol/time.ts';
 import type { DStream } from './dstream.ts';
+import type { BatchEnvironment } from './environment.ts';
 import { andThen } from './generated.ts';
 import { reduceByKeySpec } from './keyed.ts';
 import { filterSpec, given, onWorkers } from './narrow.ts';
-import type { OperatorSpec } from './operator-spec.ts';
+import type { Generated, OperatorSpec } from './operator-spec.ts';
 import { functionOf, makeState, partitionerOf, previousOf } from './state.ts';
 import type { Layout } from './state.ts';
 import type { WindowDurations } from './windowed.ts';
@@ -85,8 +88,7 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
     keepsNewest: true,
     parentRememberMs: (ownMs) => ownMs + windowMs,
     compute: (time, env, self) =>
-      // Behind batches that were missed it is made whole, too: what has left meanwhile is in no RDD that leaves now.
-      andThen(self.graph.isMissed(time - slideMs) ? null : previousOf(self, time, env), (previous) =>
+      andThen(windowBefore(self, time, env), (previous) =>
         // The first window of all is made whole: where the operator is new to a program that goes on, there are batches before it.
         andThen(previous === null ? [] : reduced.rddsBetween(time - slideMs - windowMs + step, time - windowMs, env), (leaving) =>
           andThen(reduced.rddsBetween(time - (previous === null ? windowMs : slideMs) + step, time, env), (entering) =>
@@ -100,4 +102,14 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
       ),
     state: (self) => layout(self, 0),
   };
+}
+
+/**
+ * The window that this one is made of. Null: it is made whole. So it is behind batches that were missed, where what has left meanwhile is in no
+ * RDD that leaves now, and behind a window that could not be made: what entered and left with that is in no other.
+ */
+function windowBefore<K, V>(self: DStream<[K, V]>, time: BatchTime, env: BatchEnvironment): Generated<[K, V]> {
+  if (self.graph.isMissed(time - self.slideMs)) return null;
+  const { rdds } = self.host;
+  return andThen(previousOf(self, time, env), (previous) => (previous !== null && neverMade(previous.node, (id) => rdds.node(id)) ? null : previous));
 }

@@ -265,10 +265,10 @@ export class ProgramRdds implements RddContext, GraphHost {
     return dropped;
   }
 
-  /** A version of keyed state is made: its lineage ends there. */
-  settle(id: RddId): void {
+  /** A version of keyed state is made, or never will be: its lineage ends there. */
+  settle(id: RddId, made: boolean): void {
     if (!this.#made.has(id)) return;
-    this.#runtime?.define(settled(this.node(id)));
+    this.#runtime?.define(settled(this.node(id), made));
     this.#made.settle(id);
   }
 

@@ -21,8 +21,9 @@ import type { BlockPartitions } from '../dstream/block-partitions.ts';
 import type { DStream } from '../dstream/dstream.ts';
 import { blocksRdd } from '../rdd/make.ts';
 import { makeState } from '../dstream/state.ts';
+import type { Layout } from '../dstream/state.ts';
 import type { RDD } from '../rdd/rdd.ts';
-import { isSettled } from '../rdd/state-rdd.ts';
+import { isSettled, neverMade } from '../rdd/state-rdd.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { Accumulator } from './accumulator.ts';
 import type { ProgramBuilder } from './program-builder.ts';
@@ -79,8 +80,10 @@ export class ProgramRecovery {
     });
   }
 
-  isMade(rdd: RddId): boolean {
-    return isSettled(this.#builder.rdds.node(rdd));
+  /** It is made, or never will be. */
+  isSettled(rdd: RddId): boolean {
+    const { rdds } = this.#builder;
+    return isSettled(rdds.node(rdd)) || neverMade(rdds.node(rdd), (id) => rdds.node(id));
   }
 
   /** With a batch that is complete. What a later one has added meanwhile (by an action while it was generated) waits for that: it may run again. */
@@ -202,9 +205,10 @@ export class ProgramRecovery {
     const before = versions.filter(({ time }) => time <= upTo).at(-1);
     const kept = readable.length > 0 ? readable : before === undefined ? [] : [before];
     const rdds = kept.map(({ time }, index): [BatchTime, RDD<unknown>] => {
-      const rdd = this.#settledState(stream, time);
-      // A version that failed was passed over: the one before it stands in.
-      return [index === kept.length - 1 ? upTo : time, rdd];
+      const making = layoutOf(stream, time);
+      const rdd = this.#settledState(stream, time, making);
+      // A version that failed was passed over: the one before it stands in. Not in a window, which is made whole where there is none before it.
+      return [index === kept.length - 1 && making.update.kind !== 'window' ? upTo : time, rdd];
     });
     stream.restore(rdds, upTo);
     if (newest === undefined || rdds.length === 0) return [];
@@ -212,9 +216,7 @@ export class ProgramRecovery {
     return [{ table: stream.index, nodes, versions: versions.filter(({ time }) => time <= upTo).map((version) => inFiles(directory, version)) }];
   }
 
-  #settledState(stream: DStream<unknown>, time: BatchTime): RDD<unknown> {
-    const making = stream.spec.state?.(stream, time);
-    if (making === undefined) throw new TypeError(`${stream.kind} keeps its newest RDD, and is no state.`);
+  #settledState(stream: DStream<unknown>, time: BatchTime, making: Layout): RDD<unknown> {
     return stream.making(() => makeState(stream, { time, ...making, input: null, initial: null, previous: null, restored: true })) as RDD<unknown>;
   }
 
@@ -225,6 +227,12 @@ export class ProgramRecovery {
   #streamOf(uid: string): StreamId | null {
     return this.#builder.graph.inputs.find((input) => input.operatorUid === uid)?.streamId ?? null;
   }
+}
+
+function layoutOf(stream: DStream<unknown>, time: BatchTime): Layout {
+  const layout = stream.spec.state?.(stream, time);
+  if (layout === undefined) throw new TypeError(`${stream.kind} keeps its newest RDD, and is no state.`);
+  return layout;
 }
 
 /** Some operator looks back at what a `track` state has emitted. */

@@ -122,7 +122,10 @@ export class PartitionWalk {
   }
 
   #makesOf(node: Extract<RddNode, { kind: 'state' }>, partition: number, stack: [RddId, number][]): void {
-    this.base = this.#lineage.known.states.baseOf(node);
+    const { states } = this.#lineage.known;
+    // A window can't follow the one before the one that failed: what entered and left with that would be missing for ever.
+    if (node.update.kind === 'window' && node.previous !== null) states.refuseFailed(node.previous);
+    this.base = states.baseOf(node);
     if (this.base !== null) this.#needs.state(this.base);
     else if (node.initial !== null) stack.push([node.initial, partition]);
     if (node.input !== null) stack.push([node.input, partition]);

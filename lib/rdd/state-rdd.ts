@@ -4,6 +4,7 @@
  * Invariant: what a version is made of is laid out by its partitioner already, so a partition of state is made of the same partition
  * of each.
  */
+import type { RddId } from '../../protocol/ids.ts';
 import type { FunctionRef, PartitionerSpec, RddNode, StateUpdate } from '../../protocol/rdd.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import type { RddContext } from './context.ts';
@@ -58,8 +59,17 @@ export function emittedOf(state: RDD<unknown>): RDD<unknown> {
 }
 
 /** A version that is made, or never will be, leads to nothing any more. */
-export function settled(node: RddNode): RddNode {
-  return node.kind === 'state' ? { ...node, parents: [], input: null, initial: null, previous: null } : node;
+export function settled(node: RddNode, made: boolean): RddNode {
+  return node.kind === 'state' ? { ...node, parents: [], input: null, initial: null, previous: null, ...(made ? {} : { failed: true }) } : node;
+}
+
+/** It will never be made. A window falls with the one that it is made of: what entered or left with that is in no other. */
+export function neverMade(node: RddNode, nodeOf: (id: RddId) => RddNode): boolean {
+  for (let at = node; at.kind === 'state'; at = nodeOf(at.previous)) {
+    if (at.failed === true) return true;
+    if (at.update.kind !== 'window' || at.previous === null) return false;
+  }
+  return false;
 }
 
 /** True where it leads to nothing. */
