@@ -112,7 +112,7 @@ export class ClusterInternals {
 
   /** Resolves when no thread of a life that has ended runs any more. */
   get quiet(): Promise<void> {
-    return (this.failure === null ? this.#restarting : this.#ended) ?? Promise.resolve();
+    return this.#ended ?? this.#restarting ?? Promise.resolve();
   }
 
   /** Of what belongs to one life: who has it asks whether it is still that one. */
@@ -178,7 +178,12 @@ export class ClusterInternals {
     this.#life.setRef(ref);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#ended ??= this.#close();
+    return this.#ended;
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true;
     this.#ready.reject(new MillraceError('ContextStopped', 'The SparkContext was stopped while it was starting.'));
     for (const member of [...this.#members.values()]) member.onClusterStopped();
@@ -267,7 +272,7 @@ export class ClusterInternals {
     this.#life.driverDown(error ?? toWireError(failure));
     const own = new Map(failures);
     for (const [program, member] of [...this.#members]) member.onClusterFailed(own.get(program) ?? failure);
-    this.#ended = this.close();
+    void this.close();
   }
 
   #loseDriver(error: WireError): void {

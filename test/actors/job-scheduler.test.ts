@@ -110,6 +110,16 @@ t.test('stop: the failed batch\'s other outputs still run, then no batch begins'
   t.end();
 });
 
+t.test('stop: with a log the failed batch is not told as complete, so that it runs again; what stops has given it back anyway', (t) => {
+  for (const [isDurable, told] of [[true, [1_000]], [false, [1_000, 2_000]]] as const) {
+    const s = scheduler({ isDurable });
+    s.send(batch(1_000, [run])).answer(done);
+    s.send(batch(2_000, [run])).answer(failure);
+    t.same(s.take('batchCompleted').map(({ time }) => time), told);
+  }
+  t.end();
+});
+
 t.test('skip: the next batch runs, and nobody is told of a failure of the context', (t) => {
   const s = scheduler({ onBatchFailure: 'skip' });
   s.send(batch(1_000), batch(2_000));

@@ -11,6 +11,8 @@ import { partitionOf } from '../../lib/base/key.ts';
 import type { TestOptions } from '../../lib/testing.ts';
 import { startTest } from '../../lib/testing.ts';
 import type { StreamingContext } from '../../lib/streaming-context.ts';
+import type { Outputs } from '../helpers/going-on.ts';
+import { plain, Run } from '../helpers/going-on.ts';
 import { silent } from '../helpers/running.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 import { told } from '../helpers/told-receiver.ts';
@@ -152,3 +154,46 @@ t.test('stop: the batch\'s other outputs run, no later batch does, each wait say
   t.same([after.liveHandles, after.heldHandles, before.heldHandles], [0, 0, 0]);
   t.same(await lettersOf(test), []);
 });
+
+/** Bug: it counted as complete, so that its records were acknowledged, and in no state for ever. */
+for (const where of ['task', 'output', 'generation']) {
+  t.test(`stop: a batch that failed in its ${where} runs again when the program goes on, and all is as if it had not failed`, async (t) => {
+    const directory = temporaryDirectory();
+    const outputs: Outputs = new Map();
+    const seen: [number, readonly number[]][] = [];
+    let failing = true;
+    const failsAt = (place: string, isTheOne: boolean): void => {
+      if (failing && place === where && isTheOne) throw new RangeError('Not yet.');
+    };
+    const program = (ssc: StreamingContext) => {
+      const queue = ssc.queue<number>();
+      const read = ssc.sc.accumulator(0);
+      const numbers = ssc.queueStream(queue).transform((rdd, time) => {
+        failsAt('generation', Number(time) === 2_000);
+        return rdd;
+      }).map((number) => {
+        failsAt('task', number === 2);
+        read.add(1);
+        return number;
+      });
+      numbers.foreachRDD(async (rdd, time) => {
+        const records = await rdd.collect();
+        failsAt('output', Number(time) === 2_000);
+        seen.push([Number(time), records]);
+      });
+      return { queue, read, totals: numbers.map((number): Pair => ['k', number]).updateStateByKey((values: readonly number[], state: number | undefined) => values.reduce(sum, state ?? 0)).publish() };
+    };
+    const first = await Run.begin(t, directory, program, outputs);
+    for (const number of [1, 2, 3]) await first.exports.queue.push([number]);
+    await t.rejects(first.advance(3), /Not yet/);
+    await first.ended();
+    t.same(seen, [[1_000, [1]]]);
+    failing = false;
+    const second = await Run.begin(t, directory, program, outputs);
+    await second.advance(1);
+    t.equal(second.exports.read.value, 3);
+    await second.stop();
+    t.same(seen, [[1_000, [1]], [2_000, [2]], [3_000, [3]]]);
+    t.same(plain(outputs), [['totals', [[1_000, ['[["k",1]]']], [2_000, ['[["k",3]]']], [3_000, ['[["k",6]]']]]]]);
+  });
+}

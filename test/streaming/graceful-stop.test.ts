@@ -247,6 +247,30 @@ t.test('a receiver that goes on storing is refused, each time, and what was ackn
   await t.rejects(Promise.resolve(late1), { code: 'BlockNotStored', message: /its receiver has stopped/ });
 });
 
+/** Bug: they were acknowledged, and processed by nobody. */
+t.test('what is pushed from its beginning on is refused, and what was acknowledged before is processed', async (t) => {
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const seen: number[] = [];
+  const test = await startTest((ssc: StreamingContext) => {
+    const queue = ssc.queue<number>();
+    ssc.queueStream(queue).foreachRDD(async (rdd) => {
+      seen.push(...(await rdd.collect()));
+      await held;
+    });
+    return { queue };
+  });
+  for (const number of [1, 2, 3]) await test.exports.queue.push([number]);
+  const submitted = nextEvent(test.ssc, 'batchSubmitted');
+  const stopped = test.ssc.stop({ graceful: true });
+  await t.rejects(test.exports.queue.push([4]), { code: 'ContextStopped' });
+  await submitted;
+  await t.rejects(test.exports.queue.push([5]), { code: 'ContextStopped' });
+  release();
+  await stopped;
+  t.same(seen, [1, 2, 3]);
+});
+
 t.test('called twice it stops once, and both calls are answered with what came of it', async (t) => {
   const times: number[] = [];
   const test = await startTest((ssc: StreamingContext) => {
