@@ -2,7 +2,8 @@
  * Says when a batch is due. The one owner of stream time.
  *
  * Invariant: batch times lie on the grid of the interval, each is announced once, in order, none is left out: a tick that
- * comes late announces every batch that has come due meanwhile. Numbers come from the grid, never from counting ticks.
+ * comes late announces every batch that has come due meanwhile, and of very many a portion at a time: the next one when that has run. Numbers
+ * come from the grid, never from counting ticks.
  * Talks to: job generator, job scheduler (a manual clock waits for the batches it has ordered, and until the log has them).
  * A crash loses: which batch was last; the program then fails as a whole.
  *
@@ -43,6 +44,9 @@ interface State {
 
 type Turning = Turn<ToBatchTimer>;
 
+/** Batches that are announced at once: after a month off, all of them would fill the mailboxes and the memory. */
+export const announcedMax = 1_000;
+
 export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer, BatchTimerArgs> {
   return {
     name: 'batch-timer',
@@ -55,8 +59,11 @@ export function batchTimer(services: HostServices): Behavior<State, ToBatchTimer
       switch (message.type) {
         case 'tick': {
           if (state.stopped) return state;
-          const next = announceUpTo(state, floorToGrid(services.clock.wall(), state.args.intervalMs), turn);
-          schedule(services, next, turn);
+          const { program, intervalMs, advanceTimeoutMs } = state.args;
+          const due = floorToGrid(services.clock.wall(), intervalMs);
+          const next = announceUpTo(state, asBatchTime(Math.min(due, state.last + announcedMax * intervalMs)), turn);
+          if (next.last < due) turn.ask<ToJobScheduler, unknown>(programPlaces(program).jobScheduler, (replyTo) => ({ type: 'awaitBatch', time: next.last, replyTo }), advanceTimeoutMs, () => ({ type: 'tick' }));
+          else schedule(services, next, turn);
           return next;
         }
         case 'advance': {

@@ -73,7 +73,7 @@ export class BuiltProgram implements HostProgram {
     this.#lineageEnds = new LineageEnds(builder.graph, builder.rdds);
     this.#broadcasts = builder.sc.broadcasts.map((_broadcast, index) => ({ program: builder.program, broadcast: index, version: 0, block: null }));
     this.#recovery = new ProgramRecovery(builder);
-    this.#rdds = services.role === 'driver' ? new RuntimeRdds(services, builder.program, (request) => this.#runJob(request)) : null;
+    this.#rdds = services.role === 'driver' ? new RuntimeRdds(services, builder, (request) => this.#runJob(request)) : null;
     if (this.#rdds !== null) builder.rdds.attach(this.#rdds, { stores: true });
   }
 

@@ -18,9 +18,9 @@ export type ProgramLoader = (services: HostServices, descriptor: ProgramDescript
 
 /** For hosts with a thread of their own. */
 export const loadFromModule: ProgramLoader = async (services, descriptor) => {
-  const { url, program, batchIntervalMs, checkpointDirectory, appName, args } = descriptor;
+  const { url, program, batchIntervalMs, defaultParallelism, checkpointDirectory, appName, args } = descriptor;
   assert(url !== null, 'a program of another thread has a module', program);
-  const builder = new ProgramBuilder({ program, batchIntervalMs, defaultParallelism: services.options.defaultParallelism, fileSizes, checkpointDirectory, appName });
+  const builder = new ProgramBuilder({ program, batchIntervalMs, defaultParallelism, fileSizes, checkpointDirectory, appName });
   buildProgram(await loadProgram(url), builder, builder, args);
   return new BuiltProgram(builder, services, null);
 };

@@ -91,6 +91,8 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
     program.phase = 'starting';
     const times = timesOf(program, services.clock.wall());
     const book = (program.spec.durability?.recovered as Recovered | null | undefined)?.book;
+    const aheadMs = times.lastTime - services.clock.wall();
+    if (program.spec.clock === 'system' && aheadMs > 0) turn.log('warn', `The clock is ${aheadMs} ms behind the last batch of the run before, at ${times.lastTime} ms: it was set back. No batch comes until it is past that.`);
     Object.assign(program, { zeroTime: times.zeroTime, lastTime: times.lastTime, lastAgain: (book === undefined ? [] : unfinishedBatches(book)).at(-1) ?? null });
     const spec = treeOf(program.spec, times, services.options.recordBytesMax, io);
     turn.ask<ToSupervisor, ActorRef<never>>(places.programs, (replyTo) => ({ type: 'startChild', spec, replyTo }), stepTimeoutMs, (outcome) => step(id, { type: 'treeStarted', error: outcome.ok ? null : outcome.error }));
@@ -98,6 +100,8 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
 
   /** With a log: what is complete is written down first, and the files are closed. */
   const takeDown = (state: State, id: ProgramId, turn: Turning): void => {
+    // Of batches that were missed it would go on to announce one portion after the other.
+    turn.tell(programPlaces(id).batchTimer, { type: 'halt' });
     if (state.get(id)?.spec.durability == null) terminate(id, turn);
     else turn.ask<ToJobGenerator, null>(programPlaces(id).jobGenerator, (replyTo) => ({ type: 'awaitCommits', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'commitsDone' }));
   };

@@ -17,6 +17,7 @@ import { asBlockId, rddIdOf } from '../protocol/ids.ts';
 import type { ProgramId, RddId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError } from '../protocol/errors.ts';
 import { isPromise } from '../lib/dstream/generated.ts';
+import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
@@ -36,11 +37,11 @@ export class RuntimeRdds implements RddContext {
   /** Whose blocks wait for their place. */
   readonly #lateNodes = new Map<BlockRef, RddId>();
 
-  constructor(services: HostServices, program: ProgramId, run: JobRunner) {
+  constructor(services: HostServices, { program, sc }: Pick<ProgramBuilder, 'program' | 'sc'>, run: JobRunner) {
     this.#services = services;
     this.#program = program;
     this.#run = run;
-    this.defaultParallelism = services.options.defaultParallelism;
+    this.defaultParallelism = sc.defaultParallelism;
     const { actionTimeoutMs, blockMemoryBytesMax } = services.options;
     this.#late = new LateRecords<BlockRef>({
       write: (bytes) => this.#written(bytes),

@@ -65,8 +65,8 @@ export function driverTree(): SupervisorSpec {
 }
 
 function logArgs({ descriptor, fingerprint, uids }: StreamingSpec, { settings, recovered }: Durability, { zeroTime, startTime }: StreamingTimes): WriteAheadLogArgs {
-  const { program, url, args, appName, batchIntervalMs } = descriptor;
-  return { program, settings, recovered: recovered as Recovered | null, uids, identity: { url, args, appName, batchIntervalMs, zeroTime, startTime, fingerprint } };
+  const { program, url, args, appName, batchIntervalMs, defaultParallelism } = descriptor;
+  return { program, settings, recovered: recovered as Recovered | null, uids, identity: { url, args, appName, batchIntervalMs, zeroTime, startTime, fingerprint, defaultParallelism } };
 }
 
 /** One program's part of the tree. Receivers are dealt out to the io threads in turn. */

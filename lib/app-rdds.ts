@@ -28,7 +28,7 @@ export class AppRdds {
 
   /** Not inline: to the app's end of a cluster, of the first one or of another that follows it. */
   attach(services: HostServices): void {
-    this.#runtime = new RuntimeRdds(services, this.#builder.program, this.#run);
+    this.#runtime = new RuntimeRdds(services, this.#builder, this.#run);
     this.#builder.rdds.attach(this.#runtime, { stores: false });
   }
 

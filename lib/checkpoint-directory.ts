@@ -12,7 +12,7 @@ import { clauseOf, MillraceError, previewOf } from '../protocol/errors.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
 import { checkText } from './dstream/arguments.ts';
-import { changeProgram } from './recovery/book.ts';
+import { changeProgram, unfinishedBatches } from './recovery/book.ts';
 import { lockFile, logDirectory, recover, stateDirectory } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './program/matching.ts';
@@ -47,15 +47,14 @@ export class CheckpointDirectory {
   readonly recovered: Recovered | null;
   /** As it was found: inline, the log goes on with the same book. */
   readonly from: { readonly completed: BatchTime | null; readonly generated: BatchTime | null } | null;
-  /** What the user should know of how it was found, in sentences. */
-  readonly warnings: readonly string[];
+  readonly #warnings: string[];
   readonly #lock: Lock;
   readonly #options: RecoveryOptions;
 
   private constructor(path: string, recovered: Recovered | null, lock: Lock, options: RecoveryOptions, setAside: string | null = null) {
     this.#options = options;
     this.path = path;
-    this.warnings = setAside === null ? recovered?.warnings ?? [] : [setAside];
+    this.#warnings = setAside === null ? [...(recovered?.warnings ?? [])] : [setAside];
     this.recovered = recovered;
     this.from = recovered === null ? null : { completed: recovered.book.completed, generated: recovered.book.generated };
     this.#lock = lock;
@@ -100,11 +99,30 @@ export class CheckpointDirectory {
         throw new MillraceError('CheckpointMissing', `Expected ${directory} to hold the checkpoint of a program that is a module; ${what}. Give the program to begin with.`, { details: { directory } });
       }
       const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), clock: clockOf(rest.clock, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
-      return { checkpoints, found, kept: { ...rest, ...earlier, checkpointDirectory: directory } };
+      const defaultParallelism = rest.defaultParallelism ?? checkpoints.#parallelismBefore();
+      checkpoints.#warnOfOtherPartitions(defaultParallelism);
+      return { checkpoints, found, kept: { ...rest, ...earlier, ...(defaultParallelism === undefined ? {} : { defaultParallelism }), checkpointDirectory: directory } };
     } catch (thrown) {
       await checkpoints.release();
       throw thrown;
     }
+  }
+
+  /** What the user should know of how it was found, in sentences. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  /** Batches that run again are cut as they were, so that a sink knows their partitions again. Undefined: nothing runs again, or it is not known. */
+  #parallelismBefore(): number | undefined {
+    const book = this.recovered?.book;
+    return book === undefined || unfinishedBatches(book).length === 0 ? undefined : book.identity?.defaultParallelism;
+  }
+
+  #warnOfOtherPartitions(given: number | undefined): void {
+    const before = this.#parallelismBefore();
+    if (before === undefined || given === before) return;
+    this.#warnings.push(`Batches that were not finished run again with defaultParallelism ${String(given)}, and had begun with ${before}: the same batch time and partition may be other records now, which a sink that leaves out what it has by these names would lose. Leave defaultParallelism as it was until a graceful stop, which leaves no such batch.`);
   }
 
   release(): Promise<void> {

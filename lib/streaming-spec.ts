@@ -7,7 +7,7 @@ import type { CheckedStreamingOptions } from './options.ts';
 
 export function streamingSpec(builder: ProgramBuilder, url: string | null, options: CheckedStreamingOptions, durability: Durability | null): StreamingSpec {
   const { batchIntervalMs, checkpointDirectory, appName, args, ...rest } = options;
-  const descriptor: ProgramDescriptor = { program: builder.program, url, args: args ?? null, batchIntervalMs, checkpointDirectory, appName };
+  const descriptor: ProgramDescriptor = { program: builder.program, url, args: args ?? null, batchIntervalMs, checkpointDirectory, appName, defaultParallelism: builder.sc.defaultParallelism };
   return {
     descriptor,
     fingerprint: builder.fingerprint(),

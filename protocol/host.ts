@@ -68,6 +68,8 @@ export interface ProgramDescriptor {
   /** The option's; the program may name another one. */
   readonly checkpointDirectory: string | null;
   readonly appName: string;
+  /** The context's own: it may be another one than the cluster's. */
+  readonly defaultParallelism: number;
 }
 
 /** One operator of a fingerprint, as `ProgramDiverged` shows it. */

@@ -53,6 +53,8 @@ export interface ProgramIdentity {
   readonly zeroTime: number;
   readonly startTime: number;
   readonly fingerprint: Fingerprint;
+  /** Of the run: what its unfinished batches were cut into. Left out: the log is of a version that did not write it down. */
+  readonly defaultParallelism?: number;
 }
 
 export type RecoveryEvent =

@@ -1,6 +1,6 @@
 /** The grid of batch times: each announced once, in order, none left out, however late a tick comes. */
 import t from 'tap';
-import { batchTimer } from '../../actors/batch-timer.ts';
+import { announcedMax, batchTimer } from '../../actors/batch-timer.ts';
 import { asProgramId } from '../../protocol/ids.ts';
 import { stubServices } from '../helpers/stub-services.ts';
 import { Driven, wireError } from '../helpers/stub-turn.ts';
@@ -28,6 +28,24 @@ t.test('a late tick announces every batch that has come due meanwhile', (t) => {
   driven.send({ type: 'tick' });
   t.same(announced(), [11_000, 12_000, 13_000]);
   t.same(driven.timers.get('tick')?.delayMs, 500);
+  t.end();
+});
+
+/** Bug: after 28 hours off, batches of a second that were all announced at once were more than a mailbox takes: no start ever succeeded again. */
+t.test('of very many batches that have come due a portion is announced, and the next one when that has run, or takes long', (t) => {
+  const { services, driven, announced } = timer('system');
+  services.clock.advanceBy((2 * announcedMax + 3) * 1_000 + 400);
+  driven.send({ type: 'tick' });
+  for (const portion of [1, 2]) {
+    const times = announced();
+    const last = 10_000 + portion * announcedMax * 1_000;
+    t.same([times.length, times.at(-1)], [announcedMax, last]);
+    t.match(driven.asked, [{ message: { type: 'awaitBatch', time: last } }]);
+    if (portion === 1) driven.answer({ error: null });
+    else driven.fail(wireError('It takes long.', 'AskTimeout'));
+  }
+  t.equal(announced().length, 3);
+  t.same(driven.timers.get('tick')?.delayMs, 600);
   t.end();
 });
 

@@ -9,7 +9,7 @@ import { stubServices } from '../helpers/stub-services.ts';
 import { Driven, wireError } from '../helpers/stub-turn.ts';
 
 const program = asProgramId(0);
-const descriptor = { program, url: null, args: null, batchIntervalMs: 1_000, checkpointDirectory: null, appName: 'test' };
+const descriptor = { program, url: null, args: null, batchIntervalMs: 1_000, checkpointDirectory: null, defaultParallelism: 2, appName: 'test' };
 const same = { fingerprint: { operators: [], hash: 'same' } };
 
 function manager() {

@@ -91,7 +91,7 @@ export class LogWriter {
     this.#nextSequence = options.nextSequence;
   }
 
-  /** Makes the directory where there is none; a segment is made by the first append. Rejects with FormatUnknown, or the system's own error. */
+  /** Makes the directory where there is none; a segment is made by the first append. Rejects with FormatUnknown, WalCorrupted, or the system's own error. */
   static async open(given: LogWriterOptions): Promise<LogWriter> {
     const options = {
       segmentBytesMax: 64 * 1024 * 1024,
@@ -107,7 +107,9 @@ export class LogWriter {
     await options.disk.makeDirectory(options.directory);
     const segments = await openSegments(options.disk, options.directory);
     const last = segments.at(-1);
-    assert(last === undefined || last.first <= options.nextSequence, 'a log goes on behind its last segment', last?.first, options.nextSequence);
+    if (last !== undefined && last.first > options.nextSequence) {
+      throw new MillraceError('WalCorrupted', `Expected the log in ${options.directory} to go on with frame ${options.nextSequence}, behind its last segment; ${last.file} would come after that, and nothing of it is known. If it is not the log's, move it away.`, { details: { file: last.file, first: last.first, nextSequence: options.nextSequence } });
+    }
     return new LogWriter(options, segments);
   }
 
