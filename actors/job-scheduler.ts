@@ -60,6 +60,8 @@ interface State {
   readonly failed: WireError | null;
   /** No further batch starts: `failed` says why. */
   readonly halted: boolean;
+  /** Nor does one where the program is taken down: the one that runs is the last, and counts. */
+  readonly ending: boolean;
   readonly awaiting: readonly { readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> }[];
   /** Batches on their way to each published stream's reader. */
   readonly outstanding: ReadonlyMap<number, number>;
@@ -81,7 +83,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
     for (;;) {
       if (at.running === null) {
         const [next, ...waiting] = at.waiting;
-        if (next === undefined || at.halted) return answerAwaiting(at, turn);
+        if (next === undefined || at.halted || at.ending) return answerAwaiting(at, turn);
         const { jobSet, error } = next;
         if (error !== null) at = fail(at, error, jobSet.time, null, turn);
         at = { ...at, waiting, running: { jobSet, job: 0, startedAt: now(), jobStartedAt: now(), outputs: [], printed: null } };
@@ -208,7 +210,7 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
   return {
     name: 'job-scheduler',
     mailbox: { messagesMax: 1_000_000, overflow: 'fail' },
-    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, awaiting: [], outstanding: new Map(), held: null, leftOut: new LeftOutLedger(), accumulated: [] }),
+    init: (_turn, args) => ({ args, waiting: [], running: null, completed: -Infinity, failed: null, halted: false, ending: false, awaiting: [], outstanding: new Map(), held: null, leftOut: new LeftOutLedger(), accumulated: [] }),
     receive(state, message, turn) {
       switch (message.type) {
         case 'submitJobSet': {
@@ -258,6 +260,8 @@ export function jobScheduler(services: HostServices): Behavior<State, ToJobSched
           turn.reply(message.replyTo, { batch: running?.jobSet.time ?? null, output: job?.output ?? null, held: held !== null, waiting: waiting.length, batches: [...(running === null ? [] : [running.jobSet.time]), ...waiting.map(({ jobSet }) => jobSet.time)] });
           return state;
         }
+        case 'endBatches':
+          return { ...state, ending: true };
         case 'awaitBatch':
           return answerAwaiting({ ...state, awaiting: [...state.awaiting, { time: message.time, replyTo: message.replyTo }] }, turn);
         default:

@@ -100,8 +100,9 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
 
   /** With a log: what is complete is written down first, and the files are closed. */
   const takeDown = (state: State, id: ProgramId, turn: Turning): void => {
-    // Of batches that were missed it would go on to announce one portion after the other.
+    // Of many that are due the rest would go on meanwhile, and their ends be waited for.
     turn.tell(programPlaces(id).batchTimer, { type: 'halt' });
+    turn.tell(programPlaces(id).jobScheduler, { type: 'endBatches' });
     if (state.get(id)?.spec.durability == null) terminate(id, turn);
     else turn.ask<ToJobGenerator, null>(programPlaces(id).jobGenerator, (replyTo) => ({ type: 'awaitCommits', replyTo }), takeDownTimeoutMs, () => step(id, { type: 'commitsDone' }));
   };

@@ -59,6 +59,8 @@ export type ToJobScheduler =
   | { readonly type: 'publishedTaken'; readonly output: number }
   /** For the message of an advance, or of a graceful stop, that took too long. */
   | { readonly type: 'whatIsUnderWay'; readonly replyTo: ReplyTo<WorkUnderWay> }
+  /** No further batch begins. Lost: the rest of them run until the end. */
+  | { readonly type: 'endBatches' }
   /** Answered when every batch up to `time` is complete. */
   | { readonly type: 'awaitBatch'; readonly time: BatchTime; readonly replyTo: ReplyTo<{ readonly error: WireError | null }> };
 

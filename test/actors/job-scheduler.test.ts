@@ -120,6 +120,15 @@ t.test('stop: with a log the failed batch is not told as complete, so that it ru
   t.end();
 });
 
+t.test('where the program is taken down the batch that runs is the last one, and it counts', (t) => {
+  const s = scheduler({ isDurable: true });
+  s.send(batch(1_000, [run]), batch(2_000, [run]), { type: 'endBatches' });
+  s.answer(done);
+  t.same(s.take('batchCompleted').map(({ time }) => time), [1_000]);
+  t.same(underWay(s), []);
+  t.end();
+});
+
 t.test('skip: the next batch runs, and nobody is told of a failure of the context', (t) => {
   const s = scheduler({ onBatchFailure: 'skip' });
   s.send(batch(1_000), batch(2_000));
