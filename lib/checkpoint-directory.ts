@@ -21,6 +21,7 @@ import { systemCodeOf } from './storage/disk.ts';
 import type { Disk, Lock } from './storage/disk.ts';
 import type { ProgramIdentity } from '../protocol/recovery.ts';
 import { nodeDisk } from './storage/node-disk.ts';
+import { recoveryOptions } from './options.ts';
 import type { CheckedStreamingOptions, RecoveryOptions, StreamingOptions } from './options.ts';
 
 /** What the app has given, as far as the log has it. */
@@ -86,10 +87,9 @@ export class CheckpointDirectory {
     throw new MillraceError('CheckpointExists', `Expected ${directory} to hold no checkpoint of an earlier run; it does. Use StreamingContext.getOrCreate to go on from it, or give an empty directory.`, { details: { directory } });
   }
 
-  /** For `getOrCreate`: which program is to be built, and with which options. Rejects also with CheckpointMissing, CheckpointMismatch. */
+  /** For `getOrCreate`: which program is to be built, and with which options. Rejects also with InvalidOption, CheckpointMissing, CheckpointMismatch. */
   static async goOn<Program>(directory: string, program: Program | null, given: Partial<StreamingOptions> & RecoveryOptions): Promise<GoingOn<Program>> {
-    const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
-    const recovery = { quarantine, createOnError, allowNonRestoredState };
+    const { recovery, rest } = recoveryOptions(given);
     const checkpoints = await CheckpointDirectory.open(rest.sparkContext?.internals.host.services ?? { disk: rest.faults?.onAppThread(nodeDisk) ?? nodeDisk }, checkText('getOrCreate', 'the directory', directory), recovery);
     try {
       const identity = checkpoints.recovered?.book.identity ?? null;

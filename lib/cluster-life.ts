@@ -37,6 +37,7 @@ export interface ClusterRuntime {
 
 /** How the end of a thread is brought about: ended from outside, or by itself in one of the ways in which threads die. */
 export type ThreadDeath = 'terminate' | 'throw' | 'exit' | 'rejection' | 'outOfMemory';
+export const threadDeaths: readonly ThreadDeath[] = ['terminate', 'throw', 'exit', 'rejection', 'outOfMemory'];
 
 export interface ClusterLifeOptions {
   readonly options: ClusterOptions;

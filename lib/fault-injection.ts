@@ -29,7 +29,8 @@ export function faults(ssc: StreamingContext<never> | StreamingContext) {
     async killActor(name: ActorName): Promise<readonly string[]> {
       const hosts = (await ssc.sparkContext.hosts()).filter(({ up }) => up);
       const all = actorsOf(ssc.program, ssc.receiverInputs.map(({ stream }) => stream), hosts);
-      const named = all.filter(({ path }) => isActorNamed(name, path));
+      // No name is no wish to end all of them.
+      const named = typeof name === 'string' ? all.filter(({ path }) => isActorNamed(name, path)) : [];
       if (named.length === 0) throw new MillraceError('InvalidArgument', `Expected the name of an actor that a supervisor starts; got ${previewOf(name)}. There are ${[...new Set(all.map(({ path }) => path))].join(', ')}.`);
       const { system } = ssc.sparkContext.internals.host;
       const kill = (kills += 1);
@@ -45,7 +46,7 @@ export function faults(ssc: StreamingContext<never> | StreamingContext) {
       return paths;
     },
 
-    /** Ends a thread by role and place: `killThread('worker', 0)`. Resolves when the order is given; `threadStarted` tells the rest. */
+    /** Ends a thread by role and place: `killThread('worker', 0)`. Resolves when the order is given; `threadStarted` tells the rest. Throws InvalidArgument. */
     async killThread(role: HostRole, index = 0, how: ThreadDeath = 'terminate'): Promise<number> {
       const hosts = await ssc.sparkContext.hosts();
       const found = hosts.find((host) => host.role === role && host.index === index);

@@ -42,7 +42,9 @@ export class FaultPlan {
   readonly #memory = new FaultMemory();
 
   /** See `faultPlan`. */
-  constructor({ seed = Math.floor(new SystemClock().wall()) % 0x8000_0000, rules = [], ...unknown }: FaultPlanOptions) {
+  constructor(options: FaultPlanOptions) {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) refuse('the options', 'an object { seed, rules }, or to be left out', options);
+    const { seed = Math.floor(new SystemClock().wall()) % 0x8000_0000, rules = [], ...unknown } = options;
     const [other] = Object.keys(unknown);
     if (other !== undefined) refuse(`${other}`, 'no such member: a plan has seed and rules', other);
     if (!Number.isSafeInteger(seed) || seed < 0) refuse('seed', 'a whole number of 0 or more', seed);

@@ -233,6 +233,7 @@ const streamingRules: Record<keyof StreamingOptions, Rule> = {
 };
 
 const stopRules: Record<keyof StopOptions, Rule> = { stopSparkContext: flag, graceful: flag, timeoutMs: duration };
+const recoveryRules: Record<keyof RecoveryOptions, Rule> = { quarantine: flag, createOnError: flag, allowNonRestoredState: flag };
 
 /** Not by its class, whose file needs this one. */
 function isSparkContext(value: unknown): boolean {
@@ -289,7 +290,6 @@ export function restartLimits(given: SparkContextOptions) {
 
 /** The checked options of a context, defaults filled in. Throws InvalidOption. */
 export function streamingOptions<Args>(given: StreamingOptions<Args>) {
-  if (typeof given !== 'object' || given === null) refuse('options', 'an object of options', given);
   check(given, streamingRules);
   const batchIntervalMs = given.batchInterval;
   if (!(batchIntervalMs > 0)) refuse('batchInterval', streamingRules.batchInterval.expected, batchIntervalMs);
@@ -331,10 +331,20 @@ export function stopOptions(given: StopOptions, { gracefulStopTimeoutMs }: Check
   return { stopSparkContext: given.stopSparkContext ?? true, graceful: given.graceful ?? false, timeoutMs: given.timeoutMs ?? gracefulStopTimeoutMs };
 }
 
+/** What `getOrCreate` was given, taken apart: what concerns the directory, checked, and the rest, which `streamingOptions` checks. Throws InvalidOption. */
+export function recoveryOptions(given: Partial<StreamingOptions> & RecoveryOptions) {
+  checkIsObject(given);
+  const { quarantine = false, createOnError = false, allowNonRestoredState = false, ...rest } = given;
+  const recovery: Required<RecoveryOptions> = { quarantine, createOnError, allowNonRestoredState };
+  check(recovery, recoveryRules);
+  return { recovery, rest } as const;
+}
+
 export type CheckedStreamingOptions = ReturnType<typeof streamingOptions>;
 
-/** The part of a context's options that its cluster is made with. */
+/** The part of a context's options that its cluster is made with. Throws InvalidOption where they are no object: before threads are started. */
 export function sparkOptionsOf(options: StreamingOptions): SparkContextOptions {
+  checkIsObject(options);
   return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(sparkRules, name))) as SparkContextOptions;
 }
 
@@ -358,7 +368,13 @@ function parseMaster(master: string): { readonly inline: boolean; readonly worke
   return { inline: false, workers };
 }
 
+/** A text has members, too, and a number has none: neither is to be looked through as if it held options. */
+function checkIsObject(given: object): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse('options', 'an object of options: { name: value }', given);
+}
+
 function check(given: object, rules: Readonly<Record<string, Rule>>): void {
+  checkIsObject(given);
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const rule = rules[name];

@@ -18,9 +18,10 @@ import type { LogStats, ToWriteAheadLog } from '../protocol/recovery.ts';
 import { driverHost } from '../protocol/ref.ts';
 import { asHostId } from '../protocol/ids.ts';
 import type { ProgramId } from '../protocol/ids.ts';
-import { MillraceError } from '../protocol/errors.ts';
+import { MillraceError, previewOf } from '../protocol/errors.ts';
 import type { Logger } from './actor/logger.ts';
 import { ClusterInternals } from './cluster-internals.ts';
+import { threadDeaths } from './cluster-life.ts';
 import type { ClusterRuntime, ThreadDeath } from './cluster-life.ts';
 import { clusterOptions, restartLimits } from './options.ts';
 import type { SparkContextOptions } from './options.ts';
@@ -108,8 +109,9 @@ export class SparkContext {
     return (await Promise.all(internals.programs.map(ask))).filter((stats) => stats !== null);
   }
 
-  /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. */
+  /** Fault injection: ends a thread. Resolves when the order is given; `threadLost` and `threadStarted` tell the rest. Throws InvalidArgument. */
   async killHost(host: number, how: ThreadDeath = 'terminate'): Promise<void> {
+    if (!threadDeaths.includes(how)) throw new MillraceError('InvalidArgument', `Expected the way in which a thread ends to be one of ${threadDeaths.join(', ')}; got ${previewOf(how)}. Give one of these, or leave it out.`);
     await this.internals.ready;
     if (host === driverHost) this.internals.killDriver(how);
     else this.internals.host.system.tell(places.hostManager, { type: 'killHost', host: asHostId(host), how });

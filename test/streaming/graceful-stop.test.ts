@@ -299,6 +299,7 @@ t.test('called before start it just stops the context', async (t) => {
 t.test('options that can\'t be are refused, and nothing is stopped', async (t) => {
   const test = await startTest((ssc: StreamingContext) => void ssc.batchesStream([[1]]).print());
   for (const options of [{ timeoutMs: Number.NaN }, { timeoutMs: 0 }, { graceful: 'yes' }, { gracefull: true }]) await t.rejects(test.ssc.stop(options as never), { code: 'InvalidOption' });
+  for (const options of [null, 5, 'now', ['now']]) await t.rejects(test.ssc.stop(options as never), { code: 'InvalidOption', message: /^Expected options to be an object of options: \{ name: value \}; got / });
   t.equal(test.ssc.getState(), 'ACTIVE');
   await test.stop();
 });

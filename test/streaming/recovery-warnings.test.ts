@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { StreamingContext } from '../../lib/streaming-context.ts';
+import { CheckpointDirectory } from '../../lib/checkpoint-directory.ts';
+import { StreamingContext } from '../../lib/streaming-context.ts';
 import { Run } from '../helpers/going-on.ts';
 import type { RunOptions } from '../helpers/going-on.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -83,4 +84,19 @@ t.test('a path that can\'t be a directory is an error that names it', async (t) 
     await t.rejects(life(t, path, 1), { code: 'FileFailed', message: new RegExp(`Expected ${path} to be a directory that this process may read and write`), details: { directory: path } });
   }
   for (const no of [5, null, undefined, '']) await t.rejects(life(t, no as string, 1), { code: 'InvalidArgument', message: /getOrCreate expects the directory/ });
+});
+
+t.test('options of a recovery that can\'t be are refused, before the directory is touched', async (t) => {
+  const directory = temporaryDirectory();
+  const options = { master: 'inline', batchInterval: 1_000, clock: 'manual', allowMultipleContexts: true };
+  for (const name of ['quarantine', 'createOnError', 'allowNonRestoredState']) {
+    for (const value of ['yes', 1, null]) {
+      const message = `Expected ${name} to be true or false; got ${JSON.stringify(value)}.`;
+      await t.rejects(StreamingContext.getOrCreate(directory, program, { ...options, [name]: value } as never), { code: 'InvalidOption', message, details: { option: name } });
+    }
+  }
+  const message = /^Expected options to be an object of options: \{ name: value \}; got /;
+  for (const given of ['yes', 5, ['yes']]) await t.rejects(StreamingContext.getOrCreate(directory, program, given as never), { code: 'InvalidOption', message });
+  await t.rejects(CheckpointDirectory.goOn(directory, program, null as never), { code: 'InvalidOption', message });
+  t.same(readdirSync(directory), []);
 });

@@ -1,10 +1,14 @@
 /** Plans as a test makes them: what is refused, and in which words; what they tell. */
 import t from 'tap';
 import type { StreamingContext } from '../../../lib/streaming-context.ts';
-import { faultPlan, startTest } from '../../../lib/testing.ts';
+import { faultPlan, faults, startTest } from '../../../lib/testing.ts';
 import type { FaultPlanOptions } from '../../../lib/testing.ts';
 
 for (const [given, message] of [
+  [null, /the options of the fault plan to be an object \{ seed, rules \}, or to be left out; got null/],
+  [5, /the options of the fault plan .*; got 5/],
+  ['kill', /the options of the fault plan .*; got "kill"/],
+  [[], /the options of the fault plan .*; got/],
   [{ sed: 1 }, /sed of the fault plan to be no such member: a plan has seed and rules/],
   [{ seed: -1 }, /seed of the fault plan to be a whole number of 0 or more; got -1/],
   [{ rules: {} }, /rules of the fault plan to be an array of rules/],
@@ -64,5 +68,18 @@ t.test('inline, the death of a logical thread is as that of a real one', async (
   await test.advance(3);
   t.same(test.output(test.exports.sums).map(({ records }) => records), [[3], [7], [11]]);
   t.equal(plan.injected.length, 1);
+  await test.stop();
+});
+
+t.test('a kill at once that names no actor or no way to end is refused, and nothing is killed', async (t) => {
+  const test = await startTest((ssc: StreamingContext) => ({ numbers: ssc.batchesStream([[1], [2]], 1).publish() }));
+  const { killActor, killThread } = faults(test.ssc);
+  for (const name of [undefined, null, 5, '']) {
+    await t.rejects(killActor(name as never), { code: 'InvalidArgument', message: new RegExp(`the name of an actor that a supervisor starts; got ${JSON.stringify(name)}\\. There are /driver, `) });
+  }
+  await t.rejects(killThread('worker', 0, 'magic' as never), { code: 'InvalidArgument', message: /one of terminate, throw, exit, rejection, outOfMemory; got "magic"/ });
+  await t.rejects(killThread('boss' as never), { code: 'InvalidArgument', message: /a thread of role boss at place 0; there are/ });
+  await test.advance(2);
+  t.same(test.output(test.exports.numbers).map(({ records }) => records), [[1], [2]], 'all of them live');
   await test.stop();
 });
