@@ -12,7 +12,7 @@ import { clauseOf, MillraceError, previewOf } from '../protocol/errors.ts';
 import { ContributionLedger } from './program/contribution-ledger.ts';
 import type { ProgramBuilder } from './program/program-builder.ts';
 import { checkText } from './dstream/arguments.ts';
-import { changeProgram, unfinishedBatches } from './recovery/book.ts';
+import { changeProgram, renameStates, unfinishedBatches } from './recovery/book.ts';
 import { lockFile, logDirectory, recover, stateDirectory } from './recovery/recover.ts';
 import type { Recovered } from './recovery/recover.ts';
 import { checkAgainst } from './program/matching.ts';
@@ -146,8 +146,10 @@ export class CheckpointDirectory {
       if (input.canBeRestored) continue;
       throw new MillraceError('QueueNotRecoverable', `Expected inputs that can go on from a checkpoint; ${input.kind}${input.place === '' ? '' : ` at ${input.place}`} reads an array of RDDs, of which nothing is written down. Use ssc.queue(), whose pushes are logged.`, { details: { operator: input.operatorUid } });
     }
+    const fingerprint = builder.fingerprint();
+    renameStates(this.recovered.book, fingerprint);
     checkAgainst(this.recovered.book, builder, allowNonRestoredState);
-    changeProgram(this.recovered.book, builder.fingerprint());
+    changeProgram(this.recovered.book, fingerprint);
   }
 
   /** The app's own part of what is restored. */

@@ -48,3 +48,8 @@ export function shuffleIdOf(rdd: RddId, parent: number): ShuffleId {
 export function rddIdOf(host: HostId, count: number): RddId {
   return (host * 0x1_0000_0000 + count) as RddId;
 }
+
+/** The uid of a state that users have no stream of: it goes by the one that they gave to the operator which stands for it. */
+export function stateUidOf(uid: string): string {
+  return `${uid}/state`;
+}

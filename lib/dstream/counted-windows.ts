@@ -24,7 +24,7 @@ export function incrementallyReducedByWindow<T>(parent: DStream<T>, fn: (a: T, b
   if (durations.slideMs > durations.windowMs) return persisted(reducedByWindow(parent, fn, durations, checkpointed));
   const pairs = parent.derive<[null, T]>(mapSpec(parent, underNull<T>));
   const reduced = incrementallyReduced<null, T>(pairs, { fn, inverse }, durations, 1);
-  return reduced.derive<T>(mapSpec<[null, T], T & {}>(reduced, valueOf as (pair: [null, T]) => T & {}));
+  return reduced.derive<T>({ ...mapSpec<[null, T], T & {}>(reduced, valueOf as (pair: [null, T]) => T & {}), ownState: reduced as DStream<unknown> });
 }
 
 export function countedByWindow<T>(parent: DStream<T>, durations: WindowDurations): DStream<number> {

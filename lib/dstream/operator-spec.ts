@@ -28,6 +28,8 @@ export interface OperatorSpec<T> {
   /** The method's name in the user's program. */
   readonly kind: string;
   readonly parents: readonly DStream<unknown>[];
+  /** Of its parents the one with the state that it stands for, and that no user gets hold of: whoever names it names that (`stateUidOf`). */
+  readonly ownState?: DStream<unknown>;
   /** Plain data that tells two operators of a kind apart: partitions, hosts, durations. Part of the derived uid. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly functions?: readonly OperatorFunction[];

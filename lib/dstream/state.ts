@@ -178,6 +178,7 @@ export function emittedSpec<E>(states: DStream<unknown>): OperatorSpec<E> {
   return {
     kind: 'mapWithState.emitted',
     parents: [states],
+    ownState: states,
     // Of a version that was restored, nobody knows any more what it has emitted; no batch needs it either.
     compute: (time, env) =>
       andThen(states.getOrCompute(time, env), (rdd) => {

@@ -12,7 +12,7 @@ import { callError, callerPlace } from '../base/caller-place.ts';
 import type { RDD } from '../rdd/rdd.ts';
 import type { StorageLevel } from '../rdd/storage-level.ts';
 import { MillraceError, previewOf } from '../../protocol/errors.ts';
-import { asStreamId } from '../../protocol/ids.ts';
+import { asStreamId, stateUidOf } from '../../protocol/ids.ts';
 import type { RddId, StreamId } from '../../protocol/ids.ts';
 import type { OperatorPlace } from '../../protocol/rdd.ts';
 import type { InputTaken } from '../../protocol/recovery.ts';
@@ -87,11 +87,12 @@ export class StreamNode<T> {
 
   // Names.
 
-  /** Gives the operator a name of its own, which a checkpoint keeps it by. Throws DuplicateUid, InvalidArgument. */
+  /** Gives the operator, and a state that only it has, a name of its own, which a checkpoint keeps it by. Throws DuplicateUid, InvalidArgument. */
   uid(id: string): this {
     if (typeof id !== 'string' || id === '') throw callError('InvalidArgument', 'uid', `uid expects a text that is not empty, and got ${previewOf(id)}.`);
     this.graph.claimUid(id, this as unknown as DStream<unknown>);
     this.#explicitUid = id;
+    this.spec.ownState?.uid(stateUidOf(id));
     return this;
   }
 

@@ -10,6 +10,7 @@ import type { Fingerprint, OperatorPrint } from '../../protocol/host.ts';
 import type { RecoveryBook } from '../recovery/book.ts';
 import { notMigrated } from '../rdd/state/not-migrated.ts';
 import { changedParameters, goesOn, operatorsByUid } from '../recovery/same-operator.ts';
+import { givenUid } from '../recovery/state-names.ts';
 import type { ProgramBuilder } from './program-builder.ts';
 
 /** Throws CheckpointMismatch, StateNotMigrated. */
@@ -31,15 +32,18 @@ function checkMatches(book: RecoveryBook, builder: ProgramBuilder, there: Readon
   const misplaced = [...misplacedMade(book, madeOf(book.identity?.fingerprint), madeOf(fingerprint)), ...misplacedQueues(book, there, here)];
   if (lost.length === 0 && misplaced.length === 0) return;
   const fresh = builder.graph.operators.filter((stream) => (stream.spec.keepsNewest === true || stream.parents.length === 0) && there.get(stream.operatorUid)?.kind !== stream.kind);
+  // As the program says them, so that they can be given back.
+  const lostUid = (uid: string): string => givenUid(book.identity?.fingerprint, uid);
+  const freshUid = ({ operatorUid }: { readonly operatorUid: string }): string => givenUid(fingerprint, operatorUid);
   const listed = (lines: readonly string[]): string => (lines.length === 0 ? 'none' : lines.join(', '));
   const operators =
     lost.length === 0
       ? ''
-      : `Only in the checkpoint: ${listed(lost.map(({ uid, what }) => `${what} of ${there.get(uid)?.kind ?? 'an operator'} ${JSON.stringify(uid)}${changes(there.get(uid), here.get(uid))}`))}. ` +
-        `Only in the program: ${listed(fresh.map((stream) => `${stream.kind} ${JSON.stringify(stream.operatorUid)}`))}. Give the operator its uid back (.uid(...)), or set allowNonRestoredState to go on without it. `;
+      : `Only in the checkpoint: ${listed(lost.map(({ uid, what }) => `${what} of ${there.get(uid)?.kind ?? 'an operator'} ${JSON.stringify(lostUid(uid))}${changes(there.get(uid), here.get(uid))}`))}. ` +
+        `Only in the program: ${listed(fresh.map((stream) => `${stream.kind} ${JSON.stringify(freshUid(stream))}`))}. Give the operator its uid back (.uid(...)), or set allowNonRestoredState to go on without it. `;
   const others = misplaced.length === 0 ? '' : `${misplaced.map((line) => `${line}. `).join('')}These are matched by the order in which the program makes them: make them in the order of before and new ones behind, or set allowNonRestoredState to take them as they come.`;
   throw new MillraceError('CheckpointMismatch', `Expected the program to have what the checkpoint holds something of. ${operators}${others}`.trimEnd(), {
-    details: { lost: lost.map(({ uid }) => uid), fresh: fresh.map(({ operatorUid }) => operatorUid), misplaced },
+    details: { lost: lost.map(({ uid }) => lostUid(uid)), fresh: fresh.map(freshUid), misplaced },
   });
 }
 

@@ -18,6 +18,7 @@ import type { BlockId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
 import { versionsNeeded } from '../rdd/state/state-versions.ts';
 import { goesOn, operatorsByUid, stateKinds } from './same-operator.ts';
+import { renamedIn, renamedStates } from './state-names.ts';
 
 export interface LoggedBlock {
   readonly uid: string;
@@ -113,6 +114,7 @@ export function applyEvent(book: RecoveryBook, sequence: number, event: Recovery
  * on; it isn't made of the batches that these have seen.
  */
 export function changeProgram(book: RecoveryBook, fingerprint: Fingerprint): void {
+  renameStates(book, fingerprint);
   const before = operatorsByUid(book.identity?.fingerprint);
   const now = operatorsByUid(fingerprint);
   const isGone = (uid: string): boolean => before.has(uid) && !goesOn(before.get(uid), now.get(uid));
@@ -122,6 +124,20 @@ export function changeProgram(book: RecoveryBook, fingerprint: Fingerprint): voi
   if (book.completed === null) return;
   for (const [uid, operator] of now) {
     if (stateKinds.has(operator.kind) && !goesOn(before.get(uid), operator)) book.states.set(uid, { oldest: book.completed, upTo: book.completed, versions: [] });
+  }
+}
+
+/** What is kept of a state that has another name in the program goes on under that one: see state-names.ts. */
+export function renameStates(book: RecoveryBook, fingerprint: Fingerprint): void {
+  if (book.identity === null) return;
+  const names = renamedStates(book.identity.fingerprint, fingerprint);
+  if (names.size === 0) return;
+  book.identity = { ...book.identity, fingerprint: renamedIn(book.identity.fingerprint, names) };
+  for (const [before, now] of names) {
+    const state = book.states.get(before);
+    if (state === undefined) continue;
+    book.states.delete(before);
+    book.states.set(now, state);
   }
 }
 
