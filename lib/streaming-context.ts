@@ -160,7 +160,7 @@ export class StreamingContext<Exports = unknown> extends ProgramBuilder {
     options: Partial<OptionsFor<P>> & RecoveryOptions = {},
   ): Promise<StreamingContext<ExportsOf<P>>> {
     // Threads start while the directory is read; inline there is nothing to start.
-    const ahead = options.sparkContext !== undefined || options.master === 'inline' ? null : new SparkContext(sparkOptionsOf(options as StreamingOptions));
+    const ahead = options?.sparkContext !== undefined || options?.master === 'inline' ? null : new SparkContext(sparkOptionsOf(options as StreamingOptions));
     const { checkpoints, found, kept } = await CheckpointDirectory.goOn(directory, program as URL | string | StreamingProgram | null, options as Partial<StreamingOptions> & RecoveryOptions).catch(async (thrown: unknown) => {
       await ahead?.stop();
       throw thrown;

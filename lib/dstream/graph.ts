@@ -23,6 +23,7 @@ import type { DStream } from './dstream.ts';
 import type { BatchEnvironment, GraphHost } from './environment.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { andThen, inOrder, isPromise } from './generated.ts';
+import { numberedUid } from './uid.ts';
 import type { Eventually } from './generated.ts';
 import { jobOf } from './output.ts';
 import type { GeneratedJob, OutputKind, OutputOperation } from './output.ts';
@@ -126,7 +127,8 @@ export class DStreamGraph {
       stream: stream as unknown as DStream<unknown>,
       operation: kind,
       get operator() {
-        return { uid: numberedUid(uidOf(), graph.#outputUids.slice(0, index)), name, place };
+        const uid = uidOf();
+        return { uid: numberedUid(uid, graph.#outputUids.slice(0, index).filter((other) => other() === uid).length), name, place };
       },
     };
     this.outputs.push(output);
@@ -309,12 +311,6 @@ export class DStreamGraph {
         throw callError('ContextStopped', what, `${what} can't be added: the context has been stopped. Make a new one.`);
     }
   }
-}
-
-/** `map-1f/foreach`, and `map-1f/foreach#2` for the second output of that name: what an output writes under its uid is its own. */
-function numberedUid(uid: string, before: readonly (() => string)[]): string {
-  const ordinal = before.reduce((count, other) => count + (other() === uid ? 1 : 0), 1);
-  return ordinal === 1 ? uid : `${uid}#${ordinal}`;
 }
 
 function nameOf(stream: DStream<unknown>): string {

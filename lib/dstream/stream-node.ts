@@ -26,7 +26,8 @@ import type { DStreamGraph } from './graph.ts';
 import { operatorError } from './operator-error.ts';
 import type { Generated, OperatorSpec } from './operator-spec.ts';
 import { keptFor, reachOfCheckpoints, sliceUnavailable } from './reach-back.ts';
-import { derivedUid } from './uid.ts';
+import { derivedUids } from './uid.ts';
+import type { DerivedUids } from './uid.ts';
 
 /** What an input took for one time. */
 export interface TakenAt {
@@ -58,7 +59,7 @@ export class StreamNode<T> {
   #explicitUid: string | null = null;
   /** Kept once nothing can change them: they are asked for in every batch. */
   #operator: OperatorPlace | null = null;
-  #derived: { readonly uid: string; readonly changes: number } | null = null;
+  #derived: (DerivedUids & { readonly changes: number }) | null = null;
   #storageLevel: StorageLevel | null = null;
   /** Asked for by an operator on top of it, not by the user. */
   #persistedByItself = false;
@@ -98,7 +99,12 @@ export class StreamNode<T> {
 
   /** The explicit uid, or the one derived from the upstream path. */
   get operatorUid(): string {
-    return this.#explicitUid ?? this.#path();
+    return this.#explicitUid ?? this.#derivedUids().own;
+  }
+
+  /** As it is part of the uids derived from it: without a number. @internal */
+  get pathUid(): string {
+    return this.#explicitUid ?? this.#derivedUids().path;
   }
 
   /** @internal */
@@ -355,13 +361,11 @@ export class StreamNode<T> {
   /** Before the first batch after a restart: what a batch that is remembered had taken. @internal */
   restoreTaken(_time: BatchTime, _taken: InputTaken): void {}
 
-  #path(): string {
+  #derivedUids(): DerivedUids {
+    const { uidChanges: changes, operators } = this.graph;
     // An explicit uid upstream changes the path: what was derived before it is derived again.
-    if (this.#derived === null || this.#derived.changes !== this.graph.uidChanges) {
-      const uid = derivedUid(this.kind, this.parameters, this.parents.map((parent) => parent.operatorUid));
-      this.#derived = { uid, changes: this.graph.uidChanges };
-    }
-    return this.#derived.uid;
+    if (this.#derived?.changes !== changes) this.#derived = { ...derivedUids(this, operators.slice(0, this.index)), changes };
+    return this.#derived;
   }
 
   #keep(time: BatchTime, rdd: RDD<T> | null): RDD<T> | null {

@@ -2,7 +2,8 @@
  * Names of operators that outlive a process.
  *
  * Invariant: a derived uid depends on the upstream path alone (kinds, inputs' names, parameters, explicit uids), never on a
- * counter, a thread or the order in which operators were made. So it stays the same when unrelated operators come or go.
+ * counter, a thread or the order in which operators were made. So it stays the same when unrelated operators come or go. Of states, inputs and outputs,
+ * which have something in the log under it, the second one of the same path has a number behind it, in the order in which they were made.
  */
 import { createHash } from 'node:crypto';
 
@@ -30,4 +31,30 @@ export function stableText(value: unknown): string {
 /** The uid of an operator without an explicit one. `parents`: the uids of its parents, in order. */
 export function derivedUid(kind: string, parameters: Readonly<Record<string, unknown>>, parents: readonly string[]): string {
   return `${kind}-${hashText(stableText([kind, parameters, parents]))}`;
+}
+
+/** An operator, as far as its name depends on it. */
+interface Unnamed {
+  readonly kind: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly parents: readonly { readonly pathUid: string }[];
+  readonly spec: { readonly keepsNewest?: boolean | undefined };
+}
+
+export interface DerivedUids {
+  /** As it is part of the uids of those behind it: without a number. */
+  readonly path: string;
+  readonly own: string;
+}
+
+/** `before`: the operators that were made before it. */
+export function derivedUids({ kind, parameters, parents, spec }: Unnamed, before: readonly { readonly pathUid: string }[]): DerivedUids {
+  const path = derivedUid(kind, parameters, parents.map((parent) => parent.pathUid));
+  const isLogged = spec.keepsNewest === true || parents.length === 0;
+  return { path, own: isLogged ? numberedUid(path, before.filter(({ pathUid }) => pathUid === path).length) : path };
+}
+
+/** `map-1f/foreach`, and `map-1f/foreach#2` where there is one of that name `before` it: what is written under a uid is its own. */
+export function numberedUid(uid: string, before: number): string {
+  return before === 0 ? uid : `${uid}#${before + 1}`;
 }
