@@ -114,7 +114,7 @@ export class BuiltProgram implements HostProgram {
 
   makeStates(time: BatchTime): Eventually<readonly DueState[]> {
     const due = this.#recovery.statesAt(time);
-    const open = due.filter(({ rdd }) => !this.#recovery.isSettled(rdd));
+    const open = due.filter(({ rdd }) => !this.#recovery.isOver(rdd));
     return andThen(inOrder(open, ({ rdd }) => this.#computeInFull(rdd)), () => due);
   }
 

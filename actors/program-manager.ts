@@ -89,9 +89,10 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
   const startTree = (program: Program, io: readonly HostId[], turn: Turning): void => {
     const { program: id } = program.spec.descriptor;
     program.phase = 'starting';
-    const times = timesOf(program, services.clock.wall());
+    const now = services.clock.wall();
+    const times = timesOf(program, now);
     const book = (program.spec.durability?.recovered as Recovered | null | undefined)?.book;
-    const aheadMs = times.lastTime - services.clock.wall();
+    const aheadMs = times.lastTime - now;
     if (program.spec.clock === 'system' && aheadMs > 0) turn.log('warn', `The clock is ${aheadMs} ms behind the last batch of the run before, at ${times.lastTime} ms: it was set back. No batch comes until it is past that.`);
     Object.assign(program, { zeroTime: times.zeroTime, lastTime: times.lastTime, lastAgain: (book === undefined ? [] : unfinishedBatches(book)).at(-1) ?? null });
     const spec = treeOf(program.spec, times, services.options.recordBytesMax, io);
@@ -256,9 +257,14 @@ export function programManager(services: HostServices, treeOf: StreamingTree): B
         }
         case 'stopProgram': {
           const program = state.get(message.program);
-          if (program?.phase === 'stopping') program.alsoStopping.push(message.replyTo);
-          else if (program === undefined) turn.reply(message.replyTo, null);
-          if (program === undefined || program.phase === 'stopping') return state;
+          if (program === undefined) {
+            turn.reply(message.replyTo, null);
+            return state;
+          }
+          if (program.phase === 'stopping') {
+            program.alsoStopping.push(message.replyTo);
+            return state;
+          }
           const active = program.phase === 'active';
           program.phase = 'stopping';
           program.stopping = { replyTo: message.replyTo, timeoutMs: message.timeoutMs, deadline: turn.now + message.timeoutMs };

@@ -17,8 +17,8 @@ import { asBlockId, rddIdOf } from '../protocol/ids.ts';
 import type { ProgramId, RddId } from '../protocol/ids.ts';
 import { fromWireError, MillraceError } from '../protocol/errors.ts';
 import { isPromise } from '../lib/dstream/generated.ts';
-import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import type { Eventually } from '../lib/dstream/generated.ts';
+import type { ProgramBuilder } from '../lib/program/program-builder.ts';
 import { places } from './places.ts';
 import type { HostServices } from './services.ts';
 

@@ -99,8 +99,7 @@ export class CheckpointDirectory {
         throw new MillraceError('CheckpointMissing', `Expected ${directory} to hold the checkpoint of a program that is a module; ${what}. Give the program to begin with.`, { details: { directory } });
       }
       const earlier = identity === null ? {} : { batchInterval: intervalOf(rest.batchInterval, identity), clock: clockOf(rest.clock, identity), args: rest.args ?? identity.args ?? undefined, appName: rest.appName ?? identity.appName };
-      const defaultParallelism = rest.defaultParallelism ?? checkpoints.#parallelismBefore();
-      checkpoints.#warnOfOtherPartitions(defaultParallelism);
+      const defaultParallelism = checkpoints.#parallelism(rest.defaultParallelism);
       return { checkpoints, found, kept: { ...rest, ...earlier, ...(defaultParallelism === undefined ? {} : { defaultParallelism }), checkpointDirectory: directory } };
     } catch (thrown) {
       await checkpoints.release();
@@ -113,16 +112,14 @@ export class CheckpointDirectory {
     return this.#warnings;
   }
 
-  /** Batches that run again are cut as they were, so that a sink knows their partitions again. Undefined: nothing runs again, or it is not known. */
-  #parallelismBefore(): number | undefined {
+  /** Batches that run again are cut as they were, so that a sink knows their partitions again, unless another number is given. Undefined: nothing runs again, or it is not known. */
+  #parallelism(given: number | undefined): number | undefined {
     const book = this.recovered?.book;
-    return book === undefined || unfinishedBatches(book).length === 0 ? undefined : book.identity?.defaultParallelism;
-  }
-
-  #warnOfOtherPartitions(given: number | undefined): void {
-    const before = this.#parallelismBefore();
-    if (before === undefined || given === before) return;
-    this.#warnings.push(`Batches that were not finished run again with defaultParallelism ${String(given)}, and had begun with ${before}: the same batch time and partition may be other records now, which a sink that leaves out what it has by these names would lose. Leave defaultParallelism as it was until a graceful stop, which leaves no such batch.`);
+    const before = book === undefined || unfinishedBatches(book).length === 0 ? undefined : book.identity?.defaultParallelism;
+    if (before !== undefined && given !== undefined && given !== before) {
+      this.#warnings.push(`Batches that were not finished run again with defaultParallelism ${given}, and had begun with ${before}: the same batch time and partition may be other records now, which a sink that leaves out what it has by these names would lose. Leave defaultParallelism as it was until a graceful stop, which leaves no such batch.`);
+    }
+    return given ?? before;
   }
 
   release(): Promise<void> {

@@ -23,10 +23,10 @@ import type { DStream } from './dstream.ts';
 import type { BatchEnvironment, GraphHost } from './environment.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { andThen, inOrder, isPromise } from './generated.ts';
-import { numberedUid } from './uid.ts';
 import type { Eventually } from './generated.ts';
 import { jobOf } from './output.ts';
 import type { GeneratedJob, OutputKind, OutputOperation } from './output.ts';
+import { numberedUid } from './uid.ts';
 
 export type GraphPhase = 'building' | 'sealed' | 'started' | 'stopped';
 

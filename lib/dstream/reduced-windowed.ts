@@ -110,6 +110,5 @@ function reducedWindowSpec<K, V>(reduced: DStream<[K, V]>, { fn, inverse, filter
  */
 function windowBefore<K, V>(self: DStream<[K, V]>, time: BatchTime, env: BatchEnvironment): Generated<[K, V]> {
   if (self.graph.isMissed(time - self.slideMs)) return null;
-  const { rdds } = self.host;
-  return andThen(previousOf(self, time, env), (previous) => (previous !== null && neverMade(previous.node, (id) => rdds.node(id)) ? null : previous));
+  return andThen(previousOf(self, time, env), (previous) => (previous !== null && neverMade(self.host.rdds, previous.id) ? null : previous));
 }

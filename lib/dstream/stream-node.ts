@@ -364,7 +364,7 @@ export class StreamNode<T> {
   #derivedUids(): DerivedUids {
     const { uidChanges: changes, operators } = this.graph;
     // An explicit uid upstream changes the path: what was derived before it is derived again.
-    if (this.#derived?.changes !== changes) this.#derived = { ...derivedUids(this, operators.slice(0, this.index)), changes };
+    if (this.#derived?.changes !== changes) this.#derived = { ...derivedUids(this, operators), changes };
     return this.#derived;
   }
 

@@ -28,8 +28,8 @@ export function stableText(value: unknown): string {
   }) ?? 'undefined';
 }
 
-/** The uid of an operator without an explicit one. `parents`: the uids of its parents, in order. */
-export function derivedUid(kind: string, parameters: Readonly<Record<string, unknown>>, parents: readonly string[]): string {
+/** `parents`: the uids of its parents, in order. */
+function derivedUid(kind: string, parameters: Readonly<Record<string, unknown>>, parents: readonly string[]): string {
   return `${kind}-${hashText(stableText([kind, parameters, parents]))}`;
 }
 
@@ -39,6 +39,8 @@ interface Unnamed {
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly parents: readonly { readonly pathUid: string }[];
   readonly spec: { readonly keepsNewest?: boolean | undefined };
+  /** Its place among the operators. */
+  readonly index: number;
 }
 
 export interface DerivedUids {
@@ -47,11 +49,16 @@ export interface DerivedUids {
   readonly own: string;
 }
 
-/** `before`: the operators that were made before it. */
-export function derivedUids({ kind, parameters, parents, spec }: Unnamed, before: readonly { readonly pathUid: string }[]): DerivedUids {
+/** A state or an input: the log has something under its uid. */
+export function isLogged({ spec, parents }: Pick<Unnamed, 'spec'> & { readonly parents: readonly unknown[] }): boolean {
+  return spec.keepsNewest === true || parents.length === 0;
+}
+
+/** The uids of an operator without an explicit one. `operators`: in the order in which they were made. */
+export function derivedUids(operator: Unnamed, operators: readonly { readonly pathUid: string }[]): DerivedUids {
+  const { kind, parameters, parents, index } = operator;
   const path = derivedUid(kind, parameters, parents.map((parent) => parent.pathUid));
-  const isLogged = spec.keepsNewest === true || parents.length === 0;
-  return { path, own: isLogged ? numberedUid(path, before.filter(({ pathUid }) => pathUid === path).length) : path };
+  return { path, own: isLogged(operator) ? numberedUid(path, operators.slice(0, index).filter(({ pathUid }) => pathUid === path).length) : path };
 }
 
 /** `map-1f/foreach`, and `map-1f/foreach#2` where there is one of that name `before` it: what is written under a uid is its own. */

@@ -12,7 +12,7 @@ import type { DStream } from '../dstream/dstream.ts';
 import type { DStreamGraph } from '../dstream/graph.ts';
 import type { RddId } from '../../protocol/ids.ts';
 import type { BatchTime } from '../../protocol/time.ts';
-import { isSettled, neverMade } from '../rdd/state-rdd.ts';
+import { isOver } from '../rdd/state-rdd.ts';
 import type { ProgramRdds } from './program-rdds.ts';
 
 export const openMax = 10;
@@ -33,7 +33,7 @@ export class LineageEnds {
     return this.#graph.operators.flatMap((stream) => {
       if (stream.spec.keepsNewest !== true || !stream.isTimeValid(time)) return [];
       const newest = stream.newestRdd?.id;
-      if (newest === undefined || isSettled(this.#rdds.node(newest)) || neverMade(this.#rdds.node(newest), (id) => this.#rdds.node(id))) return [];
+      if (newest === undefined || isOver(this.#rdds, newest)) return [];
       const open = [...(this.#open.get(stream) ?? []).filter((id) => id !== newest), newest];
       this.#open.set(stream, open);
       return open.length % openMax === 0 ? [newest] : [];

@@ -10,6 +10,7 @@ import type { Fingerprint, OperatorPrint } from '../../protocol/host.ts';
 import type { RecoveryBook } from '../recovery/book.ts';
 import { notMigrated } from '../rdd/state/not-migrated.ts';
 import { changedParameters, goesOn, operatorsByUid } from '../recovery/same-operator.ts';
+import { isLogged } from '../dstream/uid.ts';
 import { givenUid } from '../recovery/state-names.ts';
 import type { ProgramBuilder } from './program-builder.ts';
 
@@ -31,7 +32,7 @@ function checkMatches(book: RecoveryBook, builder: ProgramBuilder, there: Readon
   const lost = needed(book).filter(({ uid }) => !here.has(uid) || !goesOn(there.get(uid), here.get(uid)));
   const misplaced = [...misplacedMade(book, madeOf(book.identity?.fingerprint), madeOf(fingerprint)), ...misplacedQueues(book, there, here)];
   if (lost.length === 0 && misplaced.length === 0) return;
-  const fresh = builder.graph.operators.filter((stream) => (stream.spec.keepsNewest === true || stream.parents.length === 0) && there.get(stream.operatorUid)?.kind !== stream.kind);
+  const fresh = builder.graph.operators.filter((stream) => isLogged(stream) && there.get(stream.operatorUid)?.kind !== stream.kind);
   // As the program says them, so that they can be given back.
   const lostUid = (uid: string): string => givenUid(book.identity?.fingerprint, uid);
   const freshUid = ({ operatorUid }: { readonly operatorUid: string }): string => givenUid(fingerprint, operatorUid);

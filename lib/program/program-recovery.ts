@@ -23,7 +23,7 @@ import { blocksRdd } from '../rdd/make.ts';
 import { makeState } from '../dstream/state.ts';
 import type { Layout } from '../dstream/state.ts';
 import type { RDD } from '../rdd/rdd.ts';
-import { isSettled, neverMade } from '../rdd/state-rdd.ts';
+import { isOver } from '../rdd/state-rdd.ts';
 import { ContributionLedger } from './contribution-ledger.ts';
 import type { Accumulator } from './accumulator.ts';
 import type { ProgramBuilder } from './program-builder.ts';
@@ -81,9 +81,8 @@ export class ProgramRecovery {
   }
 
   /** It is made, or never will be. */
-  isSettled(rdd: RddId): boolean {
-    const { rdds } = this.#builder;
-    return isSettled(rdds.node(rdd)) || neverMade(rdds.node(rdd), (id) => rdds.node(id));
+  isOver(rdd: RddId): boolean {
+    return isOver(this.#builder.rdds, rdd);
   }
 
   /** With a batch that is complete. What a later one has added meanwhile (by an action while it was generated) waits for that: it may run again. */

@@ -64,12 +64,17 @@ export function settled(node: RddNode, made: boolean): RddNode {
 }
 
 /** It will never be made. A window falls with the one that it is made of: what entered or left with that is in no other. */
-export function neverMade(node: RddNode, nodeOf: (id: RddId) => RddNode): boolean {
-  for (let at = node; at.kind === 'state'; at = nodeOf(at.previous)) {
+export function neverMade(rdds: Pick<RddContext, 'node'>, id: RddId): boolean {
+  for (let at = rdds.node(id); at.kind === 'state'; at = rdds.node(at.previous)) {
     if (at.failed === true) return true;
     if (at.update.kind !== 'window' || at.previous === null) return false;
   }
   return false;
+}
+
+/** It is made, or never will be. */
+export function isOver(rdds: Pick<RddContext, 'node'>, id: RddId): boolean {
+  return isSettled(rdds.node(id)) || neverMade(rdds, id);
 }
 
 /** True where it leads to nothing. */
